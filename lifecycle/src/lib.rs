@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The rules of AWS KMS keys as a pure library.
+//!
+//! Nothing in this crate performs I/O, spawns a thread, reads an environment variable or asks what time it
+//! is. Time and randomness are inputs, and live state is one immutable value: a [`state::State`] is read
+//! through a [`state::View`] at an instant and changed only by applying [`state::Change`]s.
+
+pub mod alias;
+pub mod clock;
+pub mod crypto;
+pub mod ids;
+pub mod key;
+pub mod schedule;
+pub mod state;
+pub mod tag;

@@ -1,0 +1,29 @@
+//! Bytes that must not outlive their use.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// Secret bytes: overwritten with zeros when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Box<[u8]>>);
+
+impl Secret {
+    /// Takes over the bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Secret(Zeroizing::new(bytes.into_boxed_slice()))
+    }
+
+    /// The bytes. Whoever borrows them must not copy them into anything that is logged or stored unsealed.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} bytes)", self.0.len())
+    }
+}

@@ -1,0 +1,495 @@
+//! Identifiers of the KMS API: parsed once, compared cheaply, printed exactly.
+//!
+//! AWS: KMS developer guide, "Key identifiers (KeyId)".
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A text that is not an identifier of the wanted kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseIdError(&'static str);
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not {}", self.0)
+    }
+}
+
+impl std::error::Error for ParseIdError {}
+
+/// Serialises a type through its `Display` and `FromStr`.
+macro_rules! as_text {
+    ($($type:ty),+ $(,)?) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
+
+as_text!(AccountId, Region, KeyId, MaterialId, AliasName, KeyArn, AliasArn);
+
+/// ASCII text of at most `N` bytes, stored inline: ids are copied and compared on every request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Inline<const N: usize> {
+    bytes: [u8; N],
+    length: u8,
+}
+
+impl<const N: usize> Inline<N> {
+    fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; N];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        text.is_ascii().then_some(Inline { bytes, length: u8::try_from(text.len()).ok()? })
+    }
+
+    fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+/// A 12-digit AWS account id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(Inline<12>);
+
+impl AccountId {
+    /// The twelve digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let digits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        digits
+            .then(|| Inline::new(text))
+            .flatten()
+            .map(AccountId)
+            .ok_or(ParseIdError("a 12-digit account id"))
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An AWS Region name such as `us-east-1`: 1 to 32 lower-case letters, digits and dashes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(Inline<32>);
+
+impl Region {
+    /// The Region's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The partition that the Region belongs to, the second field of every ARN.
+    ///
+    /// AWS: General Reference, "Amazon Resource Names (ARNs)".
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        let name = self.as_str();
+        [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-isob-", "aws-iso-b"), ("us-iso-", "aws-iso")]
+            .iter()
+            .find(|(prefix, _)| name.starts_with(prefix))
+            .map_or("aws", |(_, partition)| partition)
+    }
+}
+
+impl FromStr for Region {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let plausible = !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        plausible.then(|| Inline::new(text)).flatten().map(Region).ok_or(ParseIdError("a Region name"))
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a resource lives: one account in one Region. The partition follows from the Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// The account that owns the resource.
+    pub account: AccountId,
+    /// The Region that holds it.
+    pub region: Region,
+}
+
+impl Scope {
+    /// `arn:{partition}:kms:{region}:{account}:{resource}`, for a resource that need not exist.
+    #[must_use]
+    pub fn arn_of(&self, resource: &str) -> String {
+        format!("arn:{}:kms:{}:{}:{resource}", self.region.partition(), self.region, self.account)
+    }
+}
+
+/// A key id: a UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key; 36 characters both.
+///
+/// Upper-case digits are well formed but name no key, because ids are compared byte by byte.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Inline<36>);
+
+impl KeyId {
+    /// Sorts before every key id; names no key.
+    pub const FIRST: KeyId = KeyId(Inline { bytes: [0; 36], length: 0 });
+
+    /// The id of a single-Region key made from random bytes, a version 4 UUID.
+    #[must_use]
+    pub fn single_region(random: [u8; 16]) -> Self {
+        let text = uuid_v4(random);
+        KeyId(Inline::new(&text).unwrap_or(Inline { bytes: [b'0'; 36], length: 36 }))
+    }
+
+    /// The id of a multi-Region key made from random bytes.
+    #[must_use]
+    pub fn multi_region(random: [u8; 16]) -> Self {
+        let text = format!("mrk-{}", hex(&random));
+        KeyId(Inline::new(&text).unwrap_or(Inline { bytes: [b'0'; 36], length: 36 }))
+    }
+
+    /// Whether the id is that of a multi-Region key.
+    #[must_use]
+    pub fn is_multi_region(&self) -> bool {
+        self.as_str().starts_with("mrk-")
+    }
+
+    /// The 36 characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let well_formed = match text.strip_prefix("mrk-") {
+            Some(digits) => digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()),
+            None => {
+                text.len() == 36
+                    && text.bytes().enumerate().all(|(at, b)| match at {
+                        8 | 13 | 18 | 23 => b == b'-',
+                        _ => b.is_ascii_hexdigit(),
+                    })
+            }
+        };
+        well_formed.then(|| Inline::new(text)).flatten().map(KeyId).ok_or(ParseIdError("a key id"))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One key in one account and Region; prints as the key ARN.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyArn {
+    /// The owning account and Region.
+    pub scope: Scope,
+    /// The key id.
+    pub id: KeyId,
+}
+
+impl fmt::Display for KeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scope { account, region } = &self.scope;
+        write!(f, "arn:{}:kms:{region}:{account}:key/{}", region.partition(), self.id)
+    }
+}
+
+impl FromStr for KeyArn {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        match KeyReference::parse(text) {
+            Ok(KeyReference::Arn(arn)) => Ok(arn),
+            _ => Err(ParseIdError("a key ARN")),
+        }
+    }
+}
+
+/// The longest alias name, `alias/` included.
+pub const ALIAS_NAME_LENGTH_MAX: usize = 256;
+
+/// An alias name with its `alias/` prefix, at most 256 characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AliasName(std::sync::Arc<str>);
+
+impl AliasName {
+    /// Sorts before every alias name; names no alias.
+    #[must_use]
+    pub fn first() -> Self {
+        AliasName("".into())
+    }
+
+    /// The name, `alias/` included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name is in the range that AWS keeps for its own services.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with("alias/aws/")
+    }
+}
+
+impl FromStr for AliasName {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let fits = text.starts_with("alias/") && text.len() <= ALIAS_NAME_LENGTH_MAX;
+        fits.then(|| AliasName(text.into())).ok_or(ParseIdError("an alias name"))
+    }
+}
+
+impl fmt::Display for AliasName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One alias in one account and Region; prints as the alias ARN.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AliasArn {
+    /// The owning account and Region.
+    pub scope: Scope,
+    /// The alias name.
+    pub name: AliasName,
+}
+
+impl fmt::Display for AliasArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scope { account, region } = &self.scope;
+        write!(f, "arn:{}:kms:{region}:{account}:{}", region.partition(), self.name)
+    }
+}
+
+impl FromStr for AliasArn {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        match KeyReference::parse(text) {
+            Ok(KeyReference::AliasArn(arn)) => Ok(arn),
+            _ => Err(ParseIdError("an alias ARN")),
+        }
+    }
+}
+
+/// Identifies key material: 64 lower-case hexadecimal digits on the wire, derived from key id and bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MaterialId(pub [u8; 32]);
+
+impl FromStr for MaterialId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let error = ParseIdError("64 hexadecimal digits");
+        if text.len() != 64 {
+            return Err(error);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| error)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| error)?;
+        }
+        Ok(MaterialId(bytes))
+    }
+}
+
+impl fmt::Display for MaterialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// What a request's key identifier says, before anything is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyReference {
+    /// A bare key id.
+    Id(KeyId),
+    /// A key ARN.
+    Arn(KeyArn),
+    /// An alias name.
+    Alias(AliasName),
+    /// An alias ARN.
+    AliasArn(AliasArn),
+}
+
+/// Why a text is no key identifier; each case has its own error on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyReferenceError {
+    /// Neither an ARN nor an alias, and not the form of a key id.
+    MalformedId,
+    /// A KMS key ARN whose last part is not the form of a key id.
+    MalformedIdInArn,
+    /// Starts like an ARN but is none that names a KMS key or alias.
+    MalformedArn,
+}
+
+impl KeyReference {
+    /// Reads any of the four forms.
+    ///
+    /// # Errors
+    /// Says which part of the text is malformed.
+    pub fn parse(text: &str) -> Result<Self, KeyReferenceError> {
+        if text.starts_with("arn:") {
+            return Self::parse_arn(text);
+        }
+        if text.starts_with("alias/") {
+            // A longer name cannot exist; like any other unknown name it must lead to "not found".
+            return text.parse().map(KeyReference::Alias).map_err(|_| KeyReferenceError::MalformedId);
+        }
+        text.parse().map(KeyReference::Id).map_err(|_| KeyReferenceError::MalformedId)
+    }
+
+    fn parse_arn(text: &str) -> Result<Self, KeyReferenceError> {
+        let malformed = KeyReferenceError::MalformedArn;
+        let mut parts = text.splitn(6, ':').skip(1);
+        let mut part = || parts.next().ok_or(malformed);
+        let (partition, service, region, account) = (part()?, part()?, part()?, part()?);
+        let resource = part()?;
+        let region: Region = region.parse().map_err(|_| malformed)?;
+        let account: AccountId = account.parse().map_err(|_| malformed)?;
+        if service != "kms" || partition != region.partition() {
+            return Err(malformed);
+        }
+        let scope = Scope { account, region };
+        if let Some(id) = resource.strip_prefix("key/") {
+            let id = id.parse().map_err(|_| KeyReferenceError::MalformedIdInArn)?;
+            return Ok(KeyReference::Arn(KeyArn { scope, id }));
+        }
+        let name = resource.parse().map_err(|_| malformed)?;
+        Ok(KeyReference::AliasArn(AliasArn { scope, name }))
+    }
+
+    /// Whether the reference goes through an alias.
+    #[must_use]
+    pub fn is_alias(&self) -> bool {
+        matches!(self, KeyReference::Alias(_) | KeyReference::AliasArn(_))
+    }
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A version 4 UUID (RFC 9562) made from random bytes.
+#[must_use]
+pub fn uuid_v4(mut random: [u8; 16]) -> String {
+    random[6] = (random[6] & 0x0f) | 0x40;
+    random[8] = (random[8] & 0x3f) | 0x80;
+    let digits = hex(&random);
+    let mut text = String::with_capacity(36);
+    for (at, digit) in digits.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
+
+    #[test]
+    fn references_take_all_four_forms() {
+        let arn = format!("arn:aws:kms:us-east-1:111122223333:key/{ID}");
+        assert!(matches!(KeyReference::parse(ID), Ok(KeyReference::Id(id)) if id.as_str() == ID));
+        assert!(matches!(KeyReference::parse(&arn), Ok(KeyReference::Arn(a)) if a.to_string() == arn));
+        assert!(
+            matches!(KeyReference::parse("alias/a/b"), Ok(KeyReference::Alias(a)) if a.as_str() == "alias/a/b")
+        );
+        let alias = "arn:aws-cn:kms:cn-north-1:111122223333:alias/x";
+        assert!(
+            matches!(KeyReference::parse(alias), Ok(KeyReference::AliasArn(a)) if a.to_string() == alias)
+        );
+    }
+
+    #[test]
+    fn malformed_references_say_what_is_wrong() {
+        use KeyReferenceError::{MalformedArn, MalformedId, MalformedIdInArn};
+        for (text, error) in [
+            ("foo", MalformedId),
+            ("mrk-1234", MalformedId),
+            ("1234abcd12ab34cd56ef1234567890ab", MalformedId),
+            ("arn:aws:kms:us-east-1:111122223333:key/foo", MalformedIdInArn),
+            ("arn:aws:s3:us-east-1:111122223333:key/foo", MalformedArn),
+            ("arn:aws-cn:kms:us-east-1:111122223333:alias/a", MalformedArn),
+            ("arn:aws:kms:us-east-1:1:alias/a", MalformedArn),
+            ("arn:aws:kms:us-east-1:111122223333:grant/a", MalformedArn),
+            ("arn:", MalformedArn),
+        ] {
+            assert_eq!(KeyReference::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn made_ids_are_well_formed() {
+        let id = KeyId::single_region([0xff; 16]);
+        assert_eq!(id.as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(id.as_str().parse(), Ok(id));
+        let id = KeyId::multi_region([0xab; 16]);
+        assert_eq!(id.as_str(), format!("mrk-{}", "ab".repeat(16)));
+        assert!(id.is_multi_region() && id.as_str().parse() == Ok(id));
+    }
+
+    proptest! {
+        #[test]
+        fn parsers_never_panic_and_round_trip(text in "\\PC{0,80}") {
+            if let Ok(KeyReference::Arn(arn)) = KeyReference::parse(&text) { prop_assert_eq!(arn.to_string(), &*text); }
+            if let Ok(region) = text.parse::<Region>() { prop_assert_eq!(region.as_str(), &*text); }
+            if let Ok(id) = text.parse::<MaterialId>() { prop_assert_eq!(id.to_string(), text.to_lowercase()); }
+        }
+
+        #[test]
+        fn material_ids_round_trip(bytes: [u8; 32]) {
+            prop_assert_eq!(MaterialId(bytes).to_string().parse(), Ok(MaterialId(bytes)));
+        }
+    }
+}

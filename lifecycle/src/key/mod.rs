@@ -1,0 +1,74 @@
+//! KMS keys: what a key is, and the state it is in.
+
+mod material;
+mod spec;
+mod state;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use material::Material;
+pub use spec::{EncryptionAlgorithm, KeyManager, KeySpec, KeyUsage, Origin};
+pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
+
+use crate::clock::Timestamp;
+use crate::ids::{KeyArn, MaterialId};
+use crate::tag::Tag;
+
+/// A KMS key without its secret bytes, which are [`Material`] records of their own.
+///
+/// AWS: KMS API reference, "KeyMetadata".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The key's name for its whole life.
+    pub arn: KeyArn,
+    /// What kind of material it has.
+    pub spec: KeySpec,
+    /// What it may be used for.
+    pub usage: KeyUsage,
+    /// Where its material comes from.
+    pub origin: Origin,
+    /// Who manages it.
+    pub manager: KeyManager,
+    /// Whether it is the primary of a multi-Region set. Replicas are not built yet.
+    pub multi_region: bool,
+    /// Free text, at most 8,192 characters.
+    pub description: Arc<str>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What the user last asked for with EnableKey or DisableKey.
+    pub switch: Switch,
+    /// Set while the key waits to be deleted.
+    pub pending_deletion: Option<PendingDeletion>,
+    /// The key policy as AWS prints it.
+    pub policy: Arc<str>,
+    /// In the order in which they were added.
+    pub tags: Vec<Tag>,
+    /// Every material the key ever had, oldest first; the last one encrypts.
+    pub materials: Vec<MaterialId>,
+}
+
+impl Key {
+    /// The state of the key, which follows from what is stored.
+    #[must_use]
+    pub fn state(&self) -> KeyState {
+        match (&self.pending_deletion, self.switch) {
+            (Some(_), _) => KeyState::PendingDeletion,
+            (None, Switch::Enabled) => KeyState::Enabled,
+            (None, Switch::Disabled) => KeyState::Disabled,
+        }
+    }
+
+    /// The material that encrypts.
+    #[must_use]
+    pub fn current_material(&self) -> Option<MaterialId> {
+        self.materials.last().copied()
+    }
+
+    /// Whether the key is gone at `now`: its waiting period has ended.
+    #[must_use]
+    pub fn is_deleted_at(&self, now: Timestamp) -> bool {
+        self.pending_deletion.is_some_and(|pending| pending.deletion_at <= now)
+    }
+}

@@ -1,0 +1,410 @@
+//! All live state as one immutable value, its changes, and the view of it at an instant.
+//!
+//! Cloning a [`State`] is cheap, because its maps share structure. Every index is kept by [`State::apply`]
+//! and by nothing else.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
+use serde::{Deserialize, Serialize};
+
+use crate::alias::Alias;
+use crate::clock::Timestamp;
+use crate::ids::{AliasArn, AliasName, KeyArn, KeyId, MaterialId, Scope};
+use crate::key::{Key, KeyManager, Material};
+
+/// Something that is stored, whole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// An alias.
+    Alias(Arc<Alias>),
+    /// A key without its secret bytes.
+    Key(Arc<Key>),
+    /// The secret bytes of a key.
+    Material(Arc<Material>),
+    /// When a key was last used.
+    Usage(Arc<Usage>),
+}
+
+/// What names a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordId {
+    /// An alias.
+    Alias(AliasArn),
+    /// A key.
+    Key(KeyArn),
+    /// One material of one key.
+    Material(KeyArn, MaterialId),
+    /// The last use of a key.
+    Usage(KeyArn),
+}
+
+impl Record {
+    /// What names this record.
+    #[must_use]
+    pub fn id(&self) -> RecordId {
+        match self {
+            Record::Alias(alias) => RecordId::Alias(alias.arn.clone()),
+            Record::Key(key) => RecordId::Key(key.arn),
+            Record::Material(material) => RecordId::Material(material.key, material.id),
+            Record::Usage(usage) => RecordId::Usage(usage.key),
+        }
+    }
+}
+
+/// The last successful cryptographic use of a key.
+///
+/// AWS: KMS API reference, "KeyLastUsageData".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The key that was used.
+    pub key: KeyArn,
+    /// The operation, such as `Decrypt`.
+    pub operation: String,
+    /// When.
+    pub at: Timestamp,
+    /// The audit record of the use.
+    pub event_id: String,
+    /// The request that used it.
+    pub request_id: String,
+}
+
+/// One step from a state to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Adds a record or replaces the one of the same id.
+    Put(Record),
+    /// Removes a record; removing one that does not exist changes nothing.
+    Delete(RecordId),
+}
+
+/// Everything that is known, at no particular instant. Read it through a [`View`].
+#[derive(Clone, Default)]
+pub struct State {
+    keys: RedBlackTreeMapSync<KeyArn, Arc<Key>>,
+    aliases: RedBlackTreeMapSync<AliasArn, Arc<Alias>>,
+    /// Related multi-Region keys share material ids, hence the list; it nearly always has one element.
+    materials: HashTrieMapSync<MaterialId, Arc<[Arc<Material>]>>,
+    usages: RedBlackTreeMapSync<KeyArn, Arc<Usage>>,
+    aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,
+    customer_keys: HashTrieMapSync<Scope, usize>,
+    deletions: RedBlackTreeSetSync<(Timestamp, KeyArn)>,
+}
+
+impl State {
+    /// The state that holds exactly these records.
+    #[must_use]
+    pub fn load(records: impl IntoIterator<Item = Record>) -> Self {
+        let mut state = State::default();
+        records.into_iter().for_each(|record| state.put(record));
+        state
+    }
+
+    /// Applies changes in order. It cannot fail: whatever could be wrong was decided before.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            match change {
+                Change::Put(record) => self.put(record),
+                Change::Delete(id) => self.delete(&id),
+            }
+        }
+    }
+
+    /// The state as seen at an instant.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> View<'_> {
+        View { state: self, now }
+    }
+
+    /// Every record, in a fixed order.
+    pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let keys = self.keys.values().map(|key| Record::Key(Arc::clone(key)));
+        let materials = self.keys.values().flat_map(|key| {
+            let of_key = key.materials.iter().filter_map(|id| self.material(&key.arn, *id));
+            of_key.map(|material| Record::Material(Arc::clone(material)))
+        });
+        let aliases = self.aliases.values().map(|alias| Record::Alias(Arc::clone(alias)));
+        let usages = self.usages.values().map(|usage| Record::Usage(Arc::clone(usage)));
+        keys.chain(materials).chain(aliases).chain(usages)
+    }
+
+    /// How many keys there are, in all accounts and Regions.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.keys.size()
+    }
+
+    /// Keys by the time of their scheduled deletion, soonest first.
+    pub(crate) fn deletions(&self) -> impl Iterator<Item = &(Timestamp, KeyArn)> {
+        self.deletions.iter()
+    }
+
+    fn material(&self, key: &KeyArn, id: MaterialId) -> Option<&Arc<Material>> {
+        self.materials.get(&id)?.iter().find(|material| material.key == *key)
+    }
+
+    fn put(&mut self, record: Record) {
+        match record {
+            Record::Key(key) => {
+                self.delete(&RecordId::Key(key.arn));
+                self.count_customer_key(&key, 1);
+                if let Some(pending) = key.pending_deletion {
+                    self.deletions.insert_mut((pending.deletion_at, key.arn));
+                }
+                self.keys.insert_mut(key.arn, key);
+            }
+            Record::Alias(alias) => {
+                self.delete(&RecordId::Alias(alias.arn.clone()));
+                self.aliases_by_key.insert_mut((target_of(&alias), alias.arn.name.clone()));
+                self.aliases.insert_mut(alias.arn.clone(), alias);
+            }
+            Record::Material(material) => {
+                let known = self.materials.get(&material.id).map_or(&[][..], |known| known);
+                let mut all: Vec<_> =
+                    known.iter().filter(|known| known.key != material.key).cloned().collect();
+                all.push(Arc::clone(&material));
+                self.materials.insert_mut(material.id, all.into());
+            }
+            Record::Usage(usage) => {
+                self.usages.insert_mut(usage.key, usage);
+            }
+        }
+    }
+
+    fn delete(&mut self, id: &RecordId) {
+        match id {
+            RecordId::Key(arn) => {
+                let Some(key) = self.keys.get(arn).cloned() else { return };
+                self.count_customer_key(&key, -1);
+                if let Some(pending) = key.pending_deletion {
+                    self.deletions.remove_mut(&(pending.deletion_at, *arn));
+                }
+                self.keys.remove_mut(arn);
+            }
+            RecordId::Alias(arn) => {
+                let Some(alias) = self.aliases.get(arn).cloned() else { return };
+                self.aliases_by_key.remove_mut(&(target_of(&alias), arn.name.clone()));
+                self.aliases.remove_mut(arn);
+            }
+            RecordId::Material(key, id) => {
+                let Some(known) = self.materials.get(id) else { return };
+                let left: Arc<[_]> = known.iter().filter(|material| material.key != *key).cloned().collect();
+                if left.is_empty() {
+                    self.materials.remove_mut(id);
+                } else {
+                    self.materials.insert_mut(*id, left);
+                }
+            }
+            RecordId::Usage(arn) => {
+                self.usages.remove_mut(arn);
+            }
+        }
+    }
+
+    fn count_customer_key(&mut self, key: &Key, step: isize) {
+        if key.manager == KeyManager::Customer {
+            let count = self.customer_keys.get(&key.arn.scope).copied().unwrap_or(0);
+            self.customer_keys.insert_mut(key.arn.scope, count.saturating_add_signed(step));
+        }
+    }
+}
+
+fn target_of(alias: &Alias) -> KeyArn {
+    KeyArn { scope: alias.arn.scope, id: alias.target }
+}
+
+/// A state at an instant: a key whose waiting period has ended is not there any more, nor is anything that
+/// belonged to it, whether or not its records have been removed yet.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    state: &'a State,
+    now: Timestamp,
+}
+
+impl<'a> View<'a> {
+    /// The instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A key by ARN.
+    #[must_use]
+    pub fn key(&self, arn: &KeyArn) -> Option<&'a Arc<Key>> {
+        self.state.keys.get(arn).filter(|key| !key.is_deleted_at(self.now))
+    }
+
+    /// An alias by ARN.
+    #[must_use]
+    pub fn alias(&self, arn: &AliasArn) -> Option<&'a Arc<Alias>> {
+        self.state.aliases.get(arn).filter(|alias| self.key(&target_of(alias)).is_some())
+    }
+
+    /// The keys of a scope that come after `after`, by key id.
+    pub fn keys(&self, scope: Scope, after: Option<KeyId>) -> impl Iterator<Item = &'a Arc<Key>> + use<'a> {
+        let view = *self;
+        let start = match after {
+            Some(id) => Bound::Excluded(KeyArn { scope, id }),
+            None => Bound::Included(KeyArn { scope, id: KeyId::FIRST }),
+        };
+        let range = view.state.keys.range((start, Bound::Unbounded)).map(|(_, key)| key);
+        range.take_while(move |key| key.arn.scope == scope).filter(move |key| !key.is_deleted_at(view.now))
+    }
+
+    /// The aliases of a scope that come after `after`, by name.
+    pub fn aliases(
+        &self,
+        scope: Scope,
+        after: Option<AliasName>,
+    ) -> impl Iterator<Item = &'a Arc<Alias>> + use<'a> {
+        let view = *self;
+        let start = match after {
+            Some(name) => Bound::Excluded(AliasArn { scope, name }),
+            None => Bound::Included(AliasArn { scope, name: AliasName::first() }),
+        };
+        let range = view.state.aliases.range((start, Bound::Unbounded)).map(|(_, alias)| alias);
+        range
+            .take_while(move |alias| alias.arn.scope == scope)
+            .filter(move |alias| view.key(&target_of(alias)).is_some())
+    }
+
+    /// The names of a key's aliases that come after `after`, in order.
+    pub fn aliases_of(
+        &self,
+        key: KeyArn,
+        after: Option<AliasName>,
+    ) -> impl Iterator<Item = &'a AliasName> + use<'a> {
+        let start = match after {
+            Some(name) => Bound::Excluded((key, name)),
+            None => Bound::Included((key, AliasName::first())),
+        };
+        let range = self.state.aliases_by_key.range((start, Bound::Unbounded));
+        range.take_while(move |(of, _)| *of == key).map(|(_, name)| name)
+    }
+
+    /// One material of one key.
+    #[must_use]
+    pub fn material(&self, key: &KeyArn, id: MaterialId) -> Option<&'a Arc<Material>> {
+        self.state.material(key, id)
+    }
+
+    /// Every key that has the material, of any account and Region.
+    pub fn keys_with_material(&self, id: MaterialId) -> impl Iterator<Item = &'a Arc<Key>> + use<'a> {
+        let view = *self;
+        let known = view.state.materials.get(&id).map_or(&[][..], |known| known);
+        known.iter().filter_map(move |material| view.key(&material.key))
+    }
+
+    /// How many customer managed keys the scope has, those waiting to be deleted included.
+    #[must_use]
+    pub fn customer_key_count(&self, scope: &Scope) -> usize {
+        self.state.customer_keys.get(scope).copied().unwrap_or(0)
+    }
+
+    /// The last use of a key that has been recorded.
+    #[must_use]
+    pub fn usage(&self, key: &KeyArn) -> Option<&'a Arc<Usage>> {
+        self.state.usages.get(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{EncryptionAlgorithm, KeySpec, KeyUsage, Origin, Switch};
+    use proptest::prelude::*;
+
+    fn scope() -> Scope {
+        Scope { account: "111122223333".parse().unwrap(), region: "us-east-1".parse().unwrap() }
+    }
+
+    fn arn(number: u8) -> KeyArn {
+        KeyArn { scope: scope(), id: KeyId::single_region([number; 16]) }
+    }
+
+    fn key(number: u8) -> Key {
+        assert_eq!(
+            KeySpec::SymmetricDefault.encryption_algorithms(),
+            [EncryptionAlgorithm::SymmetricDefault]
+        );
+        Key {
+            arn: arn(number),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            multi_region: false,
+            description: "".into(),
+            created_at: Timestamp(0),
+            switch: Switch::Enabled,
+            pending_deletion: None,
+            policy: "".into(),
+            tags: vec![],
+            materials: vec![MaterialId([number; 32])],
+        }
+    }
+
+    fn material(number: u8) -> Material {
+        Material {
+            key: arn(number),
+            id: MaterialId([number % 3; 32]),
+            created_at: Timestamp(0),
+            secret: None,
+        }
+    }
+
+    fn alias(name: u8, target: u8) -> Alias {
+        let name = format!("alias/{name}").parse().unwrap();
+        let arn = AliasArn { scope: scope(), name };
+        Alias { arn, target: self::arn(target).id, created_at: Timestamp(0), updated_at: Timestamp(0) }
+    }
+
+    #[test]
+    fn a_key_past_its_deletion_date_is_gone_with_its_aliases() {
+        let pending = key(1).schedule_deletion(Timestamp(0), 7).unwrap();
+        let state = State::load([Record::Key(Arc::new(pending)), Record::Alias(Arc::new(alias(1, 1)))]);
+        let end = Timestamp(0).plus_days(7);
+        let before = state.at(Timestamp(end.0 - 1));
+        assert!(before.key(&arn(1)).is_some() && before.aliases(scope(), None).count() == 1);
+        let after = state.at(end);
+        assert!(after.key(&arn(1)).is_none() && after.alias(&alias(1, 1).arn).is_none());
+        assert_eq!((after.keys(scope(), None).count(), after.aliases(scope(), None).count()), (0, 0));
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        let number = 0..6_u8;
+        prop_oneof![
+            number.clone().prop_map(|n| Change::Put(Record::Key(Arc::new(key(n))))),
+            (number.clone(), 7..30_u32).prop_map(|(n, days)| Change::Put(Record::Key(Arc::new(
+                key(n).schedule_deletion(Timestamp(0), days).unwrap()
+            )))),
+            number.clone().prop_map(|n| Change::Put(Record::Material(Arc::new(material(n))))),
+            (number.clone(), number.clone())
+                .prop_map(|(n, t)| Change::Put(Record::Alias(Arc::new(alias(n, t))))),
+            number.clone().prop_map(|n| Change::Delete(RecordId::Key(arn(n)))),
+            number.clone().prop_map(|n| Change::Delete(RecordId::Material(arn(n), MaterialId([n % 3; 32])))),
+            number.prop_map(|n| Change::Delete(RecordId::Alias(alias(n, 0).arn))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn indexes_agree_with_a_scan(changes in proptest::collection::vec(change(), 0..60)) {
+            let mut state = State::default();
+            state.apply(changes);
+            let keys: Vec<_> = state.keys.values().cloned().collect();
+            let expected: Vec<_> = state.aliases.values().map(|a| (target_of(a), a.arn.name.clone())).collect();
+            let mut by_key: Vec<_> = state.aliases_by_key.iter().cloned().collect();
+            by_key.sort_by(|a, b| a.1.cmp(&b.1));
+            prop_assert_eq!(by_key, expected);
+            let mut deletions: Vec<_> =
+                keys.iter().filter_map(|key| Some((key.pending_deletion?.deletion_at, key.arn))).collect();
+            deletions.sort();
+            prop_assert_eq!(state.deletions().copied().collect::<Vec<_>>(), deletions);
+            prop_assert_eq!(state.at(Timestamp(0)).customer_key_count(&scope()), keys.len());
+            let rebuilt = State::load(state.records());
+            prop_assert_eq!(rebuilt.records().collect::<Vec<_>>(), state.records().collect::<Vec<_>>());
+        }
+    }
+}
