@@ -1,0 +1,262 @@
+//! Reading a signature out of a request: the `Authorization` header or the presigned query parameters.
+//!
+//! AWS: IAM User Guide, "Authentication methods" of Signature Version 4.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, Uri};
+
+use super::canonical::{decode, query_pairs};
+use super::error::AuthError;
+use super::instant::Instant;
+
+/// A request as it came over the wire, with its whole body.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedRequest<'a> {
+    /// The HTTP method, in upper case.
+    pub method: &'a str,
+    /// The request target; its authority stands in for a missing `Host` header (HTTP/2).
+    pub uri: &'a Uri,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The body, undecoded.
+    pub body: &'a [u8],
+}
+
+/// Where the signature stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In the `Authorization` header.
+    Header,
+    /// In the query: a presigned URL.
+    Query {
+        /// `X-Amz-Expires`, 1 to 604,800 seconds. Without it the URL lives as long as a header signature.
+        expires_seconds: Option<u32>,
+    },
+}
+
+/// The longest life of a presigned URL: seven days, in seconds.
+const EXPIRES_SECONDS_MAX: u32 = 604_800;
+
+/// What a request says about its signer. Nothing in it is verified, and the credential is not even split:
+/// AWS looks at the time first.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    pub(super) algorithm: Cow<'a, str>,
+    pub(super) credential: Cow<'a, str>,
+    /// Lower case, sorted and unique, whatever the client wrote: that is what the canonical form needs.
+    pub(super) signed_headers: Vec<String>,
+    pub(super) signature: Cow<'a, str>,
+    pub(super) signed_at: Instant,
+    pub(super) session_token: Option<Cow<'a, str>>,
+    pub(super) form: Form,
+}
+
+impl<'a> Claim<'a> {
+    /// Reads the claim; `None` when the request is not signed.
+    ///
+    /// An `Authorization` header whose scheme does not begin with `AWS4-` (`Bearer`, `Basic`, Signature Version 2 and 3)
+    /// counts as no signature. An `AWS4-` algorithm other than HMAC-SHA256, such as SigV4A, is a signature that is
+    /// refused later, with the algorithm's name.
+    ///
+    /// # Errors
+    /// `IncompleteSignatureException` naming every missing part, or the part that cannot be read;
+    /// `InvalidSignatureException` when both forms are there.
+    pub fn parse(request: &SignedRequest<'a>) -> Result<Option<Self>, AuthError> {
+        let header = header_text(request.headers, "authorization");
+        let query = Query::parse(request.uri);
+        match (header, query) {
+            // AWS (observed): both forms in one request.
+            (Some(_), Some(_)) => Err(AuthError::invalid(
+                "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
+            )),
+            (Some(header), None) => from_header(&header, request.headers),
+            (None, Some(query)) => query.into_claim(request.headers).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The access key id as presented: what stands before the first slash of the credential.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        self.credential.split('/').next().unwrap_or_default()
+    }
+
+    /// The session token, when the signer used temporary credentials.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_deref()
+    }
+
+    /// Where the signature stood.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+}
+
+fn from_header<'a>(header: &str, headers: &'a HeaderMap) -> Result<Option<Claim<'a>>, AuthError> {
+    let header = header.trim();
+    // AWS (observed): a scheme of another family is a missing token, not a malformed one.
+    if !header.starts_with("AWS4-") {
+        return Ok(None);
+    }
+    let mut parts = header.split([',', ' ', '\t']).filter(|part| !part.is_empty());
+    let algorithm = parts.next().unwrap_or_default();
+    let (mut credential, mut signature, mut signed_headers) = (None, None, None);
+    for part in parts {
+        let Some((name, value)) = part.split_once('=') else {
+            return Err(AuthError::incomplete(format!(
+                "'{part}' not a valid key=value pair (missing equal-sign) in Authorization header: '{header}'."
+            )));
+        };
+        match name {
+            "Credential" => credential = Some(value),
+            "Signature" => signature = Some(value),
+            "SignedHeaders" => signed_headers = Some(value),
+            _ => {}
+        }
+    }
+    let amz_date = header_text(headers, "x-amz-date");
+    let date = amz_date
+        .as_deref()
+        .map(basic_date)
+        .or_else(|| header_text(headers, "date").as_deref().map(http_date));
+    let (Some(credential), Some(signature), Some(signed_headers), Some(date)) =
+        (credential, signature, signed_headers, &date)
+    else {
+        let missing = [
+            (credential.is_none(), "Authorization header requires 'Credential' parameter. "),
+            (signature.is_none(), "Authorization header requires 'Signature' parameter. "),
+            (signed_headers.is_none(), "Authorization header requires 'SignedHeaders' parameter. "),
+            (
+                date.is_none(),
+                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
+            ),
+        ];
+        return Err(AuthError::incomplete(format!("{}Authorization={header}", sentences(missing))));
+    };
+    Ok(Some(Claim {
+        algorithm: Cow::Owned(algorithm.to_owned()),
+        credential: Cow::Owned(credential.to_owned()),
+        signed_headers: header_names(signed_headers),
+        signature: Cow::Owned(signature.to_owned()),
+        signed_at: date.clone()?,
+        session_token: header_text(headers, "x-amz-security-token"),
+        form: Form::Header,
+    }))
+}
+
+/// The presigned parameters; the first of each name counts.
+#[derive(Default)]
+struct Query<'a> {
+    algorithm: Option<Cow<'a, str>>,
+    credential: Option<Cow<'a, str>>,
+    signature: Option<Cow<'a, str>>,
+    signed_headers: Option<Cow<'a, str>>,
+    date: Option<Cow<'a, str>>,
+    expires: Option<Cow<'a, str>>,
+    session_token: Option<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    /// `None` without `X-Amz-Algorithm`, the parameter by which AWS tells a presigned request.
+    fn parse(uri: &'a Uri) -> Option<Self> {
+        let mut query = Query::default();
+        for (name, value) in query_pairs(uri.query().unwrap_or_default()) {
+            let slot = match decode(name).as_ref() {
+                "X-Amz-Algorithm" => &mut query.algorithm,
+                "X-Amz-Credential" => &mut query.credential,
+                "X-Amz-Signature" => &mut query.signature,
+                "X-Amz-SignedHeaders" => &mut query.signed_headers,
+                "X-Amz-Date" => &mut query.date,
+                "X-Amz-Expires" => &mut query.expires,
+                "X-Amz-Security-Token" => &mut query.session_token,
+                _ => continue,
+            };
+            slot.get_or_insert_with(|| decode(value));
+        }
+        query.algorithm.is_some().then_some(query)
+    }
+
+    fn into_claim(self, headers: &'a HeaderMap) -> Result<Claim<'a>, AuthError> {
+        let (Some(algorithm), Some(credential), Some(signature), Some(signed_headers), Some(date)) =
+            (&self.algorithm, &self.credential, &self.signature, &self.signed_headers, &self.date)
+        else {
+            let missing = [
+                (self.algorithm.is_none(), "AWS query-string parameters must include 'X-Amz-Algorithm'. "),
+                (self.credential.is_none(), "AWS query-string parameters must include 'X-Amz-Credential'. "),
+                (self.signature.is_none(), "AWS query-string parameters must include 'X-Amz-Signature'. "),
+                (
+                    self.signed_headers.is_none(),
+                    "AWS query-string parameters must include 'X-Amz-SignedHeaders'. ",
+                ),
+                (self.date.is_none(), "AWS query-string parameters must include 'X-Amz-Date'. "),
+            ];
+            let message = format!("{}Re-examine the query-string parameters.", sentences(missing));
+            return Err(AuthError::incomplete(message));
+        };
+        let signed_at = basic_date(date)?;
+        let expires_seconds = self.expires.as_deref().map(expires).transpose()?;
+        Ok(Claim {
+            algorithm: algorithm.clone(),
+            credential: credential.clone(),
+            signed_headers: header_names(signed_headers),
+            signature: signature.clone(),
+            signed_at,
+            session_token: self.session_token.or_else(|| header_text(headers, "x-amz-security-token")),
+            form: Form::Query { expires_seconds },
+        })
+    }
+}
+
+fn sentences<const N: usize>(missing: [(bool, &str); N]) -> String {
+    missing.into_iter().filter_map(|(absent, sentence)| absent.then_some(sentence)).collect()
+}
+
+fn basic_date(text: &str) -> Result<Instant, AuthError> {
+    Instant::from_basic(text).ok_or_else(|| bad_date(text))
+}
+
+/// AWS: IAM User Guide, "Elements of an AWS API request signature": `Date` counts when `X-Amz-Date` is absent.
+fn http_date(text: &str) -> Result<Instant, AuthError> {
+    Instant::from_basic(text).or_else(|| Instant::from_http_date(text)).ok_or_else(|| bad_date(text))
+}
+
+fn bad_date(text: &str) -> AuthError {
+    AuthError::incomplete(format!(
+        "Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
+    ))
+}
+
+/// AWS: Amazon S3 API Reference, "Authenticating requests: using query parameters".
+fn expires(text: &str) -> Result<u32, AuthError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits {
+        return Err(AuthError::incomplete("X-Amz-Expires should be a number"));
+    }
+    match text.parse() {
+        Ok(0) => Err(AuthError::incomplete("X-Amz-Expires must be at least 1 second")),
+        Ok(seconds) if seconds <= EXPIRES_SECONDS_MAX => Ok(seconds),
+        _ => Err(AuthError::incomplete(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
+             604800 seconds",
+        )),
+    }
+}
+
+/// Sorting and deduplication also bound the canonical form: a name repeated a thousand times costs one line.
+fn header_names(list: &str) -> Vec<String> {
+    let names = list.split(';').map(str::trim).filter(|name| !name.is_empty());
+    let mut names: Vec<String> = names.map(str::to_ascii_lowercase).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// All values of a header, joined as the canonical form joins them.
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?;
+    Some(values.fold(first, |joined, value| Cow::Owned(format!("{joined},{value}"))))
+}

@@ -1,0 +1,26 @@
+//! Who is calling: AWS Signature Version 4 and the access keys behind it. Authentication only, no I/O.
+//!
+//! A request goes through [`Authenticator::authenticate`], which runs the checks in AWS's order: the claim is well
+//! formed ([`Claim::parse`]), in time, scoped to this service; its access key is known; its signature matches; its
+//! session token is the key's own and has not ended.
+//!
+//! AWS: IAM User Guide, "AWS Signature Version 4 for API requests".
+
+mod authenticator;
+mod canonical;
+mod claim;
+mod credentials;
+mod error;
+mod instant;
+mod principal;
+mod sigv4;
+
+#[cfg(test)]
+mod tests;
+
+pub use authenticator::{Authenticator, Caller, Now, SignatureCheck, UnknownAccessKey};
+pub use claim::{Claim, Form, SignedRequest};
+pub use credentials::{AccessKey, CredentialError, Credentials};
+pub use error::{AuthError, AuthErrorCode};
+pub use principal::{PrincipalArn, PrincipalKind};
+pub use sigv4::{CredentialScope, SigningKey};
