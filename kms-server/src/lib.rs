@@ -1,3 +1,11 @@
-//! Placeholder.
+//! A local AWS KMS endpoint with real cryptography, durable sealed keys and a clock the user moves.
 
+pub mod api;
 pub mod auth;
+pub mod engine;
+pub mod limits;
+pub mod observe;
+pub mod operations;
+pub mod pipeline;
+pub mod service;
+pub mod store;
