@@ -241,6 +241,12 @@ impl<'a> View<'a> {
         self.state.aliases.get(arn).filter(|alias| self.key(&target_of(alias)).is_some())
     }
 
+    /// The keys of all accounts and Regions.
+    pub fn all_keys(&self) -> impl Iterator<Item = &'a Arc<Key>> + use<'a> {
+        let now = self.now;
+        self.state.keys.values().filter(move |key| !key.is_deleted_at(now))
+    }
+
     /// The keys of a scope that come after `after`, by key id.
     pub fn keys(&self, scope: Scope, after: Option<KeyId>) -> impl Iterator<Item = &'a Arc<Key>> + use<'a> {
         let view = *self;

@@ -1,7 +1,7 @@
 //! From a request to its caller.
 
 use lifecycle::clock::{Timestamp, WallTime};
-use lifecycle::ids::{AccountId, Region};
+use lifecycle::ids::{AccountId, Region, Scope};
 
 use super::claim::{Claim, SignedRequest};
 use super::credentials::{AccessKey, Credentials, is_access_key_id};
@@ -47,6 +47,14 @@ pub struct Caller {
     pub region: Region,
     /// Whether the signature was checked.
     pub signature: SignatureCheck,
+}
+
+impl Caller {
+    /// The account and Region in which the caller acts: a bare id or alias means a key there.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope { account: self.principal.account(), region: self.region }
+    }
 }
 
 /// The rules of authentication for one server.

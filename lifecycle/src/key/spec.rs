@@ -32,8 +32,46 @@ macro_rules! wire_enum {
 }
 
 wire_enum! {
-    /// The type of key material. Kinds other than symmetric encryption keys are not built yet.
+    /// The type of key material.
     KeySpec {
+        /// NIST P-256.
+        EccNistP256 = "ECC_NIST_P256",
+        /// NIST P-384.
+        EccNistP384 = "ECC_NIST_P384",
+        /// NIST P-521.
+        EccNistP521 = "ECC_NIST_P521",
+        /// Ed25519.
+        EccNistEdwards25519 = "ECC_NIST_EDWARDS25519",
+        /// secp256k1.
+        EccSecgP256k1 = "ECC_SECG_P256K1",
+        /// HMAC with a 224-bit key.
+        Hmac224 = "HMAC_224",
+        /// HMAC with a 256-bit key.
+        Hmac256 = "HMAC_256",
+        /// HMAC with a 384-bit key.
+        Hmac384 = "HMAC_384",
+        /// HMAC with a 512-bit key.
+        Hmac512 = "HMAC_512",
+        /// ML-DSA-44 of FIPS 204.
+        MlDsa44 = "ML_DSA_44",
+        /// ML-DSA-65 of FIPS 204.
+        MlDsa65 = "ML_DSA_65",
+        /// ML-DSA-87 of FIPS 204.
+        MlDsa87 = "ML_DSA_87",
+        /// ML-KEM-512 of FIPS 203.
+        MlKem512 = "ML_KEM_512",
+        /// ML-KEM-768 of FIPS 203.
+        MlKem768 = "ML_KEM_768",
+        /// ML-KEM-1024 of FIPS 203.
+        MlKem1024 = "ML_KEM_1024",
+        /// RSA with a 2,048-bit modulus.
+        Rsa2048 = "RSA_2048",
+        /// RSA with a 3,072-bit modulus.
+        Rsa3072 = "RSA_3072",
+        /// RSA with a 4,096-bit modulus.
+        Rsa4096 = "RSA_4096",
+        /// SM2, in the China Regions only.
+        Sm2 = "SM2",
         /// A 256-bit AES key for encryption and decryption.
         SymmetricDefault = "SYMMETRIC_DEFAULT",
     }
@@ -58,8 +96,14 @@ wire_enum! {
 wire_enum! {
     /// Where key material comes from.
     Origin {
+        /// An AWS CloudHSM key store.
+        AwsCloudhsm = "AWS_CLOUDHSM",
         /// Made by KMS.
         AwsKms = "AWS_KMS",
+        /// Imported by the customer.
+        External = "EXTERNAL",
+        /// An external key store.
+        ExternalKeyStore = "EXTERNAL_KEY_STORE",
     }
 }
 
@@ -88,11 +132,52 @@ wire_enum! {
 }
 
 impl KeySpec {
+    /// The usages that keys of this spec may have.
+    #[must_use]
+    pub fn usages(self) -> &'static [KeyUsage] {
+        use KeyUsage::{EncapsulateDecapsulate, EncryptDecrypt, GenerateVerifyMac, KeyAgreement, SignVerify};
+        match self {
+            KeySpec::SymmetricDefault => &[EncryptDecrypt],
+            KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => &[EncryptDecrypt, SignVerify],
+            KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 => &[SignVerify, KeyAgreement],
+            KeySpec::EccSecgP256k1 | KeySpec::EccNistEdwards25519 => &[SignVerify],
+            KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => &[GenerateVerifyMac],
+            KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87 => &[SignVerify],
+            KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => &[EncapsulateDecapsulate],
+            KeySpec::Sm2 => &[EncryptDecrypt, SignVerify, KeyAgreement],
+        }
+    }
+
+    /// The kind of key as UpdateAlias compares it: an alias moves between keys of one kind only.
+    ///
+    /// AWS: KMS API reference, "UpdateAlias".
+    #[must_use]
+    pub fn family(self) -> &'static str {
+        match self {
+            KeySpec::SymmetricDefault => "SYMMETRIC",
+            KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => "HMAC",
+            _ => "ASYMMETRIC",
+        }
+    }
+
+    /// Whether material of this spec can be imported.
+    ///
+    /// AWS: KMS developer guide, "Importing key material", supported key specs.
+    #[must_use]
+    pub fn is_importable(self) -> bool {
+        use KeySpec::{EccNistEdwards25519, MlDsa44, MlDsa65, MlDsa87, MlKem512, MlKem768, MlKem1024};
+        !matches!(self, EccNistEdwards25519 | MlDsa44 | MlDsa65 | MlDsa87 | MlKem512 | MlKem768 | MlKem1024)
+    }
+
     /// The encryption algorithms that keys of this spec support.
     #[must_use]
     pub fn encryption_algorithms(self) -> &'static [EncryptionAlgorithm] {
+        use EncryptionAlgorithm::{RsaesOaepSha1, RsaesOaepSha256, Sm2pke, SymmetricDefault};
         match self {
-            KeySpec::SymmetricDefault => &[EncryptionAlgorithm::SymmetricDefault],
+            KeySpec::SymmetricDefault => &[SymmetricDefault],
+            KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => &[RsaesOaepSha1, RsaesOaepSha256],
+            KeySpec::Sm2 => &[Sm2pke],
+            _ => &[],
         }
     }
 }

@@ -1,0 +1,202 @@
+//! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
+
+mod state;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use lifecycle::state::View;
+use serde_json::{Value, json};
+
+use crate::engine::Snapshot;
+use crate::observe::audit::AuditFilter;
+use crate::operations::key_metadata;
+use crate::service::Service;
+
+/// The header that carries the passphrase of a state export or import.
+pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
+
+/// Records in one answer of `GET /_kms/events`, unless `limit` says otherwise.
+const EVENTS_DEFAULT: usize = 100;
+
+/// The most records in one answer.
+const EVENTS_MAX: usize = 10_000;
+
+/// Why a control call was refused: the status, and what to do.
+pub(crate) struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn bad_request(message: impl Into<String>) -> Self {
+        Refusal(StatusCode::BAD_REQUEST, message.into())
+    }
+
+    fn internal(message: impl std::fmt::Display) -> Self {
+        Refusal(StatusCode::INTERNAL_SERVER_ERROR, message.to_string())
+    }
+}
+
+/// Answers a control call.
+pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
+    let path = request.uri().path().to_owned();
+    let answered = match (request.method(), path.as_str()) {
+        (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
+        (&Method::GET, "/_kms/clock") => Ok(clock(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/events") => events(service, &request).await,
+        (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/metrics") => return metrics(service),
+        (&Method::GET, "/_kms/state") => state::export(service, &request).await,
+        (&Method::PUT, "/_kms/state") => state::import(service, &request).await,
+        (&Method::POST, "/_kms/reset") => state::reset(service).await,
+        (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
+            key(service, path.trim_start_matches("/_kms/keys/"))
+        }
+        (method, path) => Err(Refusal(
+            StatusCode::NOT_FOUND,
+            format!("{method} {path} is no control call; GET /_kms/health answers if the server is up"),
+        )),
+    };
+    match answered {
+        Ok(value) => respond(StatusCode::OK, &value),
+        Err(Refusal(status, message)) => respond(status, &json!({ "message": message })),
+    }
+}
+
+fn respond(status: StatusCode, value: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(value.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn health(service: &Service) -> Value {
+    let now = service.parts().engine.snapshot().now();
+    json!({
+        "status": "running",
+        "version": env!("CARGO_PKG_VERSION"),
+        "domain_time": now.to_string(),
+        // What clients of LocalStack wait for.
+        "services": { "kms": "running" },
+    })
+}
+
+fn clock(snapshot: &Snapshot) -> Value {
+    let rate = snapshot.clock.rate();
+    let due = lifecycle::schedule::next_due(&snapshot.state).map(|due| {
+        let lifecycle::schedule::Event::DeleteKey(key) = due.event;
+        json!({ "at": due.at.to_string(), "event": "DeleteKey", "resource": key.to_string() })
+    });
+    json!({
+        "now": snapshot.now().to_string(),
+        "mode": if rate > 0.0 { "running" } else { "frozen" },
+        "rate": rate,
+        "epoch": snapshot.clock.epoch(),
+        "next_due": due,
+    })
+}
+
+fn metrics(service: &Service) -> Response<Bytes> {
+    let snapshot = service.parts().engine.snapshot();
+    let text = service.parts().metrics.render(snapshot.state.key_count(), snapshot.version);
+    let mut response = Response::new(Bytes::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+async fn events(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
+    let mut filter = AuditFilter { limit: EVENTS_DEFAULT, ..AuditFilter::default() };
+    for (name, value) in query(request)? {
+        match name.as_str() {
+            "since" => filter.since = Some(value),
+            "until" => filter.until = Some(value),
+            "event" => filter.event = Some(value),
+            "key" => filter.key = Some(value),
+            "principal" => filter.principal = Some(value),
+            "after" => filter.after = Some(value),
+            "limit" => {
+                let limit = value.parse::<usize>().ok().filter(|limit| (1..=EVENTS_MAX).contains(limit));
+                filter.limit = limit.ok_or_else(|| {
+                    Refusal::bad_request(format!(
+                        "limit must be a number from 1 to {EVENTS_MAX}, not {value}"
+                    ))
+                })?;
+            }
+            other => {
+                return Err(Refusal::bad_request(format!(
+                    "{other} is no filter; there are since, until, event, key, principal, after and limit"
+                )));
+            }
+        }
+    }
+    service.parts().audit.flush().await;
+    let service = service.clone();
+    let found = tokio::task::spawn_blocking(move || service.parts().audit.read(&filter)).await;
+    let found = found.map_err(Refusal::internal)?.map_err(Refusal::internal)?;
+    Ok(json!({ "Records": found }))
+}
+
+/// The pairs of the query string, decoded.
+fn query(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Refusal> {
+    let text = request.uri().query().unwrap_or_default();
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let decoded = pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((percent_decode(name)?, percent_decode(value)?))
+    });
+    decoded.collect::<Option<_>>().ok_or_else(|| Refusal::bad_request("the query string is not UTF-8 text"))
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+            }
+            b'+' => bytes.push(b' '),
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn keys(snapshot: &Snapshot) -> Value {
+    let view = snapshot.state.at(snapshot.now());
+    let keys: Vec<Value> = view.all_keys().map(|key| described(view, key)).collect();
+    json!({ "keys": keys })
+}
+
+/// A key by id or ARN, wherever it lives; an id may exist in several accounts and Regions.
+fn key(service: &Service, name: &str) -> Result<Value, Refusal> {
+    let name = percent_decode(name).ok_or_else(|| Refusal::bad_request("the key name is not UTF-8 text"))?;
+    let snapshot = service.parts().engine.snapshot();
+    let view = snapshot.state.at(snapshot.now());
+    let found: Vec<Value> = view
+        .all_keys()
+        .filter(|key| {
+            key.arn.id.as_str() == name
+                || key.arn.to_string() == name
+                || view.aliases_of(key.arn, None).any(|alias| alias.as_str() == name)
+        })
+        .map(|key| described(view, key))
+        .collect();
+    if found.is_empty() {
+        return Err(Refusal(StatusCode::NOT_FOUND, format!("no key has the id, ARN or alias {name}")));
+    }
+    Ok(json!({ "keys": found }))
+}
+
+fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
+    let aliases: Vec<&str> = view.aliases_of(key.arn, None).map(lifecycle::ids::AliasName::as_str).collect();
+    let tags: Vec<Value> =
+        key.tags.iter().map(|tag| json!({"TagKey": tag.tag_key, "TagValue": tag.tag_value})).collect();
+    json!({
+        "metadata": key_metadata(key),
+        "region": key.arn.scope.region.as_str(),
+        "aliases": aliases,
+        "tags": tags,
+        "policy": &*key.policy,
+        "materials": key.materials.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,292 @@
+//! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
+
+mod ledger;
+mod rows;
+pub mod wall;
+mod writer;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use lifecycle::clock::{Timestamp, VirtualClock};
+use lifecycle::crypto::Entropy;
+use lifecycle::ids::KeyArn;
+use lifecycle::schedule;
+use lifecycle::state::{Change, Record, State, Usage};
+use tokio::sync::oneshot;
+
+use crate::operations::LastUses;
+use crate::store::{Store, StoreError};
+
+pub use ledger::Ledger;
+use rows::Loaded;
+pub use writer::{Batching, CommitError, Draft};
+use writer::{Job, Writer};
+
+/// A consistent view of everything, and the clock to read it by.
+pub struct Snapshot {
+    /// All keys, aliases and so on.
+    pub state: State,
+    /// The domain clock.
+    pub clock: VirtualClock,
+    /// The store's version of this state.
+    pub version: u64,
+}
+
+impl Snapshot {
+    /// Domain time at this moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.at(wall::now())
+    }
+}
+
+/// How to start the domain clock of a new store. A store that has a clock goes on with it.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockStart {
+    /// Where the clock starts; `None` is the wall clock's time.
+    pub at: Option<Timestamp>,
+    /// Domain seconds per wall second; zero is frozen.
+    pub rate: f64,
+}
+
+/// What the engine does when it cannot know whether a commit took place: the process must not go on.
+pub type OnUnknownOutcome = Box<dyn Fn(&StoreError) + Send>;
+
+/// The owner of the state.
+pub struct Engine {
+    published: Arc<ArcSwap<Snapshot>>,
+    queue: std::sync::mpsc::SyncSender<Job>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    ledger: Ledger,
+    marker_secret: Vec<u8>,
+}
+
+/// Why a command was not carried out by the writer.
+#[derive(Debug)]
+pub enum SubmitError {
+    /// The queue is full.
+    Full,
+    /// The writer has stopped.
+    Stopped,
+    /// The batch was not stored; nothing changed.
+    Commit(CommitError),
+}
+
+impl fmt::Display for SubmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SubmitError::Full => f.write_str("too many commands are waiting to be stored"),
+            SubmitError::Stopped => f.write_str("the writer has stopped"),
+            SubmitError::Commit(error) => write!(f, "not stored: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SubmitError {}
+
+/// Why the engine could not start.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The store failed.
+    Store(StoreError),
+    /// A record could not be read.
+    Record(String),
+    /// There were no random bytes for the installation's secret, or no thread for the writer.
+    System(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Store(error) => error.fmt(f),
+            OpenError::Record(what) => write!(f, "a stored record cannot be read: {what}"),
+            OpenError::System(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        OpenError::Store(error)
+    }
+}
+
+impl Engine {
+    /// Loads the store and starts the writer.
+    ///
+    /// # Errors
+    /// The store or one of its records cannot be read, or the first records of a new store not be written.
+    pub fn open(
+        mut store: Box<dyn Store>,
+        start: ClockStart,
+        batching: Batching,
+        entropy: &dyn Entropy,
+        on_unknown_outcome: OnUnknownOutcome,
+    ) -> Result<Self, OpenError> {
+        let Loaded { records, clock, marker_secret, version } = rows::load(store.load()?)?;
+        let wall = wall::now();
+        let (clock, marker_secret, version) = match (clock, marker_secret) {
+            (Some(clock), Some(secret)) => (clock, secret, version),
+            (clock, secret) => {
+                let clock = clock.unwrap_or_else(|| {
+                    VirtualClock::new(start.at.unwrap_or(Timestamp(wall.0)), wall, start.rate)
+                });
+                let secret = match secret {
+                    Some(secret) => secret,
+                    None => entropy.array::<32>().map_err(|e| OpenError::System(e.to_string()))?.to_vec(),
+                };
+                let version = store.commit(&rows::installation(&clock, &secret)?)?;
+                (clock, secret, version)
+            }
+        };
+        let state = State::load(records);
+        let snapshot = Snapshot { state: state.clone(), clock, version };
+        let published = Arc::new(ArcSwap::from_pointee(snapshot));
+        let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
+        let writer =
+            Writer { store, state, clock, published: Arc::clone(&published), batching, on_unknown_outcome };
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&jobs));
+        let thread =
+            thread.map_err(|error| OpenError::System(format!("no thread for the writer: {error}")))?;
+        Ok(Engine {
+            published,
+            queue,
+            writer: Mutex::new(Some(thread)),
+            ledger: Ledger::default(),
+            marker_secret,
+        })
+    }
+
+    /// The state of this moment. Costs no lock.
+    #[must_use]
+    pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.published.load()
+    }
+
+    /// The stored secret that signs list markers.
+    #[must_use]
+    pub fn marker_secret(&self) -> &[u8] {
+        &self.marker_secret
+    }
+
+    /// Last uses since start.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Runs `decide` on the writer's state and waits until what it changed is stored.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn submit<T: Send + 'static>(
+        &self,
+        decide: impl FnOnce(&mut Draft<'_>) -> T + Send + 'static,
+    ) -> Result<T, SubmitError> {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |draft| {
+            let decided = decide(draft);
+            Box::new(move |committed: Result<(), CommitError>| {
+                // A caller who has gone away is no reason to stop.
+                let _ = sender.send(committed.map(|()| decided));
+            })
+        });
+        self.queue.try_send(job).map_err(|error| match error {
+            std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
+            std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
+        })?;
+        match receiver.await {
+            Ok(Ok(decided)) => Ok(decided),
+            Ok(Err(error)) => Err(SubmitError::Commit(error)),
+            Err(_) => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Moves the domain clock forward to `to`, letting everything happen that falls due on the way.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn advance(&self, to: Timestamp) -> Result<usize, SubmitError> {
+        self.submit(move |draft| {
+            let due = schedule::due_until(draft.state(), to, usize::MAX);
+            for event in &due {
+                let changes = schedule::changes(draft.state(), event);
+                draft.apply(changes);
+            }
+            let clock = draft.clock().advanced(to, wall::now());
+            draft.set_clock(clock);
+            due.len()
+        })
+        .await
+    }
+
+    /// Replaces every record, and starts a new epoch of the clock at `now`.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn replace(&self, records: Vec<Record>, now: Option<Timestamp>) -> Result<(), SubmitError> {
+        let replaced = self
+            .submit(move |draft| {
+                let old: Vec<Change> =
+                    draft.state().records().map(|record| Change::Delete(record.id())).collect();
+                draft.apply(old);
+                draft.apply(records.into_iter().map(Change::Put).collect());
+                let wall = wall::now();
+                let base = now.unwrap_or(Timestamp(wall.0));
+                let clock = draft.clock().restarted(base, wall);
+                draft.set_clock(clock);
+            })
+            .await;
+        if replaced.is_ok() {
+            self.ledger.clear();
+        }
+        replaced
+    }
+
+    /// Stores the last uses that only memory knows, and the time that the clock has reached.
+    ///
+    /// # Errors
+    /// Nothing was stored; the uses stay in memory for the next time.
+    pub async fn fold_ledger(&self) -> Result<(), SubmitError> {
+        let uses = self.ledger.take_dirty();
+        let again = uses.clone();
+        let folded = self
+            .submit(move |draft| {
+                let alive = |usage: &Arc<Usage>| draft.state().at(draft.now()).key(&usage.key).is_some();
+                let uses: Vec<Change> =
+                    uses.into_iter().filter(alive).map(|usage| Change::Put(Record::Usage(usage))).collect();
+                draft.apply(uses);
+                let wall = wall::now();
+                let clock = draft.clock().advanced(draft.clock().at(wall), wall);
+                draft.set_clock(clock);
+            })
+            .await;
+        if folded.is_err() {
+            self.ledger.put_back(&again);
+        }
+        folded
+    }
+
+    /// Stores what is left, answers everybody who waits, and stops the writer.
+    pub async fn stop(&self) {
+        if let Err(error) = self.fold_ledger().await {
+            tracing::warn!(%error, "the last uses of the last minute were not stored");
+        }
+        let _ = self.submit(Draft::stop).await;
+        let thread = self.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl LastUses for Ledger {
+    fn last_use(&self, key: &KeyArn) -> Option<Arc<Usage>> {
+        self.get(key)
+    }
+}

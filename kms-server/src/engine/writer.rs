@@ -1,0 +1,237 @@
+//! The single writer: takes what is queued, decides it in order, stores all of it in one transaction,
+//! publishes, and answers everybody.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use lifecycle::clock::{Timestamp, VirtualClock};
+use lifecycle::schedule;
+use lifecycle::state::{Change, State};
+
+use super::{OnUnknownOutcome, Snapshot, rows, wall};
+use crate::store::{Store, StoreError};
+
+/// What is sent once it is known whether the batch was stored.
+pub(super) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
+/// A command: decides on the draft, and says how to answer.
+pub(super) type Job = Box<dyn FnOnce(&mut Draft<'_>) -> Answer + Send>;
+
+/// How many commands wait, and how many are stored at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Batching {
+    /// Commands that may wait; one more is refused.
+    pub queue_commands_max: usize,
+    /// Commands in one transaction.
+    pub batch_commands_max: usize,
+    /// Changes in one transaction, after which no further command joins it.
+    pub batch_changes_max: usize,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Batching { queue_commands_max: 10_000, batch_commands_max: 1_000, batch_changes_max: 10_000 }
+    }
+}
+
+/// The batch was not stored; the state is as before.
+#[derive(Clone, Debug)]
+pub struct CommitError(String);
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CommitError {}
+
+/// The next state, while commands decide on it.
+pub struct Draft<'a> {
+    state: &'a mut State,
+    clock: &'a mut VirtualClock,
+    changes: &'a mut Vec<Change>,
+    now: Timestamp,
+    clock_changed: bool,
+    stop: bool,
+}
+
+impl Draft<'_> {
+    /// Everything that was decided before, stored or not.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.state
+    }
+
+    /// The instant of this batch.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> VirtualClock {
+        *self.clock
+    }
+
+    /// Changes the state.
+    pub fn apply(&mut self, changes: Vec<Change>) {
+        self.state.apply(changes.iter().cloned());
+        self.changes.extend(changes);
+    }
+
+    /// Sets the clock.
+    pub fn set_clock(&mut self, clock: VirtualClock) {
+        *self.clock = clock;
+        self.now = clock.at(wall::now());
+        self.clock_changed = true;
+    }
+
+    /// Makes this the last batch.
+    pub(super) fn stop(draft: &mut Draft<'_>) {
+        draft.stop = true;
+    }
+}
+
+/// Due events in one batch; the rest follow in the next.
+const DUE_EVENTS_MAX: usize = 256;
+
+/// The longest wait for work, so that a due event is noticed although the clock's rate was changed.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+pub(super) struct Writer {
+    pub(super) store: Box<dyn Store>,
+    pub(super) state: State,
+    pub(super) clock: VirtualClock,
+    pub(super) published: Arc<ArcSwap<Snapshot>>,
+    pub(super) batching: Batching,
+    pub(super) on_unknown_outcome: OnUnknownOutcome,
+}
+
+impl Writer {
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let first = match jobs.recv_timeout(self.idle()) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if self.batch(first, jobs) == Next::Stop {
+                return;
+            }
+        }
+    }
+
+    /// How long nothing can fall due.
+    fn idle(&self) -> Duration {
+        let Some(due) = schedule::next_due(&self.state) else { return IDLE_MAX };
+        let left = due.at.0.saturating_sub(self.clock.at(wall::now()).0).max(0);
+        if self.clock.rate() <= 0.0 {
+            return IDLE_MAX;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a span of milliseconds fits in 53 bits")]
+        let seconds = left as f64 / 1_000.0 / self.clock.rate();
+        Duration::try_from_secs_f64(seconds).map_or(IDLE_MAX, |wait| wait.min(IDLE_MAX))
+    }
+
+    fn batch(&mut self, first: Option<Job>, jobs: &Receiver<Job>) -> Next {
+        let (mut state, mut clock) = (self.state.clone(), self.clock);
+        let mut changes = Vec::new();
+        let now = clock.at(wall::now());
+        let mut draft = Draft {
+            state: &mut state,
+            clock: &mut clock,
+            changes: &mut changes,
+            now,
+            clock_changed: false,
+            stop: false,
+        };
+        for due in schedule::due_until(draft.state, now, DUE_EVENTS_MAX) {
+            let due = schedule::changes(draft.state, &due);
+            draft.apply(due);
+        }
+        let mut answers = Vec::new();
+        let mut next = first;
+        while let Some(job) = next {
+            answers.push(job(&mut draft));
+            let room = answers.len() < self.batching.batch_commands_max
+                && draft.changes.len() < self.batching.batch_changes_max
+                && !draft.stop;
+            next = room.then(|| jobs.try_recv().ok()).flatten();
+        }
+        let (clock_changed, stop) = (draft.clock_changed, draft.stop);
+        let committed = self.commit(state, clock, &changes, clock_changed);
+        let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
+        let result = committed.map_err(|failure| CommitError(failure.to_string()));
+        answers.into_iter().for_each(|answer| answer(result.clone()));
+        if stop || failed { Next::Stop } else { Next::Go }
+    }
+
+    fn commit(
+        &mut self,
+        state: State,
+        clock: VirtualClock,
+        changes: &[Change],
+        clock_changed: bool,
+    ) -> Result<(), Failure> {
+        if changes.is_empty() && !clock_changed {
+            return Ok(());
+        }
+        let batch = rows::batch(changes, clock_changed.then_some(&clock))
+            .map_err(|error| Failure::Clean(error.to_string()))?;
+        match self.store.commit(&batch) {
+            Ok(version) => {
+                self.state = state.clone();
+                self.clock = clock;
+                self.published.store(Arc::new(Snapshot { state, clock, version }));
+                Ok(())
+            }
+            Err(error) if error.is_clean() => {
+                tracing::error!(%error, "a batch was not stored; the state is as before");
+                Err(Failure::Clean(error.to_string()))
+            }
+            Err(error) => {
+                tracing::error!(%error, "whether a batch was stored is not known; stopping");
+                (self.on_unknown_outcome)(&error);
+                Err(Failure::UnknownOutcome)
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Go,
+    Stop,
+}
+
+#[derive(PartialEq, Eq)]
+enum Failure {
+    Clean(String),
+    UnknownOutcome,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Clean(why) => f.write_str(why),
+            Failure::UnknownOutcome => f.write_str("the outcome is not known"),
+        }
+    }
+}
+
+/// What the store said about a commit.
+trait Outcome {
+    /// Whether it is certain that nothing was stored.
+    fn is_clean(&self) -> bool;
+}
+
+impl Outcome for StoreError {
+    fn is_clean(&self) -> bool {
+        !matches!(self, StoreError::UnknownOutcome(_))
+    }
+}

@@ -1,0 +1,429 @@
+//! The audit log: a file and a thread of its own.
+//!
+//! A request reserves its place before it runs, so that no request goes unrecorded: a full queue makes it wait,
+//! and in the end fail, instead.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+/// Where records are kept, and for how long.
+#[derive(Clone, Debug)]
+pub struct AuditOptions {
+    /// The folder of the log files; `None` keeps records in memory.
+    pub folder: Option<PathBuf>,
+    /// A file is closed, and the next one begun, at this size in bytes.
+    pub segment_bytes_max: u64,
+    /// The oldest files are removed when there are more than this many.
+    pub segments_max: usize,
+    /// Records that are kept in memory when there is no folder.
+    pub memory_records_max: usize,
+    /// Records that may wait to be written.
+    pub queue_records_max: usize,
+    /// How long a request waits for a place in the queue.
+    pub queue_wait: Duration,
+}
+
+impl Default for AuditOptions {
+    fn default() -> Self {
+        AuditOptions {
+            folder: None,
+            segment_bytes_max: 64 * 1024 * 1024,
+            segments_max: 16,
+            memory_records_max: 100_000,
+            queue_records_max: 10_000,
+            queue_wait: Duration::from_secs(1),
+        }
+    }
+}
+
+enum Message {
+    Record(Vec<u8>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// The log.
+pub struct AuditLog {
+    sender: mpsc::Sender<Message>,
+    queue_wait: Duration,
+    kept: Kept,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+#[derive(Clone)]
+enum Kept {
+    Folder(PathBuf),
+    Memory(Arc<Mutex<VecDeque<Vec<u8>>>>),
+}
+
+/// A place in the queue.
+pub struct Place<'a>(mpsc::Permit<'a, Message>);
+
+impl Place<'_> {
+    /// Hands over a record, one line of JSON without its end.
+    pub fn record(self, line: Vec<u8>) {
+        self.0.send(Message::Record(line));
+    }
+}
+
+/// The log takes no more records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditFull;
+
+/// Which records to read.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Not before this `eventTime`.
+    pub since: Option<String>,
+    /// Before this `eventTime`.
+    pub until: Option<String>,
+    /// The `eventName`.
+    pub event: Option<String>,
+    /// A key: its ARN, or a part of it such as the key id, among the `resources`.
+    pub key: Option<String>,
+    /// The caller's ARN.
+    pub principal: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Only records after the one with this `eventID`.
+    pub after: Option<String>,
+}
+
+impl AuditLog {
+    /// Opens the log and starts its thread.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open(options: &AuditOptions) -> io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(options.queue_records_max.max(1));
+        let (kept, sink) = match &options.folder {
+            Some(folder) => {
+                let segments = Segments::open(folder, options)?;
+                (Kept::Folder(folder.clone()), Sink::Segments(segments))
+            }
+            None => {
+                let records = Arc::new(Mutex::new(VecDeque::new()));
+                let sink = Sink::Memory { records: Arc::clone(&records), max: options.memory_records_max };
+                (Kept::Memory(records), sink)
+            }
+        };
+        let thread =
+            std::thread::Builder::new().name("audit".to_owned()).spawn(move || drain(receiver, sink))?;
+        Ok(AuditLog { sender, queue_wait: options.queue_wait, kept, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// A place for one record.
+    ///
+    /// # Errors
+    /// [`AuditFull`] when none came free in time.
+    pub async fn reserve(&self) -> Result<Place<'_>, AuditFull> {
+        if let Ok(permit) = self.sender.try_reserve() {
+            return Ok(Place(permit));
+        }
+        match tokio::time::timeout(self.queue_wait, self.sender.reserve()).await {
+            Ok(Ok(permit)) => Ok(Place(permit)),
+            _ => Err(AuditFull),
+        }
+    }
+
+    /// Waits until everything handed over before is written.
+    pub async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.sender.send(Message::Flush(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    /// The records that pass the filter, oldest first. Call [`AuditLog::flush`] first to see the latest.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn read(&self, filter: &AuditFilter) -> io::Result<Vec<Value>> {
+        let mut matcher = Matcher { filter, found: Vec::new(), waiting: filter.after.is_some() };
+        match &self.kept {
+            Kept::Memory(records) => {
+                let records = records.lock().map_err(|_| io::Error::other("the audit thread has failed"))?;
+                let _ = records.iter().try_for_each(|line| matcher.take(line));
+            }
+            Kept::Folder(folder) => {
+                'all: for segment in segments(folder)? {
+                    for line in BufReader::new(File::open(segment)?).split(b'\n') {
+                        if matcher.take(&line?).is_err() {
+                            break 'all;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(matcher.found)
+    }
+
+    /// Writes what is left and stops the thread.
+    pub async fn stop(&self) {
+        self.flush().await;
+        if let Ok(mut thread) = self.thread.lock() {
+            // The thread ends with the last sender; nothing is left to wait for.
+            drop(thread.take());
+        }
+    }
+}
+
+struct Matcher<'a> {
+    filter: &'a AuditFilter,
+    found: Vec<Value>,
+    /// Whether the record named by `after` is still to come.
+    waiting: bool,
+}
+
+/// Enough records were found.
+struct Enough;
+
+impl Matcher<'_> {
+    fn take(&mut self, line: &[u8]) -> Result<(), Enough> {
+        if self.found.len() >= self.filter.limit {
+            return Err(Enough);
+        }
+        // A line that a crash cut short is no record.
+        let Ok(record) = serde_json::from_slice::<Value>(line) else { return Ok(()) };
+        if self.waiting {
+            self.waiting = record.get("eventID").and_then(Value::as_str) != self.filter.after.as_deref();
+        } else if self.passes(&record) {
+            self.found.push(record);
+        }
+        Ok(())
+    }
+
+    fn passes(&self, record: &Value) -> bool {
+        let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+        let filter = self.filter;
+        let time = text("eventTime");
+        filter.since.as_deref().is_none_or(|since| time >= since)
+            && filter.until.as_deref().is_none_or(|until| time < until)
+            && filter.event.as_deref().is_none_or(|event| text("eventName") == event)
+            && filter.key.as_deref().is_none_or(|key| names_key(record, key))
+            && filter.principal.as_deref().is_none_or(|principal| {
+                record.pointer("/userIdentity/arn").and_then(Value::as_str) == Some(principal)
+            })
+    }
+}
+
+fn names_key(record: &Value, key: &str) -> bool {
+    let resources = record.get("resources").and_then(Value::as_array);
+    let mut arns = resources.into_iter().flatten().filter_map(|resource| resource.get("ARN")?.as_str());
+    arns.any(|arn| arn == key || arn.ends_with(&format!("/{key}")) || arn.ends_with(&format!(":{key}")))
+}
+
+enum Sink {
+    Segments(Segments),
+    Memory { records: Arc<Mutex<VecDeque<Vec<u8>>>>, max: usize },
+}
+
+fn drain(mut receiver: mpsc::Receiver<Message>, mut sink: Sink) {
+    let mut batch = Vec::new();
+    while let Some(first) = receiver.blocking_recv() {
+        let mut flushes = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Record(line) => batch.push(line),
+                Message::Flush(done) => flushes.push(done),
+            }
+            next = (batch.len() < 1_000).then(|| receiver.try_recv().ok()).flatten();
+        }
+        if let Err(error) = sink.write(&mut batch) {
+            tracing::error!(%error, "audit records were not written");
+        }
+        batch.clear();
+        for done in flushes {
+            let _ = done.send(());
+        }
+    }
+}
+
+impl Sink {
+    fn write(&mut self, batch: &mut Vec<Vec<u8>>) -> io::Result<()> {
+        match self {
+            Sink::Segments(segments) => segments.write(batch),
+            Sink::Memory { records, max } => {
+                let mut records = records.lock().map_err(|_| io::Error::other("a reader has failed"))?;
+                records.extend(batch.drain(..));
+                let surplus = records.len().saturating_sub(*max);
+                records.drain(..surplus);
+                Ok(())
+            }
+        }
+    }
+}
+
+struct Segments {
+    folder: PathBuf,
+    file: File,
+    length: u64,
+    number: u64,
+    length_max: u64,
+    count_max: usize,
+}
+
+impl Segments {
+    fn open(folder: &Path, options: &AuditOptions) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let number = segments(folder)?.iter().filter_map(|path| number_of(path)).max().unwrap_or(1);
+        let file = open_segment(folder, number)?;
+        let mut length = file.metadata()?.len();
+        if length > 0 {
+            // A crash may have cut the last line short; a new line keeps the next record apart from it.
+            (&file).write_all(b"\n")?;
+            length += 1;
+        }
+        let (length_max, count_max) = (options.segment_bytes_max, options.segments_max.max(1));
+        Ok(Segments { folder: folder.to_path_buf(), file, length, number, length_max, count_max })
+    }
+
+    /// One write for the whole batch: what it returns from is in the system's hands and survives `kill -9`.
+    fn write(&mut self, batch: &[Vec<u8>]) -> io::Result<()> {
+        if self.length >= self.length_max {
+            self.file = open_segment(&self.folder, self.number + 1)?;
+            self.number += 1;
+            self.length = 0;
+            self.remove_oldest()?;
+        }
+        let mut bytes = Vec::with_capacity(batch.iter().map(|line| line.len() + 1).sum());
+        for line in batch {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        }
+        self.file.write_all(&bytes)?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn remove_oldest(&self) -> io::Result<()> {
+        let all = segments(&self.folder)?;
+        let surplus = all.len().saturating_sub(self.count_max);
+        all.iter().take(surplus).try_for_each(fs::remove_file)
+    }
+}
+
+fn open_segment(folder: &Path, number: u64) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(folder.join(format!("events-{number:08}.jsonl")))
+}
+
+/// The log files, oldest first.
+fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if number_of(&path).is_some() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn number_of(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("events-")?.strip_suffix(".jsonl")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: usize) -> Vec<u8> {
+        serde_json::to_vec(&serde_json::json!({
+            "eventID": format!("e{number}"),
+            "eventName": if number.is_multiple_of(2) { "Encrypt" } else { "Decrypt" },
+            "eventTime": format!("2026-01-01T00:00:{number:02}Z"),
+            "userIdentity": {"arn": format!("arn:aws:iam::111122223333:user/{}", number % 3)},
+            "resources": [{"ARN": format!("arn:aws:kms:us-east-1:111122223333:key/k{number}")}],
+        }))
+        .unwrap()
+    }
+
+    async fn fill(log: &AuditLog, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            log.reserve().await.unwrap().record(line(number));
+        }
+        log.flush().await;
+    }
+
+    fn ids(log: &AuditLog, filter: &AuditFilter) -> Vec<String> {
+        let found = log.read(filter).unwrap();
+        found.iter().map(|record| record["eventID"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn options(folder: Option<&Path>) -> AuditOptions {
+        AuditOptions { folder: folder.map(Path::to_path_buf), ..AuditOptions::default() }
+    }
+
+    #[tokio::test]
+    async fn filters_select_records_in_memory_and_in_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for options in [options(None), options(Some(folder.path()))] {
+            let log = AuditLog::open(&options).unwrap();
+            fill(&log, 0..6).await;
+            let all = AuditFilter { limit: 100, ..AuditFilter::default() };
+            assert_eq!(ids(&log, &all).len(), 6);
+            let text = |text: &str| Some(text.to_owned());
+            for (filter, expected) in [
+                (AuditFilter { limit: 2, ..all.clone() }, &["e0", "e1"][..]),
+                (AuditFilter { after: text("e3"), ..all.clone() }, &["e4", "e5"]),
+                (AuditFilter { event: text("Decrypt"), ..all.clone() }, &["e1", "e3", "e5"]),
+                (AuditFilter { key: text("k4"), ..all.clone() }, &["e4"]),
+                (
+                    AuditFilter { principal: text("arn:aws:iam::111122223333:user/1"), ..all.clone() },
+                    &["e1", "e4"],
+                ),
+                (
+                    AuditFilter {
+                        since: text("2026-01-01T00:00:01Z"),
+                        until: text("2026-01-01T00:00:03Z"),
+                        ..all.clone()
+                    },
+                    &["e1", "e2"],
+                ),
+            ] {
+                assert_eq!(ids(&log, &filter), expected, "{filter:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn files_are_rotated_and_the_oldest_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = AuditOptions { segment_bytes_max: 1, segments_max: 2, ..options(Some(folder.path())) };
+        let log = AuditLog::open(&options).unwrap();
+        for number in 0..5 {
+            fill(&log, number..number + 1).await;
+        }
+        assert_eq!(ids(&log, &AuditFilter { limit: 100, ..AuditFilter::default() }), ["e3", "e4"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_cut_short_by_a_crash_costs_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        fill(&AuditLog::open(&options(Some(folder.path()))).unwrap(), 0..2).await;
+        let segment = segments(folder.path()).unwrap().remove(0);
+        let mut file = OpenOptions::new().append(true).open(segment).unwrap();
+        file.write_all(br#"{"eventID":"cut"#).unwrap();
+        let log = AuditLog::open(&options(Some(folder.path()))).unwrap();
+        fill(&log, 2..3).await;
+        assert_eq!(ids(&log, &AuditFilter { limit: 100, ..AuditFilter::default() }), ["e0", "e1", "e2"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_in_the_end() {
+        let options = AuditOptions { queue_records_max: 1, queue_wait: Duration::ZERO, ..options(None) };
+        let log = AuditLog::open(&options).unwrap();
+        let place = log.reserve().await.unwrap();
+        assert_eq!(log.reserve().await.err(), Some(AuditFull));
+        drop(place);
+        assert!(log.reserve().await.is_ok());
+    }
+}

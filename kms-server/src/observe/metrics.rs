@@ -1,0 +1,101 @@
+//! Counters in Prometheus's text format.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::operations::registry::OPERATIONS;
+
+/// Requests by operation and outcome since start.
+pub struct Metrics {
+    /// One pair per registered operation, in the registry's order: successes, failures.
+    operations: Box<[[AtomicU64; 2]]>,
+    /// Requests that named no operation.
+    unknown: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics {
+            operations: OPERATIONS.iter().map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
+            unknown: AtomicU64::new(0),
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With its answer.
+    Success,
+    /// With an error.
+    Failure,
+}
+
+impl Metrics {
+    /// Counts a request by the name of its operation.
+    pub fn count(&self, operation: &str, outcome: Outcome) {
+        let at = OPERATIONS.binary_search_by(|entry| entry.name().cmp(operation));
+        let counters = at.ok().and_then(|at| self.operations.get(at));
+        let counter = match (counters, outcome) {
+            (Some([success, _]), Outcome::Success) => success,
+            (Some([_, failure]), Outcome::Failure) => failure,
+            (None, _) => &self.unknown,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The text that Prometheus reads. Operations that were never called are left out.
+    #[must_use]
+    pub fn render(&self, keys: usize, version: u64) -> String {
+        let mut text = String::from(
+            "# HELP kms_requests_total Requests by operation and outcome.\n# TYPE kms_requests_total counter\n",
+        );
+        for (entry, counters) in OPERATIONS.iter().zip(&self.operations) {
+            for (counter, outcome) in counters.iter().zip(["success", "failure"]) {
+                let count = counter.load(Ordering::Relaxed);
+                if count > 0 {
+                    let name = entry.name();
+                    let _ = writeln!(
+                        text,
+                        "kms_requests_total{{operation=\"{name}\",outcome=\"{outcome}\"}} {count}"
+                    );
+                }
+            }
+        }
+        let unknown = self.unknown.load(Ordering::Relaxed);
+        let _ = write!(
+            text,
+            "# HELP kms_unknown_operations_total Requests that named no operation.\n\
+             # TYPE kms_unknown_operations_total counter\nkms_unknown_operations_total {unknown}\n\
+             # HELP kms_keys Keys in all accounts and Regions.\n# TYPE kms_keys gauge\nkms_keys {keys}\n\
+             # HELP kms_store_version Version of the last stored batch.\n# TYPE kms_store_version gauge\n\
+             kms_store_version {version}\n"
+        );
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_operation_and_outcome() {
+        let metrics = Metrics::default();
+        metrics.count("Encrypt", Outcome::Success);
+        metrics.count("Encrypt", Outcome::Success);
+        metrics.count("Encrypt", Outcome::Failure);
+        metrics.count("Nonsense", Outcome::Failure);
+        let text = metrics.render(3, 7);
+        for line in [
+            "kms_requests_total{operation=\"Encrypt\",outcome=\"success\"} 2",
+            "kms_requests_total{operation=\"Encrypt\",outcome=\"failure\"} 1",
+            "kms_unknown_operations_total 1",
+            "kms_keys 3",
+            "kms_store_version 7",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        assert!(!text.contains("Decrypt"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What an operation declares as data, for the pipeline to enforce.
+
+use lifecycle::key::{KeyState, KeyUsage};
+
+use crate::api::shape;
+
+/// One of the 56 operations.
+pub struct Declaration {
+    /// Name, shapes and errors.
+    pub model: &'static shape::Operation,
+    /// The keys and aliases that the request names, in the order in which they are looked up.
+    pub targets: &'static [Target],
+    /// The usage that every named key must have.
+    pub usage: Option<KeyUsage>,
+    /// Whether a caller may use it on a key of another account.
+    pub reach: Reach,
+    /// Whether the audit log calls it read-only.
+    pub effect: Effect,
+    /// Whether GetKeyLastUsage knows about it.
+    pub tracking: Tracking,
+}
+
+/// A member of the request that names a resource.
+pub enum Target {
+    /// A key, named in the given member.
+    Key {
+        /// The member of the request.
+        member: &'static str,
+        /// The forms of identifier it takes.
+        forms: Forms,
+        /// The permission that the use of this key needs, without `kms:`.
+        action: &'static str,
+        /// The key states in which it may be used.
+        states: States,
+    },
+    /// A key that the symmetric ciphertext names, checked against an optional key identifier.
+    Ciphertext {
+        /// The member that holds the identifier.
+        key: &'static str,
+        /// The member that holds the algorithm.
+        algorithm: &'static str,
+        /// The permission, without `kms:`.
+        action: &'static str,
+    },
+    /// An alias of the caller's account that must exist.
+    Alias {
+        /// The member of the request.
+        member: &'static str,
+    },
+}
+
+/// The forms of key identifier that a member takes.
+///
+/// AWS: KMS API reference, the `KeyId` parameter of each operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Forms {
+    /// Key id, key ARN, alias name, alias ARN.
+    Any,
+    /// Key id or key ARN.
+    KeyOnly,
+    /// Key id or key ARN; the member may be left out.
+    KeyOnlyOptional,
+}
+
+/// Whether an operation works on keys of other accounts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The caller's own account only.
+    OwnAccount,
+    /// Any account whose key policy allows it.
+    AnyAccount,
+}
+
+/// What the audit log says about an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// `readOnly: true`; cryptographic operations are.
+    Reads,
+    /// `readOnly: false`.
+    Writes,
+}
+
+/// Whether GetKeyLastUsage reports an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tracking {
+    /// A successful call is the key's last use.
+    Tracked,
+    /// It is no use of the key.
+    Untracked,
+}
+
+/// The key states in which a key may be used, and what is said otherwise.
+///
+/// AWS: KMS developer guide, "Key states of AWS KMS keys".
+#[derive(Clone, Copy)]
+pub enum States {
+    /// In every state.
+    Every,
+    /// In the listed states; the refusal names the state the key is in.
+    Only(&'static [KeyState]),
+    /// Only while the key waits for its deletion.
+    AwaitingDeletion,
+}
+
+use KeyState::{Creating, Disabled, Enabled, PendingDeletion, PendingImport, Unavailable, Updating};
+
+/// Cryptographic operations, CreateGrant and the like.
+pub(crate) const USABLE: States = States::Only(&[Enabled, Updating]);
+/// CreateGrant also works while a custom key store is disconnected.
+pub(super) const USABLE_OR_UNAVAILABLE: States = States::Only(&[Enabled, Updating, Unavailable]);
+/// Everything but a key that waits for its deletion.
+pub(super) const NOT_PENDING_DELETION: States =
+    States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Creating, Updating]);
+/// EnableKey and DisableKey.
+pub(super) const SWITCHABLE: States = States::Only(&[Enabled, Disabled, Unavailable]);
+/// ScheduleKeyDeletion.
+pub(super) const DELETABLE: States = States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Creating]);
+/// GetPublicKey. AWS (observed): it works on a disabled key, against the published table.
+pub(super) const READABLE: States = States::Only(&[Enabled, Disabled, Updating]);
+/// Changes of the rotation setting.
+pub(super) const ROTATABLE: States = States::Only(&[Enabled, PendingImport, Unavailable, Updating]);
+/// RotateKeyOnDemand and ReplicateKey.
+pub(super) const ENABLED: States = States::Only(&[Enabled, Unavailable]);
+/// Import parameters and material.
+pub(super) const IMPORTABLE: States =
+    States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Updating]);
+/// Removal of imported material works while the key waits for its deletion, too.
+pub(super) const MATERIAL_REMOVABLE: States =
+    States::Only(&[Enabled, Disabled, PendingDeletion, PendingImport, Unavailable]);

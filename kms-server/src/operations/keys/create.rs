@@ -1,0 +1,247 @@
+//! CreateKey.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lifecycle::crypto::Secret;
+use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
+use lifecycle::ids::{KeyArn, KeyId};
+use lifecycle::key::{Key, KeyManager, KeySpec, KeyUsage, Material, Origin, Switch};
+use lifecycle::state::{Change, Record};
+use lifecycle::tag::Tag;
+use serde::{Deserialize, Serialize};
+
+use crate::api::error::{ErrorCode, KmsError};
+use crate::limits::Limits;
+use crate::operations::metadata::KeyMetadata;
+use crate::operations::policies::{Lockout, accept_policy};
+use crate::operations::random::custom_key_store_not_found;
+use crate::operations::tags::check_tags;
+use crate::operations::{Authorized, Command, Operation, not_implemented};
+
+/// AWS: KMS API reference, "CreateKey".
+pub(in crate::operations) struct CreateKey;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::operations) struct CreateKeyRequest {
+    policy: Option<String>,
+    description: Option<String>,
+    key_usage: Option<KeyUsage>,
+    customer_master_key_spec: Option<KeySpec>,
+    key_spec: Option<KeySpec>,
+    origin: Option<Origin>,
+    custom_key_store_id: Option<String>,
+    bypass_policy_lockout_safety_check: Option<bool>,
+    tags: Option<Vec<Tag>>,
+    multi_region: Option<bool>,
+    xks_key_id: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::operations) struct CreateKeyResponse {
+    key_metadata: KeyMetadata,
+}
+
+impl CreateKeyRequest {
+    fn spec(&self) -> KeySpec {
+        self.key_spec.or(self.customer_master_key_spec).unwrap_or(KeySpec::SymmetricDefault)
+    }
+
+    fn origin(&self) -> Origin {
+        self.origin.unwrap_or(Origin::AwsKms)
+    }
+}
+
+impl Operation for CreateKey {
+    const NAME: &'static str = "CreateKey";
+    type Input = CreateKeyRequest;
+    type Output = CreateKeyResponse;
+
+    fn parameters(input: &Self::Input, limits: &Limits) -> Result<(), KmsError> {
+        check_spec_and_usage(input)?;
+        check_origin(input)?;
+        check_tags(input.tags.as_deref().unwrap_or_default())?;
+        if input.tags.as_ref().is_some_and(|tags| tags.len() > limits.tags_per_key_max) {
+            return Err(KmsError::new(ErrorCode::TagException, "Too many tags"));
+        }
+        Ok(())
+    }
+}
+
+fn check_spec_and_usage(input: &CreateKeyRequest) -> Result<(), KmsError> {
+    if input.key_spec.is_some() && input.customer_master_key_spec.is_some() {
+        return Err(KmsError::validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is \
+             deprecated.",
+        ));
+    }
+    let spec = input.spec();
+    match input.key_usage {
+        None if spec != KeySpec::SymmetricDefault => Err(KmsError::validation(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+        )),
+        Some(usage) if !spec.usages().contains(&usage) => {
+            Err(KmsError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
+    let (origin, spec) = (input.origin(), input.spec());
+    let in_custom_store = matches!(origin, Origin::AwsCloudhsm | Origin::ExternalKeyStore);
+    let supported = match origin {
+        Origin::AwsKms => true,
+        Origin::External => spec.is_importable(),
+        Origin::AwsCloudhsm | Origin::ExternalKeyStore => spec == KeySpec::SymmetricDefault,
+    };
+    if !supported {
+        return Err(KmsError::validation(format!("KeySpec {spec} is not supported for Origin {origin}")));
+    }
+    if input.xks_key_id.is_some() != (origin == Origin::ExternalKeyStore) {
+        return Err(KmsError::validation(
+            "XksKeyId must be specified if and only if the Origin is EXTERNAL_KEY_STORE",
+        ));
+    }
+    if input.custom_key_store_id.is_some() != in_custom_store {
+        return Err(KmsError::validation(
+            "CustomKeyStoreId must be specified if and only if the Origin is AWS_CLOUDHSM or EXTERNAL_KEY_STORE",
+        ));
+    }
+    Ok(())
+}
+
+impl Command for CreateKey {
+    fn decide(
+        authorized: &Authorized<'_>,
+        input: &Self::Input,
+    ) -> Result<(Self::Output, Vec<Change>), KmsError> {
+        let scope = authorized.scope();
+        if input.spec() == KeySpec::Sm2 && scope.region.partition() != "aws-cn" {
+            return Err(KmsError::new(
+                ErrorCode::UnsupportedOperationException,
+                "KeySpec SM2 is not supported in this Region",
+            ));
+        }
+        // CreateCustomKeyStore is not implemented, so that no store can exist.
+        if let Some(id) = &input.custom_key_store_id {
+            return Err(custom_key_store_not_found(id));
+        }
+        if input.spec() != KeySpec::SymmetricDefault {
+            return Err(not_implemented(&format!("KeySpec {}", input.spec())));
+        }
+        if input.origin() != Origin::AwsKms {
+            return Err(not_implemented(&format!("Origin {}", input.origin())));
+        }
+        let lockout = match input.bypass_policy_lockout_safety_check {
+            Some(true) => Lockout::Bypass,
+            _ => Lockout::Check,
+        };
+        let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
+        check_quota(authorized)?;
+        let made = make(authorized, input, policy)?;
+        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0) };
+        let changes =
+            vec![Change::Put(Record::Material(Arc::new(made.1))), Change::Put(Record::Key(Arc::new(made.0)))];
+        Ok((output, changes))
+    }
+}
+
+fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
+    let quota = authorized.environment.limits.keys_max;
+    let usage = authorized.view.customer_key_count(&authorized.scope());
+    if usage < quota {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        ErrorCode::LimitExceededException,
+        format!("Key quota for this account in this region is {quota} but the current usage is {usage}."),
+    ))
+}
+
+fn make(
+    authorized: &Authorized<'_>,
+    input: &CreateKeyRequest,
+    policy: Arc<str>,
+) -> Result<(Key, Material), KmsError> {
+    let entropy = authorized.environment.entropy;
+    let now = authorized.view.now();
+    let multi_region = input.multi_region.unwrap_or(false);
+    let tags = input.tags.as_deref().unwrap_or_default();
+    let custom = CustomTags::read(tags)?;
+    let id = match custom.id {
+        Some(id) => id,
+        None if multi_region => KeyId::multi_region(entropy.array()?),
+        None => KeyId::single_region(entropy.array()?),
+    };
+    let arn = KeyArn { scope: authorized.scope(), id };
+    if id.is_multi_region() != multi_region {
+        return Err(KmsError::validation(format!(
+            "{CUSTOM_ID} must begin with mrk- exactly if MultiRegion is true"
+        )));
+    }
+    if authorized.view.key(&arn).is_some() {
+        return Err(KmsError::new(ErrorCode::AlreadyExistsException, format!("Key {arn} already exists")));
+    }
+    let secret = match custom.material {
+        Some(secret) => secret,
+        None => Secret::new(entropy.array::<MATERIAL_LENGTH>()?.to_vec()),
+    };
+    let material = Material { key: arn, id: material_id(id, &secret), created_at: now, secret: Some(secret) };
+    let key = Key {
+        arn,
+        spec: input.spec(),
+        usage: input.key_usage.unwrap_or(KeyUsage::EncryptDecrypt),
+        origin: input.origin(),
+        manager: KeyManager::Customer,
+        multi_region,
+        description: input.description.as_deref().unwrap_or_default().into(),
+        created_at: now,
+        switch: Switch::Enabled,
+        pending_deletion: None,
+        policy,
+        tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
+        materials: vec![material.id],
+    };
+    Ok((key, material))
+}
+
+const CUSTOM_ID: &str = "_custom_id_";
+const CUSTOM_MATERIAL: &str = "_custom_key_material_";
+
+/// Whether a tag is an instruction to this server and no tag of the key.
+pub(crate) fn is_custom_tag(key: &str) -> bool {
+    key == CUSTOM_ID || key == CUSTOM_MATERIAL
+}
+
+/// LocalStack's way to choose a key's id and material. The tags are instructions: they are not stored, so
+/// that material never stands in a tag.
+struct CustomTags {
+    id: Option<KeyId>,
+    material: Option<Secret>,
+}
+
+impl CustomTags {
+    fn read(tags: &[Tag]) -> Result<Self, KmsError> {
+        let value = |key| tags.iter().find(|tag| tag.tag_key == key).map(|tag| tag.tag_value.as_str());
+        let id = value(CUSTOM_ID).map(str::parse::<KeyId>).transpose();
+        let id =
+            id.ok().filter(|id| id.is_none_or(|id| !id.as_str().bytes().any(|b| b.is_ascii_uppercase())));
+        let id = id.ok_or_else(|| {
+            KmsError::validation(format!(
+                "{CUSTOM_ID} must be a lower-case UUID, or mrk- and 32 hexadecimal digits"
+            ))
+        })?;
+        let material = value(CUSTOM_MATERIAL).map(|text| STANDARD.decode(text).map(Secret::new)).transpose();
+        let material = material
+            .ok()
+            .filter(|secret| secret.as_ref().is_none_or(|secret| secret.expose().len() == MATERIAL_LENGTH));
+        let material = material.ok_or_else(|| {
+            KmsError::validation(format!("{CUSTOM_MATERIAL} must be {MATERIAL_LENGTH} bytes in base64"))
+        })?;
+        Ok(CustomTags { id, material })
+    }
+}

@@ -1,0 +1,173 @@
+//! The operations, one file per family. An operation declares what it needs; the pipeline enforces it.
+//!
+//! Operations never see the store, the engine or HTTP: a query reads a [`Authorized`] view, a command decides
+//! what is to change.
+
+mod aliases;
+mod data_keys;
+pub mod declaration;
+mod encryption;
+mod keys;
+mod metadata;
+mod page;
+mod policies;
+mod random;
+pub mod registry;
+mod tags;
+mod usage;
+
+pub(crate) use keys::is_custom_tag;
+pub use page::MarkerKey;
+
+use std::sync::Arc;
+
+use lifecycle::alias::Alias;
+use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::ids::MaterialId;
+use lifecycle::key::Key;
+use lifecycle::state::{Change, Usage, View};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::error::{ErrorCode, KmsError};
+use crate::auth::Caller;
+use crate::limits::Limits;
+
+/// What the steps of every operation may draw on besides state and input.
+pub struct Environment<'a> {
+    /// Random bytes.
+    pub entropy: &'a dyn Entropy,
+    /// Quotas and other limits.
+    pub limits: &'a Limits,
+    /// Signs list markers.
+    pub marker_key: &'a MarkerKey,
+    /// The last uses that are not yet in the state.
+    pub ledger: &'a dyn LastUses,
+}
+
+/// The last use of each key since start, kept beside the state.
+pub trait LastUses: Send + Sync {
+    /// The last use of a key, if it was used since the server started.
+    fn last_use(&self, key: &lifecycle::ids::KeyArn) -> Option<Arc<Usage>>;
+}
+
+/// The keys and aliases that a request names, found.
+#[derive(Default)]
+pub struct Resolved {
+    /// The keys, in the order of the declaration's targets.
+    pub keys: Vec<ResolvedKey>,
+    /// The alias that is the subject of the request.
+    pub alias: Option<Arc<Alias>>,
+}
+
+/// A key that a request names.
+pub struct ResolvedKey {
+    /// The key.
+    pub key: Arc<Key>,
+    /// The material that the ciphertext names, for a key found through one.
+    pub material: Option<MaterialId>,
+}
+
+/// A request that may go ahead. Only the pipeline makes one, so no operation runs unauthorised.
+pub struct Authorized<'a> {
+    pub(crate) view: View<'a>,
+    pub(crate) caller: &'a Caller,
+    pub(crate) resolved: &'a Resolved,
+    pub(crate) environment: &'a Environment<'a>,
+    pub(crate) _permit: crate::pipeline::Permit,
+}
+
+impl Authorized<'_> {
+    /// The first, usually only, key of the request.
+    ///
+    /// # Errors
+    /// Never for an operation that declares a key.
+    pub(crate) fn key(&self) -> Result<&Arc<Key>, KmsError> {
+        self.key_at(0)
+    }
+
+    /// The key of the declaration's target number `at`.
+    ///
+    /// # Errors
+    /// Never for an operation that declares so many keys.
+    pub(crate) fn key_at(&self, at: usize) -> Result<&Arc<Key>, KmsError> {
+        let found = self.resolved.keys.get(at).map(|resolved| &resolved.key);
+        found.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))
+    }
+
+    /// The account and Region in which the caller acts.
+    pub(crate) fn scope(&self) -> lifecycle::ids::Scope {
+        self.caller.scope()
+    }
+}
+
+/// An operation with a body.
+pub trait Operation {
+    /// The name on the wire.
+    const NAME: &'static str;
+    /// The request after validation. Its members agree with the model, which a test checks.
+    type Input: DeserializeOwned + Send + 'static;
+    /// The response. `()` for operations whose response the model leaves empty.
+    type Output: Serialize;
+
+    /// Rules between parameters that need no key. They come before any look-up.
+    ///
+    /// # Errors
+    /// AWS's error for the first rule that is broken.
+    fn parameters(_input: &Self::Input, _limits: &Limits) -> Result<(), KmsError> {
+        Ok(())
+    }
+
+    /// Rules that AWS checks before the usage and the state of the key.
+    ///
+    /// # Errors
+    /// AWS's error for the first rule that is broken.
+    fn before_usage(_input: &Self::Input) -> Result<(), KmsError> {
+        Ok(())
+    }
+
+    /// Key spec, algorithm, message type and size: checked after usage and state.
+    ///
+    /// # Errors
+    /// AWS's error for the first rule that is broken.
+    fn compatible(_input: &Self::Input, _resolved: &Resolved) -> Result<(), KmsError> {
+        Ok(())
+    }
+}
+
+/// An operation that changes nothing. It has no path to the writer.
+pub trait Query: Operation {
+    /// Answers.
+    ///
+    /// # Errors
+    /// AWS's error.
+    fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError>;
+}
+
+/// An operation that changes state.
+pub trait Command: Operation {
+    /// Decides the answer and the changes. Nothing is changed unless all of them are stored.
+    ///
+    /// # Errors
+    /// AWS's error; then nothing changes.
+    fn decide(
+        authorized: &Authorized<'_>,
+        input: &Self::Input,
+    ) -> Result<(Self::Output, Vec<Change>), KmsError>;
+}
+
+impl From<EntropyError> for KmsError {
+    fn from(_: EntropyError) -> Self {
+        KmsError::bare(ErrorCode::KMSInternalException)
+    }
+}
+
+/// What DescribeKey says of a key, for the control API.
+pub(crate) fn key_metadata(key: &Key) -> impl Serialize + use<> {
+    metadata::KeyMetadata::of(key)
+}
+
+/// The answer to a parameter value that this build knows but does not carry out.
+pub(crate) fn not_implemented(what: &str) -> KmsError {
+    KmsError::new(ErrorCode::NotImplementedException, format!("{what} is not implemented"))
+}

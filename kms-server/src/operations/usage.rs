@@ -1,0 +1,77 @@
+//! GetKeyLastUsage.
+
+use std::sync::Arc;
+
+use lifecycle::clock::Timestamp;
+use lifecycle::state::Usage;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::metadata::Date;
+use super::{Authorized, Operation, Query};
+use crate::api::error::KmsError;
+
+/// When AWS began to track last use: older keys show this date.
+///
+/// AWS: KMS API reference, "GetKeyLastUsage"; 2026-04-23T00:00:00Z.
+const TRACKING_BEGAN_AT: Timestamp = Timestamp(1_776_902_400_000);
+
+/// AWS: KMS API reference, "GetKeyLastUsage".
+pub(super) struct GetKeyLastUsage;
+
+#[derive(Deserialize)]
+pub(super) struct GetKeyLastUsageRequest {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetKeyLastUsageResponse {
+    key_id: String,
+    key_last_usage: KeyLastUsage,
+    tracking_start_date: Date,
+    key_creation_date: Date,
+}
+
+/// Empty for a key that was never used.
+struct KeyLastUsage(Option<Arc<Usage>>);
+
+impl Serialize for KeyLastUsage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Data<'a> {
+            operation: &'a str,
+            timestamp: i64,
+            cloud_trail_event_id: &'a str,
+            kms_request_id: &'a str,
+        }
+        match &self.0 {
+            None => serializer.collect_map(std::iter::empty::<((), ())>()),
+            Some(usage) => Data {
+                operation: &usage.operation,
+                timestamp: usage.at.whole_seconds(),
+                cloud_trail_event_id: &usage.event_id,
+                kms_request_id: &usage.request_id,
+            }
+            .serialize(serializer),
+        }
+    }
+}
+
+impl Operation for GetKeyLastUsage {
+    const NAME: &'static str = "GetKeyLastUsage";
+    type Input = GetKeyLastUsageRequest;
+    type Output = GetKeyLastUsageResponse;
+}
+
+impl Query for GetKeyLastUsage {
+    fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
+        let key = authorized.key()?;
+        let recent = authorized.environment.ledger.last_use(&key.arn);
+        let last = recent.or_else(|| authorized.view.usage(&key.arn).cloned());
+        Ok(GetKeyLastUsageResponse {
+            key_id: key.arn.id.to_string(),
+            key_last_usage: KeyLastUsage(last),
+            tracking_start_date: Date(key.created_at.max(TRACKING_BEGAN_AT)),
+            key_creation_date: Date(key.created_at),
+        })
+    }
+}

@@ -1,0 +1,225 @@
+//! The order of checks, held by one function: whatever an operation declares is enforced here.
+//!
+//! Parameters, identifiers, look-up, authorisation, key usage, key state, compatibility, dry run, and then the
+//! operation itself. Validation of members has happened before.
+
+mod resolve;
+
+use bytes::Bytes;
+use lifecycle::ids::{AliasArn, KeyArn};
+use lifecycle::key::{Key, KeyState};
+use lifecycle::state::{Change, View};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::error::{ErrorCode, KmsError};
+use crate::api::shape::Output;
+use crate::auth::Caller;
+use crate::operations::declaration::{Declaration, States, Target};
+use crate::operations::registry::{Body, Entry};
+use crate::operations::{Authorized, Command, Environment, Operation, Query, Resolved, not_implemented};
+
+/// Proof that a request went through this module: nobody else can make one.
+pub struct Permit(());
+
+/// A validated request.
+pub struct Request<'a> {
+    /// The operation.
+    pub entry: &'static Entry,
+    /// Who calls, and for which account and Region.
+    pub caller: &'a Caller,
+    /// The members of the request.
+    pub input: &'a Value,
+}
+
+/// What became known of a request on its way, for the audit log; filled in whether or not it succeeds.
+#[derive(Default)]
+pub struct Trace {
+    /// The keys that were found.
+    pub keys: Vec<KeyArn>,
+    /// The alias that was found.
+    pub alias: Option<AliasArn>,
+}
+
+/// A successful answer.
+pub struct Answer {
+    /// The body of the response.
+    pub body: Bytes,
+    /// The response as a value, of operations that change something.
+    pub elements: Option<Value>,
+}
+
+/// The body of a query in the registry.
+pub type QueryBody = fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Answer, KmsError>;
+
+/// The body of a command in the registry.
+pub type CommandBody =
+    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<(Answer, Vec<Change>), KmsError>;
+
+/// Runs a query.
+///
+/// # Errors
+/// AWS's error for the first check that fails, in AWS's order.
+pub fn query<Q: Query>(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> Result<Answer, KmsError> {
+    let (input, resolved) = admit::<Q>(request, view, environment, trace)?;
+    let authorized =
+        Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
+    let output = Q::run(&authorized, &input)?;
+    Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// AWS's error for the first check that fails, in AWS's order; then nothing changes.
+pub fn command<C: Command>(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> Result<(Answer, Vec<Change>), KmsError> {
+    let (input, resolved) = admit::<C>(request, view, environment, trace)?;
+    let authorized =
+        Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
+    let (output, changes) = C::decide(&authorized, &input)?;
+    let elements = serde_json::to_value(&output).ok().filter(|elements| !elements.is_null());
+    let body = encode(request.entry.declaration.model.output, &output)?;
+    Ok((Answer { body, elements }, changes))
+}
+
+/// Takes an operation without a body through every check that needs no body.
+pub fn not_built(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> KmsError {
+    struct Unbuilt;
+    impl Operation for Unbuilt {
+        const NAME: &'static str = "";
+        type Input = serde::de::IgnoredAny;
+        type Output = ();
+    }
+    match admit::<Unbuilt>(request, view, environment, trace) {
+        Ok(_) => not_implemented(request.entry.name()),
+        Err(error) => error,
+    }
+}
+
+/// The order of checks.
+///
+/// AWS (observed): usage before state, state before spec and algorithm, dry run last.
+fn admit<O: Operation>(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> Result<(O::Input, Resolved), KmsError> {
+    let declaration = &request.entry.declaration;
+    let input = O::Input::deserialize(request.input)
+        .map_err(|error| KmsError::new(ErrorCode::SerializationException, error.to_string()))?;
+    O::parameters(&input, environment.limits)?;
+    let resolved = resolve::resolve(request, view, trace)?;
+    authorize(request)?;
+    O::before_usage(&input)?;
+    for (target, found) in key_targets(declaration).zip(&resolved.keys) {
+        check_usage(declaration, target, &found.key)?;
+    }
+    for (target, found) in key_targets(declaration).zip(&resolved.keys) {
+        check_state(target, &found.key)?;
+    }
+    O::compatible(&input, &resolved)?;
+    if request.input.get("DryRun") == Some(&Value::Bool(true)) {
+        return Err(KmsError::new(
+            ErrorCode::DryRunOperationException,
+            "The request would have succeeded, but the DryRun option is set.",
+        ));
+    }
+    Ok((input, resolved))
+}
+
+fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Target> {
+    declaration.targets.iter().filter(|target| !matches!(target, Target::Alias { .. }))
+}
+
+/// Policies are stored but not evaluated yet, so every caller is allowed what its account may do. Grants do
+/// not exist, so that no grant token can be genuine.
+fn authorize(request: &Request<'_>) -> Result<(), KmsError> {
+    let tokens = request.input.get("GrantTokens").and_then(Value::as_array);
+    if tokens.is_some_and(|tokens| !tokens.is_empty()) {
+        return Err(KmsError::bare(ErrorCode::InvalidGrantTokenException));
+    }
+    Ok(())
+}
+
+fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {
+    let action = match target {
+        Target::Key { action, .. } | Target::Ciphertext { action, .. } => action,
+        Target::Alias { .. } => return Ok(()),
+    };
+    if declaration.usage.is_none_or(|usage| usage == key.usage) {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        ErrorCode::InvalidKeyUsageException,
+        format!("{} key usage is {} which is not valid for {action}.", key.arn, key.usage),
+    ))
+}
+
+fn check_state(target: &Target, key: &Key) -> Result<(), KmsError> {
+    let states = match target {
+        Target::Key { states, .. } => *states,
+        Target::Ciphertext { .. } => crate::operations::declaration::USABLE,
+        Target::Alias { .. } => return Ok(()),
+    };
+    let state = key.state();
+    let awaiting = matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
+    let (admitted, what) = match states {
+        States::Every => (true, ""),
+        States::Only(states) => (states.contains(&state), refusal(state)),
+        States::AwaitingDeletion => (awaiting, "not pending deletion"),
+    };
+    if admitted {
+        return Ok(());
+    }
+    let code = match what {
+        "disabled" => ErrorCode::DisabledException,
+        _ => ErrorCode::KMSInvalidStateException,
+    };
+    Err(KmsError::new(code, format!("{} is {what}.", key.arn)))
+}
+
+/// How an error text names a state that does not allow the operation.
+fn refusal(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Enabled => "enabled",
+        KeyState::Disabled => "disabled",
+        KeyState::PendingDeletion => "pending deletion",
+        KeyState::PendingImport => "pending import",
+        KeyState::PendingReplicaDeletion => "pending replica deletion",
+        KeyState::Unavailable => "unavailable",
+        KeyState::Creating => "creating",
+        KeyState::Updating => "updating",
+    }
+}
+
+fn encode(output: Output, value: &impl serde::Serialize) -> Result<Bytes, KmsError> {
+    match output {
+        Output::NoBody => Ok(Bytes::new()),
+        Output::Empty => Ok(Bytes::from_static(b"{}")),
+        Output::Structure(_) => serde_json::to_vec(value)
+            .map(Bytes::from)
+            .map_err(|_| KmsError::bare(ErrorCode::KMSInternalException)),
+    }
+}
+
+/// Whether the operation goes to the writer.
+#[must_use]
+pub fn is_command(entry: &Entry) -> bool {
+    matches!(entry.body, Body::Command(_))
+}

@@ -1,0 +1,317 @@
+//! The service as a value: one HTTP request in, one response out, no web framework.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use lifecycle::clock::Timestamp;
+use lifecycle::crypto::Entropy;
+use lifecycle::ids::{AccountId, Region, uuid_v4};
+use lifecycle::state::Usage;
+use serde_json::Value;
+
+use crate::api::error::{ErrorCode, KmsError};
+use crate::api::validate::{parse_json, validate};
+use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
+use crate::control;
+use crate::engine::{Engine, SubmitError, wall};
+use crate::limits::Limits;
+use crate::observe::audit::AuditLog;
+use crate::observe::metrics::{Metrics, Outcome};
+use crate::observe::record::AuditRecord;
+use crate::operations::declaration::Tracking;
+use crate::operations::registry::{self, Body, Entry};
+use crate::operations::{Environment, MarkerKey};
+use crate::pipeline::{self, Answer, Trace};
+
+const TARGET_PREFIX: &str = "TrentService.";
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// Where a request came from; the HTTP edge puts it into the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// A KMS. Cloning it gives another handle to the same one.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+/// What a service is made of.
+pub struct Inner {
+    /// State and writer.
+    pub engine: Engine,
+    /// Who may call.
+    pub authenticator: Authenticator,
+    /// The record of every request.
+    pub audit: AuditLog,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Random bytes for keys, nonces and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Quotas.
+    pub limits: Limits,
+    /// Nesting of a request body.
+    pub json_depth_max: usize,
+    /// The account of unsigned requests.
+    pub account: AccountId,
+    /// The Region of unsigned requests.
+    pub region: Region,
+    /// Signs list markers.
+    pub marker_key: Arc<MarkerKey>,
+}
+
+/// A request on its way: what is known of it so far.
+struct Exchange {
+    request_id: String,
+    event_id: String,
+    entry: Option<&'static Entry>,
+    caller: Option<Caller>,
+    input: Option<Arc<Value>>,
+    trace: Trace,
+    at: Timestamp,
+}
+
+impl Service {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Inner) -> Self {
+        Service(Arc::new(parts))
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn parts(&self) -> &Inner {
+        &self.0
+    }
+
+    /// Answers a request.
+    pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let path = request.uri().path();
+        if path.starts_with("/_kms/") || path == "/_localstack/health" {
+            return control::call(self, request).await;
+        }
+        self.operation(&request).await
+    }
+
+    /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
+    pub async fn stop(&self) {
+        self.0.engine.stop().await;
+        self.0.audit.stop().await;
+    }
+
+    async fn operation(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let Ok([request_id, event_id]) = self.ids() else {
+            return failure(&KmsError::bare(ErrorCode::KMSInternalException), "");
+        };
+        let Ok(place) = self.0.audit.reserve().await else {
+            let error =
+                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
+            return failure(&error, &request_id);
+        };
+        let mut exchange = Exchange {
+            request_id,
+            event_id,
+            entry: None,
+            caller: None,
+            input: None,
+            trace: Trace::default(),
+            at: self.0.engine.snapshot().now(),
+        };
+        let result = self.run(request, &mut exchange).await;
+        self.count(&exchange, &result);
+        place.record(self.audit_line(request, &exchange, &result));
+        match result {
+            Ok(answer) => success(answer.body, &exchange.request_id),
+            Err(error) => failure(&error, &exchange.request_id),
+        }
+    }
+
+    fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
+        let mut random = [[0; 16]; 2];
+        self.0.entropy.fill(random.as_flattened_mut())?;
+        Ok(random.map(uuid_v4))
+    }
+
+    /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
+    async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
+        if request.method() != Method::POST || request.uri().path() != "/" {
+            return Err(unknown());
+        }
+        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
+        exchange.entry = Some(entry);
+        let signed = SignedRequest {
+            method: request.method().as_str(),
+            uri: request.uri(),
+            headers: request.headers(),
+            body: request.body(),
+        };
+        let now = Now { wall: wall::now(), domain: exchange.at };
+        let caller = self.0.authenticator.authenticate(&signed, "kms", now)?;
+        exchange.caller = Some(caller.clone());
+        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
+        let validated = validate(entry.declaration.model.input, &mut input);
+        let input = Arc::new(input);
+        exchange.input = Some(Arc::clone(&input));
+        validated?;
+        match entry.body {
+            Body::Query(run) => {
+                let snapshot = self.0.engine.snapshot();
+                let request = pipeline::Request { entry, caller: &caller, input: &input };
+                let view = snapshot.state.at(exchange.at);
+                run(&request, view, &self.environment(), &mut exchange.trace)
+            }
+            Body::NotBuilt => {
+                let snapshot = self.0.engine.snapshot();
+                let request = pipeline::Request { entry, caller: &caller, input: &input };
+                let view = snapshot.state.at(exchange.at);
+                Err(pipeline::not_built(&request, view, &self.environment(), &mut exchange.trace))
+            }
+            Body::Command(_) => {
+                let service = self.clone();
+                let decided = self.0.engine.submit(move |draft| {
+                    let mut trace = Trace::default();
+                    let decided = service.decide(entry, &caller, &input, draft, &mut trace);
+                    (decided, trace)
+                });
+                let (decided, trace) = decided.await?;
+                exchange.trace = trace;
+                decided
+            }
+        }
+    }
+
+    /// Runs a command on the writer's state.
+    fn decide(
+        &self,
+        entry: &'static Entry,
+        caller: &Caller,
+        input: &Value,
+        draft: &mut crate::engine::Draft<'_>,
+        trace: &mut Trace,
+    ) -> Result<Answer, KmsError> {
+        let Body::Command(decide) = entry.body else {
+            return Err(KmsError::bare(ErrorCode::KMSInternalException));
+        };
+        let request = pipeline::Request { entry, caller, input };
+        let view = draft.state().at(draft.now());
+        let (answer, changes) = decide(&request, view, &self.environment(), trace)?;
+        draft.apply(changes);
+        Ok(answer)
+    }
+
+    fn environment(&self) -> Environment<'_> {
+        Environment {
+            entropy: &*self.0.entropy,
+            limits: &self.0.limits,
+            marker_key: &self.0.marker_key,
+            ledger: self.0.engine.ledger(),
+        }
+    }
+
+    fn count(&self, exchange: &Exchange, result: &Result<Answer, KmsError>) {
+        let name = exchange.entry.map_or("", Entry::name);
+        let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
+        self.0.metrics.count(name, outcome);
+        let tracked = exchange.entry.filter(|entry| entry.declaration.tracking == Tracking::Tracked);
+        if let (Some(entry), Outcome::Success) = (tracked, outcome) {
+            for key in &exchange.trace.keys {
+                self.0.engine.ledger().record(Usage {
+                    key: *key,
+                    operation: entry.name().to_owned(),
+                    at: exchange.at,
+                    event_id: exchange.event_id.clone(),
+                    request_id: exchange.request_id.clone(),
+                });
+            }
+        }
+    }
+
+    fn audit_line(
+        &self,
+        request: &Request<Bytes>,
+        exchange: &Exchange,
+        result: &Result<Answer, KmsError>,
+    ) -> Vec<u8> {
+        let scope = exchange.caller.as_ref().map(Caller::scope);
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
+        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let record = AuditRecord {
+            entry: exchange.entry,
+            caller: exchange.caller.as_ref(),
+            input: exchange.input.as_deref(),
+            elements: result.as_ref().ok().and_then(|answer| answer.elements.as_ref()),
+            trace: &exchange.trace,
+            error: result.as_ref().err(),
+            at: exchange.at,
+            event_id: &exchange.event_id,
+            request_id: &exchange.request_id,
+            source_ip: peer.as_deref().unwrap_or("127.0.0.1"),
+            user_agent: agent.unwrap_or_default(),
+            region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
+            account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
+        };
+        serde_json::to_vec(&record).unwrap_or_default()
+    }
+}
+
+fn target(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+}
+
+fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
+    let mut response = respond(StatusCode::OK, body, request_id);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store, must-revalidate, private"),
+    );
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(header::EXPIRES, HeaderValue::from_static("0"));
+    response
+}
+
+fn failure(error: &KmsError, request_id: &str) -> Response<Bytes> {
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    respond(status, error.body().into(), request_id)
+}
+
+fn respond(status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, request_id);
+    }
+    response
+}
+
+impl From<AuthError> for KmsError {
+    fn from(error: AuthError) -> Self {
+        let code = match error.code {
+            AuthErrorCode::ExpiredToken => ErrorCode::ExpiredTokenException,
+            AuthErrorCode::IncompleteSignature => ErrorCode::IncompleteSignatureException,
+            AuthErrorCode::InvalidSignature => ErrorCode::InvalidSignatureException,
+            AuthErrorCode::MissingAuthenticationToken => ErrorCode::MissingAuthenticationTokenException,
+            AuthErrorCode::UnrecognizedClient => ErrorCode::UnrecognizedClientException,
+        };
+        KmsError::new(code, error.message)
+    }
+}
+
+impl From<SubmitError> for KmsError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            // AWS: KMS developer guide, "Throttling AWS KMS requests".
+            SubmitError::Full => KmsError::new(
+                ErrorCode::ThrottlingException,
+                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+            ),
+            SubmitError::Stopped | SubmitError::Commit(_) => {
+                KmsError::new(ErrorCode::KMSInternalException, error.to_string())
+            }
+        }
+    }
+}
