@@ -207,7 +207,8 @@ impl KmsError {
         let mut body = Map::new();
         body.insert("__type".to_owned(), self.code.name().into());
         if let Some(message) = &self.message {
-            // AWS (observed): a denial spells the member with a capital; some clients read only the other one.
+            // AWS (observed): a denial spells the member with a capital; some clients read only the other
+            // one.
             if self.code == ErrorCode::AccessDeniedException {
                 body.insert("Message".to_owned(), message.as_ref().into());
             }

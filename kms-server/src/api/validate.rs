@@ -1,8 +1,8 @@
 //! Validation of a request body against the model, before any typed decoding.
 //!
 //! Two passes, as in AWS's framework: first every value is brought to its type (the first failure is a
-//! `SerializationException`), then every constraint is checked and all violations are reported together in one
-//! `ValidationException`. Both visit the members in model order, each value once.
+//! `SerializationException`), then every constraint is checked and all violations are reported together in
+//! one `ValidationException`. Both visit the members in model order, each value once.
 //!
 //! AWS: API Reference, "Common Error Types"; the texts are AWS (observed), on KMS for the second pass and on
 //! sister services with the same protocol for the first.
@@ -23,13 +23,14 @@ use super::shape::Structure;
 
 /// Checks `input`, the parsed body of a request, against `shape`.
 ///
-/// On success every modelled member of `input` has its type, keeps its constraints and is not null: null members
-/// are removed, and integers that came with a fraction are truncated. Members outside the model stay as they are.
+/// On success every modelled member of `input` has its type, keeps its constraints and is not null: null
+/// members are removed, and integers that came with a fraction are truncated. Members outside the model
+/// stay as they are.
 ///
 /// # Errors
 ///
-/// `SerializationException` for a value of the wrong JSON type, else `ValidationException` listing every violated
-/// constraint (up to [`VIOLATIONS_MAX`]).
+/// `SerializationException` for a value of the wrong JSON type, else `ValidationException` listing every
+/// violated constraint (up to [`VIOLATIONS_MAX`]).
 pub fn validate(shape: &Structure, input: &mut Value) -> Result<(), KmsError> {
     let members = convert::body(shape, input)?;
     constrain::check(shape, members)

@@ -47,7 +47,6 @@ fn outputs_that_carry_nothing() {
 
 #[test]
 fn every_operation_may_fail_inside() {
-    // The custom key store operations and a few others are the model's proof that the list is per operation.
     for operation in OPERATIONS {
         assert!(operation.errors.contains(&ErrorCode::KMSInternalException), "{}", operation.name);
     }

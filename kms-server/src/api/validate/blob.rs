@@ -57,13 +57,9 @@ mod tests {
     #[test]
     fn length_of_valid_text() {
         for (text, len) in
-            [("", 0), ("AA==", 1), ("AAA=", 2), ("AAAA", 3), ("+/9=", 2), ("aGVsbG8=", 5), ("AAAAAA==", 4)]
+            [("", 0), ("AA==", 1), ("AAA=", 2), ("AAAA", 3), ("+/8=", 2), ("aGVsbG8=", 5), ("AAAAAA==", 4)]
         {
-            if STANDARD.decode(text).is_ok() {
-                assert_eq!(blob_len(text), Some(len), "{text}");
-            } else {
-                assert_eq!(blob_len(text), None, "{text}");
-            }
+            assert_eq!(blob_len(text), Some(len), "{text}");
         }
     }
 

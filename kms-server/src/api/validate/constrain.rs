@@ -1,8 +1,8 @@
 //! The second pass: every constraint of the model, all violations in one text.
 //!
 //! AWS (observed): header, items, paths and constraint texts are KMS's own words. Choices where nothing was
-//! observed: violations come in model order, a list's own before its elements'; lengths count UTF-16 code units,
-//! as Java's `String.length` does.
+//! observed: violations come in model order, a list's own before its elements'; lengths count UTF-16 code
+//! units, as Java's `String.length` does.
 
 use std::fmt::Write;
 
@@ -327,7 +327,8 @@ struct Quoted<'a> {
 impl Quoted<'_> {
     fn push(&mut self, text: &str) -> bool {
         for c in text.chars() {
-            // AWS (observed): the text is Latin-1 on its way, whatever does not fit turns into a question mark.
+            // AWS (observed): the text is Latin-1 on its way, whatever does not fit turns into a question
+            // mark.
             let c = if c <= '\u{FF}' { c } else { '?' };
             let Some(left) = self.left.checked_sub(c.len_utf8()) else { return false };
             *self.left = left;

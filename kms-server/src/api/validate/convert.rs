@@ -1,6 +1,7 @@
 //! The first pass: every modelled value gets its type.
 //!
-//! AWS (observed, on sister services with the same protocol): the texts name the JSON token and the target type.
+//! AWS (observed, on sister services with the same protocol): the texts name the JSON token and the target
+//! type.
 
 use std::borrow::Cow;
 
@@ -61,7 +62,8 @@ fn convert(shape: &Shape, value: &mut Value) -> Result<(), KmsError> {
     }
 }
 
-/// AWS (observed): its number type truncates. Beyond 64 bits it saturates here, which no range of the model allows.
+/// AWS (observed): its number type truncates. Beyond 64 bits it saturates here, which no range of the model
+/// allows.
 fn truncated(number: &Number) -> Number {
     match (number.as_i64(), number.as_f64()) {
         (Some(whole), _) => whole.into(),

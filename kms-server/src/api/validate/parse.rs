@@ -6,13 +6,14 @@ use crate::api::error::{ErrorCode, KmsError};
 
 /// Parses a request body whose arrays and objects nest at most `depth_max` deep.
 ///
-/// Of duplicate keys the last wins. The depth is checked before anything is built; beyond 127 the parser's own
-/// limit applies.
+/// Of duplicate keys the last wins. The depth is checked before anything is built; beyond 127 the parser's
+/// own limit applies.
 ///
 /// # Errors
 ///
-/// `SerializationException` without a text for an empty body, invalid UTF-8, anything but one JSON value, and
-/// deeper nesting. AWS (observed on a sister service): an empty body is not `{}`, and none of these has a text.
+/// `SerializationException` without a text for an empty body, invalid UTF-8, anything but one JSON value,
+/// and deeper nesting. AWS (observed on a sister service): an empty body is not `{}`, and none of these has
+/// a text.
 pub fn parse_json(body: &[u8], depth_max: usize) -> Result<Value, KmsError> {
     if depth(body) > depth_max {
         return Err(KmsError::bare(ErrorCode::SerializationException));
