@@ -166,15 +166,14 @@ impl Claim<'_> {
 
     /// AWS: IAM User Guide, "Create a signed AWS API request": the host and every `x-amz-` header must be signed. Two
     /// need not be: the session token, which some signers add afterwards and which is compared with the key's
-    /// own anyway, and, in a presigned URL, the description of the client that will open it.
+    /// own anyway, and `x-amz-user-agent`, which only describes the client.
     fn check_coverage(&self, request: &SignedRequest<'_>) -> Result<(), AuthError> {
-        let presigned = matches!(self.form, Form::Query { .. });
         let unsigned: Vec<&str> = request
             .headers
             .keys()
             .map(http::HeaderName::as_str)
-            .filter(|name| name.starts_with("x-amz-") && *name != "x-amz-security-token")
-            .filter(|name| !(presigned && *name == "x-amz-user-agent"))
+            .filter(|name| name.starts_with("x-amz-"))
+            .filter(|name| !matches!(*name, "x-amz-security-token" | "x-amz-user-agent"))
             .filter(|name| self.signed_headers.binary_search_by(|signed| signed.as_str().cmp(name)).is_err())
             .collect();
         if unsigned.is_empty() {
