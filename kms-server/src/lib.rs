@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod builder;
 pub mod control;
 pub mod engine;
 pub mod limits;

@@ -1,0 +1,168 @@
+//! How a KMS is put together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lifecycle::crypto::{Entropy, SystemEntropy};
+use lifecycle::ids::{AccountId, Region};
+
+use crate::auth::{Authenticator, Credentials, UnknownAccessKey};
+use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
+use crate::limits::Limits;
+use crate::observe::audit::{AuditLog, AuditOptions};
+use crate::observe::metrics::Metrics;
+use crate::operations::MarkerKey;
+use crate::service::{Inner, Service};
+use crate::store::Store;
+
+/// The default account, as in every local emulator.
+pub const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// The default Region.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// The parts of a KMS, each with its default. There is no global state: any number of them fit in one process.
+pub struct Builder {
+    store: Box<dyn Store>,
+    entropy: Arc<dyn Entropy>,
+    clock: ClockStart,
+    batching: Batching,
+    limits: Limits,
+    json_depth_max: usize,
+    audit: AuditOptions,
+    credentials: Credentials,
+    unknown_access_key: Option<UnknownAccessKey>,
+    account: Option<AccountId>,
+    region: Option<Region>,
+    on_unknown_outcome: OnUnknownOutcome,
+}
+
+/// Why a KMS could not be built.
+#[derive(Debug)]
+pub enum BuildError {
+    /// The engine or its store.
+    Engine(OpenError),
+    /// The audit log.
+    Audit(std::io::Error),
+    /// A default that does not parse.
+    Default,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Engine(error) => error.fmt(f),
+            BuildError::Audit(error) => write!(f, "the audit log cannot be opened: {error}"),
+            BuildError::Default => f.write_str("the default account or Region is malformed"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl Builder {
+    /// A KMS on a store, with the system's randomness and the wall clock's time.
+    #[must_use]
+    pub fn new(store: Box<dyn Store>) -> Self {
+        Builder {
+            store,
+            entropy: Arc::new(SystemEntropy::new()),
+            clock: ClockStart { at: None, rate: 1.0 },
+            batching: Batching::default(),
+            limits: Limits::default(),
+            json_depth_max: 32,
+            audit: AuditOptions::default(),
+            credentials: Credentials::default(),
+            unknown_access_key: None,
+            account: None,
+            region: None,
+            on_unknown_outcome: Box::new(|_| {}),
+        }
+    }
+
+    /// Where random bytes come from.
+    #[must_use]
+    pub fn entropy(self, entropy: Arc<dyn Entropy>) -> Self {
+        Builder { entropy, ..self }
+    }
+
+    /// How the domain clock of a new store starts.
+    #[must_use]
+    pub fn clock(self, clock: ClockStart) -> Self {
+        Builder { clock, ..self }
+    }
+
+    /// How commands are queued and stored.
+    #[must_use]
+    pub fn batching(self, batching: Batching) -> Self {
+        Builder { batching, ..self }
+    }
+
+    /// Quotas.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Builder { limits, ..self }
+    }
+
+    /// How deep the JSON of a request may nest.
+    #[must_use]
+    pub fn json_depth_max(self, json_depth_max: usize) -> Self {
+        Builder { json_depth_max, ..self }
+    }
+
+    /// Where audit records go.
+    #[must_use]
+    pub fn audit(self, audit: AuditOptions) -> Self {
+        Builder { audit, ..self }
+    }
+
+    /// The configured access keys, and what becomes of others; `None` lets them in as root while no key is
+    /// configured.
+    #[must_use]
+    pub fn credentials(self, credentials: Credentials, unknown: Option<UnknownAccessKey>) -> Self {
+        Builder { credentials, unknown_access_key: unknown, ..self }
+    }
+
+    /// The account and Region of requests that name none.
+    #[must_use]
+    pub fn home(self, account: AccountId, region: Region) -> Self {
+        Builder { account: Some(account), region: Some(region), ..self }
+    }
+
+    /// What happens when it cannot be known whether a commit took place. A server ends its process.
+    #[must_use]
+    pub fn on_unknown_outcome(self, on_unknown_outcome: OnUnknownOutcome) -> Self {
+        Builder { on_unknown_outcome, ..self }
+    }
+
+    /// Loads the store and starts the writer and the audit log.
+    ///
+    /// # Errors
+    /// Any of them fails.
+    pub fn build(self) -> Result<Service, BuildError> {
+        let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
+        let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
+        let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
+        let engine =
+            Engine::open(self.store, self.clock, self.batching, &*self.entropy, self.on_unknown_outcome)
+                .map_err(BuildError::Engine)?;
+        let audit = AuditLog::open(&self.audit).map_err(BuildError::Audit)?;
+        let mut authenticator = Authenticator::new(self.credentials, account, region);
+        if let Some(unknown) = self.unknown_access_key {
+            authenticator = authenticator.with_unknown_access_key(unknown);
+        }
+        let marker_key = Arc::new(MarkerKey::new(engine.marker_secret()));
+        Ok(Service::new(Inner {
+            engine,
+            authenticator,
+            audit,
+            metrics: Metrics::default(),
+            entropy: self.entropy,
+            limits: self.limits,
+            json_depth_max: self.json_depth_max,
+            account,
+            region,
+            marker_key,
+        }))
+    }
+}
