@@ -11,3 +11,4 @@ pub mod operations;
 pub mod pipeline;
 pub mod service;
 pub mod store;
+pub mod web;

@@ -1,0 +1,71 @@
+//! A new root key for an existing database.
+
+use std::sync::Arc;
+
+use lifecycle::crypto::Entropy;
+use rusqlite::params;
+
+use super::sqlite::{RootKeySource, SqliteOptions, SqliteStore, checkpoint};
+use super::{RootKey, RootKeyFile, Row, Store, StoreError};
+
+/// Seals every secret anew under `new`, in one transaction, and gives their number.
+///
+/// With a key file the change survives a crash at any point: the new key is in `{file}.next` before the database
+/// changes, and takes the place of the old one afterwards, by this function or when the store is next opened.
+///
+/// # Errors
+/// As [`SqliteStore::open`]; then nothing was changed.
+pub fn rekey(
+    options: &SqliteOptions,
+    new: RootKey,
+    entropy: Arc<dyn Entropy>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<usize, StoreError> {
+    let mut store = SqliteStore::open(options, entropy)?;
+    let file = match &options.root_key {
+        RootKeySource::File(file) => Some(file.clone()),
+        RootKeySource::Given(_) => None,
+    };
+    if let Some(file) = &file {
+        prepare_next(file, &new)?;
+    }
+    let count = reseal(&mut store, &new, progress)?;
+    if let Some(file) = file {
+        file.finish_change().map_err(|error| StoreError::Unusable(error.to_string()))?;
+    }
+    Ok(count)
+}
+
+/// Writes the next key. One that an earlier attempt left behind never took effect, or it would be in place.
+fn prepare_next(file: &RootKeyFile, new: &RootKey) -> Result<(), StoreError> {
+    let next = file.next();
+    match std::fs::remove_file(next.path()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StoreError::Unusable(format!("{} is in the way: {error}", next.path().display())));
+        }
+        _ => {}
+    }
+    next.create(new).map_err(|error| StoreError::Unusable(error.to_string()))
+}
+
+pub(super) fn reseal(
+    store: &mut SqliteStore,
+    new: &RootKey,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<usize, StoreError> {
+    let rows: Vec<Row> = store.load()?.into_iter().filter(|row| row.secret.is_some()).collect();
+    let count = rows.len();
+    let sealed: Vec<_> = rows.iter().map(|row| store.seal(new, row)).collect::<Result<_, _>>()?;
+    store.transaction(|transaction| {
+        let mut update = transaction.prepare("UPDATE records SET sealed = ?3 WHERE kind = ?1 AND id = ?2")?;
+        for (at, (row, sealed)) in rows.iter().zip(&sealed).enumerate() {
+            update.execute(params![row.kind, row.id, sealed])?;
+            progress(at + 1, count);
+        }
+        transaction.execute("UPDATE store SET key_check = ?1", [&new.check()[..]]).map(|_| ())
+    })?;
+    store.root_key = new.clone();
+    checkpoint(&store.connection)
+        .map_err(|error| StoreError::UnknownOutcome(format!("the -wal file was not emptied: {error}")))?;
+    Ok(count)
+}
