@@ -94,6 +94,10 @@ impl SqliteStore {
         let transaction = transaction.map_err(|error| clean(&error))?;
         if let Err(error) = work(&transaction) {
             let clean = clean(&error);
+            // SQLite rolls back by itself when the disk is full; there is nothing left to roll back then.
+            if transaction.is_autocommit() {
+                return Err(clean);
+            }
             return match transaction.rollback() {
                 Ok(()) => Err(clean),
                 Err(error) => Err(StoreError::UnknownOutcome(format!("{clean}; no roll-back: {error}"))),
