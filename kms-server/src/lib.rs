@@ -1,4 +1,5 @@
 //! Placeholder.
 
+pub mod cli;
 pub mod config;
 pub mod document;

@@ -50,6 +50,7 @@ pub struct Setting {
     path: String,
     flag: String,
     variable: String,
+    heading: String,
 }
 
 impl Setting {
@@ -67,7 +68,9 @@ impl Setting {
     fn of(group: &'static Group, declaration: &'static Declaration) -> Self {
         let flag = format!("{}{}", group.flag_prefix, declaration.name.replace('_', "-"));
         let variable = format!("{}{}", super::VARIABLE_PREFIX, flag.replace('-', "_").to_ascii_uppercase());
-        Self { group, declaration, path: format!("{}.{}", group.name, declaration.name), flag, variable }
+        let path = format!("{}.{}", group.name, declaration.name);
+        let heading = format!("Settings [{}]", group.name);
+        Self { group, declaration, path, flag, variable, heading }
     }
 
     /// Its table in the file, such as `server`.
@@ -78,6 +81,11 @@ impl Setting {
     /// What the settings of its table are about, in one line.
     pub fn table_about(&self) -> &'static str {
         self.group.about.trim()
+    }
+
+    /// The heading of its table in the help of commands, such as `Settings [server]`.
+    pub fn heading(&self) -> &str {
+        &self.heading
     }
 
     /// Its name within its table, such as `port`.

@@ -24,6 +24,14 @@ impl ValueError {
     }
 }
 
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for ValueError {}
+
 impl From<crate::document::DocumentError> for ValueError {
     fn from(error: crate::document::DocumentError) -> Self {
         Self { position: Some(error.position), reason: error.reason }
