@@ -237,21 +237,13 @@ fn examples_parse() {
     let (_, env) = error_of("env --help");
     let examples: Vec<_> = [root, serve, env]
         .iter()
-        .flat_map(|help| help.lines())
+        .flat_map(|help| help.lines().skip_while(|line| *line != "Examples:"))
         .filter_map(|line| line.strip_prefix("  ")?.trim().strip_prefix("kms-server").map(str::to_owned))
         .map(|line| line.split("  ").next().unwrap().split(" | ").next().unwrap().to_owned())
         .collect();
     assert!(examples.len() >= 9, "{examples:?}");
     for example in examples {
         parse(&example).unwrap_or_else(|error| panic!("{example}: {error}"));
-    }
-}
-
-#[test]
-#[ignore = "prints the help for a reader"]
-fn print_help() {
-    for line in ["--help", "serve -h", "serve --help", "rekey --help", "env --help"] {
-        eprintln!("=== {line}\n{}", error_of(line).1);
     }
 }
 

@@ -23,12 +23,16 @@ impl Value for LogFilter {
     const NOTATION: Notation = Notation::Text;
 
     fn expected() -> String {
-        "a log filter such as info, or warn,kms_server=debug".to_owned()
+        "a log filter without spaces such as info or warn,kms_server=debug".to_owned()
     }
 
     fn parse(text: &str) -> Option<Self> {
         const FILTER_BYTES_MAX: usize = 1_024;
-        let accepted = !text.is_empty() && text.len() <= FILTER_BYTES_MAX && EnvFilter::try_new(text).is_ok();
+        // tracing-subscriber 0.3.23 counts from the first character that is no space and cuts from the first of all: a space
+        // gives another filter than was meant, and before other alphabets it panics.
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let bounded = visible && (1..=FILTER_BYTES_MAX).contains(&text.len());
+        let accepted = bounded && EnvFilter::try_new(text).is_ok();
         accepted.then(|| Self(text.to_owned()))
     }
 

@@ -44,7 +44,7 @@ impl<'n> Fields<'n> {
     /// # Errors
     /// It is no text.
     pub fn optional_text(&self, field: &str) -> Result<Option<&'n str>, DocumentError> {
-        self.node(field).map(|node| node.text(field)).transpose()
+        self.node(field).map(|node| node.text(&format!("`{field}`"))).transpose()
     }
 
     /// The boolean of `field`, if it is given.
@@ -55,7 +55,7 @@ impl<'n> Fields<'n> {
         let Some(node) = self.node(field) else { return Ok(None) };
         match node.value {
             Value::Boolean(boolean) => Ok(Some(boolean)),
-            _ => Err(node.error(format!("expected true or false for {field}, found {}", node.kind()))),
+            _ => Err(node.error(format!("expected true or false for `{field}`, found {}", node.kind()))),
         }
     }
 
@@ -64,6 +64,6 @@ impl<'n> Fields<'n> {
     /// # Errors
     /// It is no list.
     pub fn elements(&self, field: &str) -> Result<&'n [Node], DocumentError> {
-        self.node(field).map_or(Ok(&[]), |node| node.list(field))
+        self.node(field).map_or(Ok(&[]), |node| node.list(&format!("`{field}`")))
     }
 }

@@ -124,7 +124,7 @@ fn faults_in_the_file_name_line_column_and_remedy() {
         ),
         (
             "[log]\nfilter = \"kms=loud\"\n",
-            "k.toml:2:10: log.filter: expected a log filter such as info, or warn,kms_server=debug, found `kms=loud`",
+            "k.toml:2:10: log.filter: expected a log filter without spaces such as info or warn,kms_server=debug, found `kms=loud`",
         ),
         (
             "[root_key]\nvariable = \"KMS_SERVER_PORT\"\n",

@@ -1,4 +1,5 @@
 use crate::config::*;
+use proptest::prelude::*;
 use std::time::Duration;
 
 #[test]
@@ -137,5 +138,23 @@ fn moments() {
     assert!(<jiff::Timestamp as Value>::parse("2026-01-01T00:00:00+02:00").is_some());
     for wrong in ["2026-01-01", "2026-01-01T00:00:00", "now", ""] {
         assert!(<jiff::Timestamp as Value>::parse(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[test]
+fn log_filters() {
+    for text in ["info", "off", "warn,kms_server=debug", "[call{key=1}]=trace"] {
+        assert_eq!(LogFilter::parse(text).as_ref().map(LogFilter::as_str), Some(text));
+    }
+    for wrong in ["", "kms=loud", "warn, kms_server=debug", "\u{212a}=x", " a﷏K𐮙Ѩ𛅑𝓦K=ꬂ", &"a".repeat(1_025)]
+    {
+        assert_eq!(LogFilter::parse(wrong), None, "{wrong}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_log_filter_panics(text in "[ -~]{0,60}|[a-z=,\\[\\]{}\" 0-9]{0,60}") {
+        let _ = LogFilter::parse(&text);
     }
 }
