@@ -3,12 +3,16 @@
 pub mod api;
 pub mod auth;
 pub mod builder;
+pub mod cli;
+pub mod config;
 pub mod control;
+pub mod document;
 pub mod engine;
 pub mod limits;
 pub mod observe;
 pub mod operations;
 pub mod pipeline;
+pub mod seed;
 pub mod service;
 pub mod store;
 pub mod web;

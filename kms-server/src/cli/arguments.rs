@@ -1,0 +1,380 @@
+//! The arguments of `kms-server`.
+
+use super::endpoint::Endpoint;
+use super::exit::ExitCode;
+use super::exports::{ClientCredentials, ClientEnvironment, Shell};
+use super::settings::{SettingsArguments, hide_settings_but};
+use crate::config::{AccountId, Environment, Region, SEED_VARIABLE, Value, VariableName};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use jiff::Timestamp;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A local AWS KMS with real cryptography, durable sealed keys and a clock that you move.
+///
+/// Without a command, `serve` is meant: `kms-server --port 0` is `kms-server serve --port 0`.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "kms-server", version, subcommand_required = true, override_usage = USAGE)]
+pub struct Arguments {
+    /// What concerns the commands that call a server.
+    #[command(flatten)]
+    pub client: ClientArguments,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What concerns the commands that call a server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Client options")]
+pub struct ClientArguments {
+    /// Server to call [default: http://127.0.0.1:4566] [env: KMS_ENDPOINT]
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint: Option<Endpoint>,
+
+    /// Print JSON instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// The form of a command's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl ClientArguments {
+    /// The form of the output.
+    pub fn output(&self) -> Output {
+        if self.json { Output::Json } else { Output::Text }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run the server (the default command)
+    Serve(ServeArguments),
+    /// Print the variables that point the AWS CLI and SDKs at a server
+    Env(EnvArguments),
+    /// Look at keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Show the calls that were made, as CloudTrail records
+    Events(EventsArguments),
+    /// Save, load or clear all keys, aliases, grants and tags
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Check the settings, the data directory and the root key, and say what to repair
+    Doctor(DoctorArguments),
+    /// Seal all keys under a new root key, while the server is stopped
+    Rekey(RekeyArguments),
+}
+
+/// The arguments of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArguments {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+
+    /// TOML or YAML file with keys to make before the first request [env: KMS_SERVER_SEED]
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+}
+
+impl ServeArguments {
+    /// The seed file that `--seed` or `KMS_SERVER_SEED` names.
+    pub fn seed(&self, environment: &Environment) -> Option<PathBuf> {
+        self.seed.clone().or_else(|| environment.value(SEED_VARIABLE).map(PathBuf::from))
+    }
+}
+
+/// Whose keys.
+#[derive(Debug, Clone, Args)]
+pub struct ScopeArguments {
+    /// Account to act in
+    #[arg(long, value_name = "ACCOUNT", default_value = "000000000000", value_parser = value::<AccountId>)]
+    pub account: AccountId,
+
+    /// Region to act in
+    #[arg(long, value_name = "REGION", default_value = "us-east-1", value_parser = value::<Region>)]
+    pub region: Region,
+}
+
+/// The arguments of `env`.
+#[derive(Debug, Clone, Args)]
+pub struct EnvArguments {
+    /// Shell to write for
+    #[arg(long, value_enum, default_value_t = Shell::Sh)]
+    pub shell: Shell,
+
+    /// Who the requests come from.
+    #[command(flatten)]
+    pub scope: ScopeArguments,
+
+    /// Leave the AWS credentials as they are, for a server that has its own access keys
+    #[arg(long, conflicts_with = "account")]
+    keep_credentials: bool,
+
+    /// PEM file of the CA to trust, for a server with a development certificate
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<String>,
+}
+
+impl EnvArguments {
+    /// What clients of `endpoint` must know.
+    pub fn client_environment(&self, endpoint: Endpoint) -> ClientEnvironment {
+        let credentials = if self.keep_credentials {
+            ClientCredentials::Kept
+        } else {
+            ClientCredentials::Account(self.scope.account.clone())
+        };
+        let (region, ca_bundle) = (self.scope.region.clone(), self.ca_bundle.clone());
+        ClientEnvironment { endpoint, region, credentials, ca_bundle }
+    }
+}
+
+/// The commands about keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys of an account and Region
+    List {
+        /// Whose keys.
+        #[command(flatten)]
+        scope: ScopeArguments,
+    },
+    /// Show one key: its state, material, aliases, tags, grants and policy
+    Show {
+        /// Key id, key ARN, alias name or alias ARN
+        #[arg(value_name = "KEY", value_parser = key)]
+        key: String,
+
+        /// Where a bare id or alias is looked up.
+        #[command(flatten)]
+        scope: ScopeArguments,
+    },
+}
+
+/// The arguments of `events`: those given must all hold.
+#[derive(Debug, Clone, Args)]
+pub struct EventsArguments {
+    /// Only from this moment on, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub since: Option<Timestamp>,
+
+    /// Only before this moment, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub until: Option<Timestamp>,
+
+    /// Only of this name, such as Decrypt or ScheduleKeyDeletion
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+
+    /// Only about this key
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub key: Option<String>,
+
+    /// Only of this principal
+    #[arg(long, value_name = "ARN")]
+    pub principal: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
+
+    /// Only after the event with this id, to go on where an earlier answer ended
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
+}
+
+/// The commands about all that a server holds.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StateCommand {
+    /// Save everything to a file
+    Export {
+        /// File to write; `-` is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// File whose content seals the key material; without it no material is saved
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Replace everything by what a file holds
+    Import {
+        /// File to read; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// File with the passphrase that sealed the key material
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Remove everything: keys that are not exported are lost for ever
+    Reset {
+        /// Yes, remove all keys
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+}
+
+/// The arguments of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArguments {
+    /// The settings to check.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+}
+
+/// The arguments of `rekey`.
+#[derive(Debug, Clone, Args)]
+pub struct RekeyArguments {
+    /// The settings that lead to the data directory and the present root key.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+struct TargetArguments {
+    /// File that is made with the new root key
+    #[arg(long, value_name = "FILE")]
+    to_file: Option<PathBuf>,
+
+    /// Environment variable that holds the new root key as base64 of 32 bytes
+    #[arg(long, value_name = "NAME", value_parser = value::<VariableName>)]
+    to_variable: Option<VariableName>,
+}
+
+/// Where a new root key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootKeyTarget {
+    /// In a file that is made.
+    File(PathBuf),
+    /// In an environment variable.
+    Variable(VariableName),
+}
+
+impl RekeyArguments {
+    /// Where the new root key is. Parsing leaves exactly one possibility.
+    pub fn target(&self) -> Option<RootKeyTarget> {
+        let TargetArguments { to_file, to_variable } = self.target.clone();
+        to_file.map(RootKeyTarget::File).or(to_variable.map(RootKeyTarget::Variable))
+    }
+}
+
+impl Arguments {
+    /// Parses the arguments of the process, the first of which is its name.
+    ///
+    /// # Errors
+    /// Wrong arguments, or a request for the help or the version; [`ExitCode::of_arguments`] tells them apart, and printing
+    /// the error shows the text on the right stream.
+    pub fn parse_arguments<A: Into<OsString>>(
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self, clap::Error> {
+        let given = arguments.into_iter().map(Into::into).collect();
+        let matches = Self::documented_command().try_get_matches_from(with_default_command(given))?;
+        let arguments = Self::from_arg_matches(&matches)?;
+        arguments.refuse_idle_options()?;
+        Ok(arguments)
+    }
+
+    /// The command line with its examples and exit codes.
+    pub fn documented_command() -> clap::Command {
+        let codes: String =
+            ExitCode::ALL.iter().map(|code| format!("\n  {}  {}", code.code(), code.meaning())).collect();
+        Self::command()
+            .after_help(EXAMPLES)
+            .after_long_help(format!("{EXAMPLES}\n\nExit codes:{codes}"))
+            .mut_subcommand("serve", |serve| serve.after_help(SERVE_EXAMPLES))
+            .mut_subcommand("env", |env| env.after_help(ENV_EXAMPLES))
+            .mut_subcommand("doctor", |doctor| hide_settings_but(&["storage", "root_key"], doctor))
+            .mut_subcommand("rekey", |rekey| hide_settings_but(&["storage", "root_key"], rekey))
+    }
+
+    /// An option without effect is a mistake.
+    fn refuse_idle_options(&self) -> Result<(), clap::Error> {
+        let reason = match &self.command {
+            Command::Serve(_) if self.client.json => {
+                "serve has no output to print as JSON; use --log-format json"
+            }
+            Command::Serve(_) | Command::Rekey(_) if self.client.endpoint.is_some() => {
+                "this command calls no server, so --endpoint has no effect; leave it out"
+            }
+            _ => return Ok(()),
+        };
+        Err(Self::command().error(ErrorKind::ArgumentConflict, reason))
+    }
+}
+
+const USAGE: &str = "kms-server [serve] [OPTIONS]\n       kms-server <COMMAND> [OPTIONS]";
+
+const EXAMPLES: &str = "\
+All settings of the server: kms-server serve --help
+
+Examples:
+  kms-server                             serve on http://127.0.0.1:4566, keys in ./kms-data
+  kms-server --memory --port 0           serve on a free port, and forget all keys at the end
+  kms-server serve --seed seed.yaml      serve with the keys of a file
+  eval \"$(kms-server env)\"               point the AWS CLI and SDKs of this shell at the server
+  kms-server keys show alias/app --json  one key, as JSON";
+
+const SERVE_EXAMPLES: &str = "\
+A flag wins over an environment variable, a variable over the file of --config, and the file over the default.
+
+Examples:
+  kms-server serve --data-dir /var/lib/kms --root-key-file /etc/kms/root.key
+  kms-server serve --address 0.0.0.0 --config config.toml
+  kms-server serve --memory --clock-start 2026-01-01T00:00:00Z --clock-frozen";
+
+const ENV_EXAMPLES: &str = "\
+Examples:
+  eval \"$(kms-server env)\"
+  kms-server env --shell fish | source
+  kms-server env --shell powershell | Out-String | Invoke-Expression
+  kms-server env --json --account 111122223333 --region eu-west-1";
+
+/// Puts `serve` where the command is missing.
+fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let word = |arguments: &[OsString], index: usize| {
+        arguments.get(index).map(|word| word.to_string_lossy().into_owned())
+    };
+    let mut index = 1;
+    while let Some(option) = word(&arguments, index) {
+        index += match option.as_str() {
+            "--json" => 1,
+            "--endpoint" => 2,
+            _ if option.starts_with("--endpoint=") => 1,
+            _ => break,
+        };
+    }
+    let missing = match word(&arguments, index).as_deref() {
+        None => true,
+        Some("-h" | "--help" | "-V" | "--version") => false,
+        Some(word) => word.starts_with('-'),
+    };
+    if missing && !arguments.is_empty() {
+        arguments.insert(index.min(arguments.len()), "serve".into());
+    }
+    arguments
+}
+
+fn value<T: Value>(text: &str) -> Result<T, crate::config::ValueError> {
+    T::from_text(text)
+}
+
+/// A KeyId of any form; the server tells what is wrong with it in the words of AWS.
+fn key(text: &str) -> Result<String, &'static str> {
+    const KEY_CHARS_MAX: usize = 2_048;
+    let bounded = (1..=KEY_CHARS_MAX).contains(&text.chars().count());
+    if bounded { Ok(text.to_owned()) } else { Err("a key has 1 to 2048 characters") }
+}

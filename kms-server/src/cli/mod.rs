@@ -1,0 +1,19 @@
+//! The command line: what can be asked, and how the process answers.
+
+mod arguments;
+mod endpoint;
+mod exit;
+mod exports;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::arguments::{
+    Arguments, ClientArguments, Command, DoctorArguments, EnvArguments, EventsArguments, KeysCommand, Output,
+    RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments, StateCommand,
+};
+pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
+pub use self::exit::ExitCode;
+pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
+pub use self::settings::{SettingFlags, SettingsArguments};

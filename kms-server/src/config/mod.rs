@@ -1,0 +1,52 @@
+//! Settings: what there is to set, where a value comes from, and what it means.
+//!
+//! A flag wins over an environment variable `KMS_SERVER_<SETTING>`, a variable over the file, the file over the default. All
+//! settings are declared once, in `settings.rs`.
+
+mod access_key;
+mod environment;
+mod file;
+mod identity;
+mod load;
+mod log_filter;
+mod setting;
+mod settings;
+mod template;
+mod value;
+mod variable_name;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::access_key::{AccessKey, AccessKeys, Principal, SecretText};
+pub use self::environment::Environment;
+pub use self::file::read_text;
+pub use self::identity::{AccountId, Region};
+pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
+pub use self::log_filter::LogFilter;
+pub use self::setting::Setting;
+pub use self::settings::{Audit, Auth, Clock, Config, Identity, Limits, Log, RootKey, Server, Storage};
+pub use self::template::to_toml;
+pub use self::value::{
+    Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey,
+    Value, ValueError,
+};
+pub use self::variable_name::VariableName;
+
+use std::path::PathBuf;
+
+/// What the name of a setting's environment variable begins with.
+pub const VARIABLE_PREFIX: &str = "KMS_SERVER_";
+
+/// Names the settings file, where `--config` does not.
+pub const FILE_VARIABLE: &str = "KMS_SERVER_CONFIG";
+
+/// Names the seed file, where `--seed` does not.
+pub const SEED_VARIABLE: &str = "KMS_SERVER_SEED";
+
+impl Config {
+    /// The file of the root key: the configured one, or `root.key` in the data directory.
+    pub fn root_key_file(&self) -> PathBuf {
+        self.root_key.file.clone().unwrap_or_else(|| self.storage.data_dir.join("root.key"))
+    }
+}

@@ -1,0 +1,197 @@
+//! The declaration of every setting. The [`Config`] types, the file, the flags, the variables and `config.toml` all come from it.
+
+use super::access_key::AccessKeys;
+use super::identity::{AccountId, Region};
+use super::log_filter::LogFilter;
+use super::setting::{Declaration, Group};
+use super::value::{
+    Authorization, ByteSize, LogFormat, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey, Value, within,
+};
+use super::variable_name::VariableName;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `name: type = default, in range;` with the reason as its documentation, in groups that are the tables of the file. The
+/// text after `flags` begins the flags and variables of a group whose names do not speak for themselves.
+macro_rules! settings {
+    ($(
+        $(#[doc = $about:literal])+
+        $group:ident: $Group:ident, flags $prefix:literal {
+            $($(#[doc = $reason:literal])+ $name:ident: $type:ty = $default:expr $(, in $range:expr)?;)+
+        }
+    )+) => {
+        /// The settings of a server.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct Config {
+            $($(#[doc = $about])+ pub $group: $Group,)+
+        }
+
+        $(
+            $(#[doc = $about])+
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $Group {
+                $($(#[doc = $reason])+ pub $name: $type,)+
+            }
+
+            impl Default for $Group {
+                fn default() -> Self {
+                    Self { $($name: $default,)+ }
+                }
+            }
+        )+
+
+        pub(super) static GROUPS: &[Group] = &[$(Group {
+            name: stringify!($group),
+            flag_prefix: $prefix,
+            about: concat!($($about),+),
+            settings: &[$(Declaration {
+                name: stringify!($name),
+                reason: concat!($($reason),+),
+                expected: <$type as Value>::expected,
+                notation: <$type as Value>::NOTATION,
+                assign: |config, input| {
+                    let value: $type = input.read()?;
+                    $(let value = within(value, &($range))?;)?
+                    config.$group.$name = value;
+                    Ok(())
+                },
+                text: |config| config.$group.$name.to_text(),
+                toml: |config| config.$group.$name.to_toml(),
+            },)+],
+        },)+];
+    };
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+settings! {
+    /// Where the server listens, and what it accepts.
+    server: Server, flags "" {
+        /// Address to listen on; 0.0.0.0 lets other machines and containers in.
+        address: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        /// Port to listen on; 0 takes a free one, which the readiness line names.
+        port: u16 = 4566;
+        /// Threads that serve requests; 0 starts one per core.
+        workers: u32 = 0, in 0..=1_024;
+        /// Connections open at once; more wait to be accepted.
+        connections_max: u32 = 10_000, in 1..=1_000_000;
+        /// `on` serves HTTPS, for clients that insist on it.
+        tls: Tls = Tls::Off;
+        /// PEM file with the certificate chain; empty makes a development CA and a certificate in the data directory.
+        tls_certificate: Option<PathBuf> = None;
+        /// PEM file with the private key of the certificate; given exactly when the certificate is.
+        tls_private_key: Option<PathBuf> = None;
+        /// Longest request body; far above what any KMS operation needs, and a bound on memory.
+        body_bytes_max: ByteSize = ByteSize::of_mib(1), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
+        /// Deepest nesting of a JSON request; bounds the stack.
+        json_depth_max: u32 = 32, in 8..=128;
+        /// How long a client may take to send a request; frees connections that stall.
+        request_timeout: Duration = Duration::from_secs(30), in SECOND..=DAY;
+        /// How long an idle connection stays open for the next request.
+        keep_alive: Duration = Duration::from_secs(75), in SECOND..=DAY;
+        /// How long running requests may take to end when the server stops.
+        shutdown_grace: Duration = Duration::from_secs(10), in Duration::ZERO..=DAY;
+    }
+
+    /// Where keys are kept, and how writes are grouped.
+    storage: Storage, flags "" {
+        /// Directory of the database, the audit log and the root key; made when missing.
+        data_dir: PathBuf = PathBuf::from("./kms-data");
+        /// `true` keeps everything in memory: nothing outlives the process.
+        memory: bool = false;
+        /// Writes that may wait at once; a full queue answers ThrottlingException.
+        queue_commands_max: u32 = 10_000, in 1..=1_000_000;
+        /// Writes committed together, with one flush to disk.
+        batch_commands_max: u32 = 1_000, in 1..=100_000;
+        /// Bytes committed together; a batch ends with the write that exceeds them.
+        batch_bytes_max: ByteSize = ByteSize::of_mib(4), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
+        /// Due events (rotations, deletions, expiries) committed together when the clock moves.
+        batch_events_max: u32 = 256, in 1..=100_000;
+        /// Largest database in pages of 4 KiB, to test a full disk; 0 sets no limit.
+        max_pages: u32 = 0;
+    }
+
+    /// The key that seals all other keys on disk.
+    root_key: RootKey, flags "root-key-" {
+        /// `file` reads it from a file that is made when missing; `environment` from a variable, so that it is never on disk.
+        source: RootKeySource = RootKeySource::File;
+        /// The file; empty is root.key in the data directory. Another disk than the database's is safer.
+        file: Option<PathBuf> = None;
+        /// The environment variable that holds the key as base64 of 32 bytes.
+        variable: VariableName = VariableName::root_key();
+    }
+
+    /// Who a request is when it does not say.
+    identity: Identity, flags "" {
+        /// Account of requests whose access key names no other.
+        account: AccountId = AccountId::local();
+        /// Region of requests that are not signed for another.
+        region: Region = Region::us_east_1();
+    }
+
+    /// Who may call.
+    auth: Auth, flags "auth-" {
+        /// `verify` checks the signature of configured access keys; `ignore` only reads which key signed.
+        signatures: Signatures = Signatures::Verify;
+        /// An access key that is not configured is its account's root, or is rejected; `auto` rejects once keys are configured.
+        unknown_access_key: UnknownAccessKey = UnknownAccessKey::Auto;
+        /// `off` allows everything, `log` records what policies and grants would deny, `enforce` denies it.
+        mode: Authorization = Authorization::Off;
+        /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
+        access_keys: AccessKeys = AccessKeys::default();
+    }
+
+    /// Quotas. The defaults are those of AWS; smaller ones make a limit easy to reach in a test.
+    limits: Limits, flags "" {
+        /// Customer managed keys per account and Region; keys that wait for their deletion count.
+        keys_max: u32 = 100_000, in 1..=10_000_000;
+        /// Aliases that a key may have; the next one is refused with LimitExceededException.
+        aliases_per_key_max: u32 = 50, in 1..=10_000;
+        /// Grants that a customer managed key may have.
+        grants_per_key_max: u32 = 50_000, in 1..=1_000_000;
+        /// Tags that a key may have; AWS never raises this.
+        tags_per_key_max: u32 = 50, in 1..=1_000;
+        /// Bytes of a key policy; AWS never raises this.
+        policy_bytes_max: u32 = 32_768, in 1..=131_072;
+        /// Custom key stores per account and Region, connected or not.
+        custom_key_stores_max: u32 = 10, in 1..=1_000;
+        /// Times that a key may be rotated on demand in its whole life.
+        on_demand_rotations_per_key_max: u32 = 25, in 1..=1_000;
+        /// Bytes that the names and values of an encryption context may take together.
+        encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
+    }
+
+    /// The clock by which keys rotate, expire and are deleted. It is set when a data directory is first used; then it is stored.
+    clock: Clock, flags "clock-" {
+        /// Moment at which the clock starts, such as 2026-01-01T00:00:00Z; empty is now.
+        start: Option<jiff::Timestamp> = None;
+        /// Seconds that pass on it in one real second.
+        rate: Rate = Rate::REAL_TIME;
+        /// `true` stops it: it moves only when it is told to.
+        frozen: bool = false;
+    }
+
+    /// The record of every call.
+    audit: Audit, flags "audit-" {
+        /// Days that records are kept; 0 keeps them whatever their age.
+        retention_days: u32 = 90, in 0..=36_500;
+        /// Records that are kept; the oldest go first; 0 keeps any number.
+        retention_records_max: u32 = 1_000_000;
+        /// Size at which a file of the log is closed and the next begun; retention removes whole files.
+        segment_bytes_max: ByteSize = ByteSize::of_mib(16), in ByteSize::of_kib(64)..=ByteSize::of_mib(4_096);
+        /// Records that may wait to be written to disk; more room rides out a slow disk.
+        queue_records_max: u32 = 10_000, in 1..=1_000_000;
+        /// Milliseconds that a request waits for room in a full queue before it fails; no record is ever dropped.
+        queue_wait_ms: u32 = 1_000, in 0..=60_000;
+    }
+
+    /// What the server tells about itself on standard error.
+    log: Log, flags "log-" {
+        /// `text` for people, `json` for machines.
+        format: LogFormat = LogFormat::Text;
+        /// Least level told, with exceptions per module: info, or warn,kms_server=debug.
+        filter: LogFilter = LogFilter::info();
+    }
+}
