@@ -163,6 +163,7 @@ impl Builder {
             account,
             region,
             marker_key,
+            bound: std::sync::OnceLock::new(),
         }))
     }
 }

@@ -6,6 +6,7 @@ pub mod builder;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod cron;
 pub mod document;
 pub mod engine;
 pub mod limits;

@@ -1,6 +1,24 @@
-fn main() {
-    let b = kms_server::builder::Builder::new(Box::new(kms_server::store::MemoryStore::default()));
-    actix_web::rt::System::new().block_on(async {
-        kms_server::web::serve(b.build().unwrap(), 0).await.unwrap();
-    });
+//! The `kms-server` command.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use kms_server::cli::{Arguments, ExitCode as Code, commands};
+use kms_server::config::Environment;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse_arguments(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return Code::of_arguments(&error).into();
+        }
+    };
+    match commands::run(&arguments, &Environment::of_process()) {
+        Ok(code) => code.into(),
+        Err(failed) => {
+            let _ = writeln!(std::io::stderr(), "kms-server: {failed}");
+            failed.code.into()
+        }
+    }
 }

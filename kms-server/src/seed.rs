@@ -16,6 +16,7 @@
 //!     tags: { stage: test }
 //! ```
 
+mod apply;
 mod key;
 mod policy;
 mod spec;
@@ -23,6 +24,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use self::apply::ApplyError;
 pub use self::key::{SeedKey, SeedMaterial};
 pub use self::spec::{SeedOrigin, SeedSpec, SeedUsage};
 

@@ -1,7 +1,7 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -59,6 +59,8 @@ pub struct Inner {
     pub region: Region,
     /// Signs list markers.
     pub marker_key: Arc<MarkerKey>,
+    /// The address that the HTTP edge is bound to, once it is.
+    pub bound: OnceLock<IpAddr>,
 }
 
 /// A request on its way: what is known of it so far.
@@ -85,13 +87,46 @@ impl Service {
         &self.0
     }
 
-    /// Answers a request.
-    pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
+    /// Tells the guard of the control API where the server listens.
+    pub fn set_bound(&self, address: IpAddr) {
+        // A service has one HTTP edge; a second one changes nothing.
+        let _ = self.0.bound.set(address);
+    }
+
+    /// Where the server listens; loopback for a service in process.
+    #[must_use]
+    pub fn bound(&self) -> IpAddr {
+        self.0.bound.get().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// Carries out a command for a caller that needs no authentication, such as a seed file.
+    ///
+    /// # Errors
+    /// As the same request over HTTP.
+    pub async fn execute(&self, operation: &str, caller: Caller, mut input: Value) -> Result<(), KmsError> {
+        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
+        let entry = registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
+        validate(entry.declaration.model.input, &mut input)?;
+        let service = self.clone();
+        let decided = self.0.engine.submit(move |draft| {
+            service.decide(entry, &caller, &input, draft, &mut Trace::default()).map(|_| ())
+        });
+        decided.await?
+    }
+
+    /// Answers a request.(&self, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         if path.starts_with("/_kms/") || path == "/_localstack/health" {
             return control::call(self, request).await;
         }
         self.operation(&request).await
+    }
+
+    /// The answer to a request that cannot even be read.
+    #[must_use]
+    pub fn refuse(&self, error: &KmsError) -> Response<Bytes> {
+        let request_id = self.ids().map(|[request_id, _]| request_id).unwrap_or_default();
+        failure(error, &request_id)
     }
 
     /// Stores what memory holds and stops the writer and the audit log. Later requests fail.

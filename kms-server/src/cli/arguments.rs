@@ -244,7 +244,7 @@ pub struct RekeyArguments {
 }
 
 #[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct TargetArguments {
     /// File that is made with the new root key
     #[arg(long, value_name = "FILE")]
@@ -265,7 +265,7 @@ pub enum RootKeyTarget {
 }
 
 impl RekeyArguments {
-    /// Where the new root key is. Parsing leaves exactly one possibility.
+    /// Where the new root key is to be; without a target it takes the place of the old one in its file.
     pub fn target(&self) -> Option<RootKeyTarget> {
         let TargetArguments { to_file, to_variable } = self.target.clone();
         to_file.map(RootKeyTarget::File).or(to_variable.map(RootKeyTarget::Variable))

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how the process answers.
 
 mod arguments;
+pub mod commands;
 mod endpoint;
 mod exit;
 mod exports;

@@ -11,6 +11,7 @@ use crate::engine::Snapshot;
 use crate::observe::audit::AuditFilter;
 use crate::operations::key_metadata;
 use crate::service::Service;
+use crate::web::guard;
 
 /// The header that carries the passphrase of a state export or import.
 pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
@@ -36,6 +37,10 @@ impl Refusal {
 
 /// Answers a control call.
 pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
+    let has_body = !request.body().is_empty();
+    if let Err(intrusion) = guard::check(request.method(), request.headers(), has_body, service.bound()) {
+        return respond(StatusCode::FORBIDDEN, &json!({ "message": intrusion.message() }));
+    }
     let path = request.uri().path().to_owned();
     let answered = match (request.method(), path.as_str()) {
         (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),

@@ -6,8 +6,14 @@ use lifecycle::clock::WallTime;
 
 /// The machine's time. Only signatures, TLS and waiting use it; what is stored or shown is domain time.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
 pub fn now() -> WallTime {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since_epoch = system_time().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     WallTime(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The same, in the form that file times have.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
+pub fn system_time() -> SystemTime {
+    SystemTime::now()
 }

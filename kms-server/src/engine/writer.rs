@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::schedule;
-use lifecycle::state::{Change, State};
+use lifecycle::state::{Change, Record, State};
 
 use super::{OnUnknownOutcome, Snapshot, rows, wall};
 use crate::store::{Store, StoreError};
@@ -27,13 +27,20 @@ pub struct Batching {
     pub queue_commands_max: usize,
     /// Commands in one transaction.
     pub batch_commands_max: usize,
-    /// Changes in one transaction, after which no further command joins it.
-    pub batch_changes_max: usize,
+    /// Bytes of the rows in one transaction, after which no further command joins it.
+    pub batch_bytes_max: usize,
+    /// Due events in one transaction; the rest follow in the next.
+    pub batch_events_max: usize,
 }
 
 impl Default for Batching {
     fn default() -> Self {
-        Batching { queue_commands_max: 10_000, batch_commands_max: 1_000, batch_changes_max: 10_000 }
+        Batching {
+            queue_commands_max: 10_000,
+            batch_commands_max: 1_000,
+            batch_bytes_max: 4 * 1024 * 1024,
+            batch_events_max: 256,
+        }
     }
 }
 
@@ -56,6 +63,8 @@ pub struct Draft<'a> {
     changes: &'a mut Vec<Change>,
     now: Timestamp,
     clock_changed: bool,
+    /// Roughly what the changes will take in the store.
+    bytes: usize,
     stop: bool,
 }
 
@@ -81,6 +90,7 @@ impl Draft<'_> {
     /// Changes the state.
     pub fn apply(&mut self, changes: Vec<Change>) {
         self.state.apply(changes.iter().cloned());
+        self.bytes += changes.iter().map(weight).sum::<usize>();
         self.changes.extend(changes);
     }
 
@@ -97,8 +107,20 @@ impl Draft<'_> {
     }
 }
 
-/// Due events in one batch; the rest follow in the next.
-const DUE_EVENTS_MAX: usize = 256;
+/// Roughly what a change takes in the store, in bytes.
+fn weight(change: &Change) -> usize {
+    const ROW: usize = 256;
+    match change {
+        Change::Put(Record::Key(key)) => {
+            let tags: usize = key.tags.iter().map(|tag| tag.tag_key.len() + tag.tag_value.len()).sum();
+            ROW + key.policy.len() + key.description.len() + tags
+        }
+        _ => ROW,
+    }
+}
+
+/// How long due events wait after a batch could not be stored.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The longest wait for work, so that a due event is noticed although the clock's rate was changed.
 const IDLE_MAX: Duration = Duration::from_secs(60);
@@ -110,6 +132,8 @@ pub(super) struct Writer {
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) batching: Batching,
     pub(super) on_unknown_outcome: OnUnknownOutcome,
+    /// Whether the last batch was not stored: due events are then tried again only after a while.
+    pub(super) failing: bool,
 }
 
 impl Writer {
@@ -130,11 +154,14 @@ impl Writer {
     fn idle(&self) -> Duration {
         let Some(due) = schedule::next_due(&self.state) else { return IDLE_MAX };
         let left = due.at.0.saturating_sub(self.clock.at(wall::now()).0).max(0);
-        if self.clock.rate() <= 0.0 {
+        if self.failing {
+            return RETRY;
+        }
+        if self.clock.rate() <= 0.0 && left > 0 {
             return IDLE_MAX;
         }
         #[expect(clippy::cast_precision_loss, reason = "a span of milliseconds fits in 53 bits")]
-        let seconds = left as f64 / 1_000.0 / self.clock.rate();
+        let seconds = left as f64 / 1_000.0 / self.clock.rate().max(f64::MIN_POSITIVE);
         Duration::try_from_secs_f64(seconds).map_or(IDLE_MAX, |wait| wait.min(IDLE_MAX))
     }
 
@@ -148,9 +175,10 @@ impl Writer {
             changes: &mut changes,
             now,
             clock_changed: false,
+            bytes: 0,
             stop: false,
         };
-        for due in schedule::due_until(draft.state, now, DUE_EVENTS_MAX) {
+        for due in schedule::due_until(draft.state, now, self.batching.batch_events_max) {
             let due = schedule::changes(draft.state, &due);
             draft.apply(due);
         }
@@ -159,12 +187,13 @@ impl Writer {
         while let Some(job) = next {
             answers.push(job(&mut draft));
             let room = answers.len() < self.batching.batch_commands_max
-                && draft.changes.len() < self.batching.batch_changes_max
+                && draft.bytes < self.batching.batch_bytes_max
                 && !draft.stop;
             next = room.then(|| jobs.try_recv().ok()).flatten();
         }
         let (clock_changed, stop) = (draft.clock_changed, draft.stop);
         let committed = self.commit(state, clock, &changes, clock_changed);
+        self.failing = committed.is_err();
         let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
         let result = committed.map_err(|failure| CommitError(failure.to_string()));
         answers.into_iter().for_each(|answer| answer(result.clone()));

@@ -17,6 +17,8 @@ use crossbeam_queue::SegQueue;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::engine::wall;
+
 /// Where records are kept, and for how long.
 #[derive(Clone, Debug)]
 pub struct AuditOptions {
@@ -24,10 +26,10 @@ pub struct AuditOptions {
     pub folder: Option<PathBuf>,
     /// A file is closed, and the next one begun, at this size in bytes.
     pub segment_bytes_max: u64,
-    /// The oldest files are removed when there are more than this many.
-    pub segments_max: usize,
-    /// Records that are kept in memory when there is no folder.
-    pub memory_records_max: usize,
+    /// The oldest records are removed, in whole files, when there are more than this many.
+    pub records_max: Option<u64>,
+    /// Files that were last written longer ago than this are removed.
+    pub age_max: Option<Duration>,
     /// Records that may wait to be written.
     pub queue_records_max: usize,
     /// How long a request waits for a place in the queue.
@@ -39,8 +41,8 @@ impl Default for AuditOptions {
         AuditOptions {
             folder: None,
             segment_bytes_max: 64 * 1024 * 1024,
-            segments_max: 16,
-            memory_records_max: 100_000,
+            records_max: Some(100_000),
+            age_max: None,
             queue_records_max: 10_000,
             queue_wait: Duration::from_secs(1),
         }
@@ -84,6 +86,7 @@ pub struct AuditLog {
     queue: Arc<Queue>,
     queue_wait: Duration,
     kept: Kept,
+    age_max: Option<Duration>,
     thread: Thread,
     handle: Mutex<Option<JoinHandle<()>>>,
 }
@@ -158,7 +161,8 @@ impl AuditLog {
             }
             None => {
                 let records = Arc::new(Mutex::new(VecDeque::new()));
-                let sink = Sink::Memory { records: Arc::clone(&records), max: options.memory_records_max };
+                let max = options.records_max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+                let sink = Sink::Memory { records: Arc::clone(&records), max };
                 (Kept::Memory(records), sink)
             }
         };
@@ -166,7 +170,14 @@ impl AuditLog {
         let handle =
             std::thread::Builder::new().name("audit".to_owned()).spawn(move || drain(&drained, sink))?;
         let thread = handle.thread().clone();
-        Ok(AuditLog { queue, queue_wait: options.queue_wait, kept, thread, handle: Mutex::new(Some(handle)) })
+        Ok(AuditLog {
+            queue,
+            queue_wait: options.queue_wait,
+            kept,
+            age_max: options.age_max,
+            thread,
+            handle: Mutex::new(Some(handle)),
+        })
     }
 
     /// A place for one record.
@@ -222,7 +233,7 @@ impl AuditLog {
                 let _ = records.iter().try_for_each(|line| matcher.take(line));
             }
             Kept::Folder(folder) => {
-                'all: for segment in segments(folder)? {
+                'all: for (_, segment) in segments(folder)? {
                     for line in BufReader::new(File::open(segment)?).split(b'\n') {
                         if matcher.take(&line?).is_err() {
                             break 'all;
@@ -232,6 +243,22 @@ impl AuditLog {
             }
         }
         Ok(matcher.found)
+    }
+
+    /// Removes the files that are older than `age_max`, the one that is being written apart.
+    pub fn remove_expired(&self) {
+        let (Kept::Folder(folder), Some(age_max)) = (&self.kept, self.age_max) else { return };
+        let limit = wall::system_time().checked_sub(age_max);
+        let Ok(mut all) = segments(folder) else { return };
+        all.pop();
+        for (_, path) in all {
+            let written = path.metadata().and_then(|metadata| metadata.modified()).ok();
+            if written.zip(limit).is_some_and(|(written, limit)| written < limit) {
+                if let Err(error) = fs::remove_file(&path) {
+                    tracing::warn!(%error, file = %path.display(), "an audit file past its time was not removed");
+                }
+            }
+        }
     }
 
     /// Writes what is left and stops the thread; later requests find no place.
@@ -357,37 +384,44 @@ impl Sink {
     }
 }
 
+/// The files of the log. The name of each says how many records were written before it, so that records are counted
+/// without reading them.
 struct Segments {
     folder: PathBuf,
     file: File,
     length: u64,
-    number: u64,
+    /// Records written, ever.
+    written: u64,
     length_max: u64,
-    count_max: usize,
+    records_max: Option<u64>,
 }
 
 impl Segments {
     fn open(folder: &Path, options: &AuditOptions) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let number = segments(folder)?.iter().filter_map(|path| number_of(path)).max().unwrap_or(1);
-        let file = open_segment(folder, number)?;
+        let last = segments(folder)?.pop();
+        let (before, lines) = match &last {
+            Some((before, path)) => (*before, count_lines(path)?),
+            None => (0, 0),
+        };
+        let file = open_segment(folder, before)?;
         let mut length = file.metadata()?.len();
         if length > 0 {
             // A crash may have cut the last line short; a new line keeps the next record apart from it.
             (&file).write_all(b"\n")?;
             length += 1;
         }
-        let (length_max, count_max) = (options.segment_bytes_max, options.segments_max.max(1));
-        Ok(Segments { folder: folder.to_path_buf(), file, length, number, length_max, count_max })
+        let (length_max, records_max) = (options.segment_bytes_max, options.records_max);
+        let folder = folder.to_path_buf();
+        Ok(Segments { folder, file, length, written: before + lines, length_max, records_max })
     }
 
     /// One write for the whole batch: what it returns from is in the system's hands and survives `kill -9`.
     fn write(&mut self, batch: &[Vec<u8>]) -> io::Result<()> {
         if self.length >= self.length_max {
-            self.file = open_segment(&self.folder, self.number + 1)?;
-            self.number += 1;
+            self.file = open_segment(&self.folder, self.written)?;
             self.length = 0;
-            self.remove_oldest()?;
+            self.remove_surplus()?;
         }
         let mut bytes = Vec::with_capacity(batch.iter().map(|line| line.len() + 1).sum());
         for line in batch {
@@ -396,34 +430,51 @@ impl Segments {
         }
         self.file.write_all(&bytes)?;
         self.length += bytes.len() as u64;
+        self.written += batch.len() as u64;
         Ok(())
     }
 
-    fn remove_oldest(&self) -> io::Result<()> {
+    /// Removes the oldest files as long as enough records are left without them.
+    fn remove_surplus(&self) -> io::Result<()> {
+        let Some(records_max) = self.records_max else { return Ok(()) };
         let all = segments(&self.folder)?;
-        let surplus = all.len().saturating_sub(self.count_max);
-        all.iter().take(surplus).try_for_each(fs::remove_file)
+        let starts = all.iter().skip(1).map(|(before, _)| *before);
+        for ((_, path), next) in all.iter().zip(starts) {
+            if self.written.saturating_sub(next) < records_max {
+                break;
+            }
+            fs::remove_file(path)?;
+        }
+        Ok(())
     }
 }
 
-fn open_segment(folder: &Path, number: u64) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(folder.join(format!("events-{number:08}.jsonl")))
+fn open_segment(folder: &Path, before: u64) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(folder.join(format!("events-{before:012}.jsonl")))
 }
 
-/// The log files, oldest first.
-fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn count_lines(path: &Path) -> io::Result<u64> {
+    let mut lines = 0;
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        lines += u64::from(!line?.is_empty());
+    }
+    Ok(lines)
+}
+
+/// The log files and the number of records before each, oldest first.
+fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if number_of(&path).is_some() {
-            found.push(path);
+        if let Some(before) = records_before(&path) {
+            found.push((before, path));
         }
     }
     found.sort();
     Ok(found)
 }
 
-fn number_of(path: &Path) -> Option<u64> {
+fn records_before(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix("events-")?.strip_suffix(".jsonl")?.parse().ok()
 }
 
@@ -505,12 +556,29 @@ mod tests {
     async fn a_line_cut_short_by_a_crash_costs_only_itself() {
         let folder = tempfile::tempdir().unwrap();
         fill(&AuditLog::open(&options(Some(folder.path()))).unwrap(), 0..2).await;
-        let segment = segments(folder.path()).unwrap().remove(0);
+        let (_, segment) = segments(folder.path()).unwrap().remove(0);
         let mut file = OpenOptions::new().append(true).open(segment).unwrap();
         file.write_all(br#"{"eventID":"cut"#).unwrap();
         let log = AuditLog::open(&options(Some(folder.path()))).unwrap();
         fill(&log, 2..3).await;
         assert_eq!(ids(&log, &AuditFilter { limit: 100, ..AuditFilter::default() }), ["e0", "e1", "e2"]);
+    }
+
+    #[tokio::test]
+    async fn files_past_their_time_are_removed_but_never_the_current_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = AuditOptions {
+            segment_bytes_max: 1,
+            age_max: Some(Duration::ZERO),
+            ..options(Some(folder.path()))
+        };
+        let log = AuditLog::open(&options).unwrap();
+        for number in 0..3 {
+            fill(&log, number..number + 1).await;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        log.remove_expired();
+        assert_eq!(ids(&log, &AuditFilter { limit: 100, ..AuditFilter::default() }), ["e2"]);
     }
 
     #[tokio::test]

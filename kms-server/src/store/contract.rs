@@ -278,9 +278,19 @@ fn rekey_seals_everything_anew_whatever_moment_it_is_cut_short_at() {
     let mut seen = Vec::new();
     let newest = RootKey::generate(&SeededEntropy::new(10)).unwrap();
     let count =
-        rekey(&options(folder.path()), newest.clone(), entropy(), &mut |done, all| seen.push((done, all)));
+        rekey(&options(folder.path()), NewRootKey::InPlace(newest.clone()), entropy(), &mut |done, all| seen.push((done, all)));
     assert_eq!((count.unwrap(), seen), (1, vec![(1, 1)]));
     assert!(loads() && file.read().unwrap() == newest);
+
+    // To a place of the user's choice: the old file is left alone and no longer fits.
+    let elsewhere = RootKey::generate(&SeededEntropy::new(11)).unwrap();
+    let new = NewRootKey::Elsewhere(elsewhere.clone());
+    assert_eq!(rekey(&options(folder.path()), new, entropy(), &mut |_, _| {}).unwrap(), 1);
+    assert!(file.read().unwrap() == newest && why(open(folder.path())).contains("not the one that sealed"));
+    let given = SqliteOptions { root_key: RootKeySource::Given(elsewhere), ..options(folder.path()) };
+    assert_eq!(SqliteStore::open(&given, entropy()).unwrap().load().unwrap().len(), 3);
+    let in_place = NewRootKey::InPlace(newest);
+    assert!(rekey(&given, in_place, entropy(), &mut |_, _| {}).is_err(), "there is no file to replace");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use lifecycle::crypto::Secret;
 
 pub use lock::DirectoryLock;
 pub use memory::{Fault, MemoryStore};
-pub use rekey::rekey;
+pub use rekey::{NewRootKey, rekey};
 pub use root_key::{RootKey, RootKeyError, RootKeyFile};
 pub use sqlite::{RootKeySource, SqliteOptions, SqliteStore};
 

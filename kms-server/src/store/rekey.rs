@@ -8,28 +8,41 @@ use rusqlite::params;
 use super::sqlite::{RootKeySource, SqliteOptions, SqliteStore, checkpoint};
 use super::{RootKey, RootKeyFile, Row, Store, StoreError};
 
-/// Seals every secret anew under `new`, in one transaction, and gives their number.
+/// A new root key, and where it will be found.
+pub enum NewRootKey {
+    /// It takes the place of the present one in its file.
+    InPlace(RootKey),
+    /// Whoever opens the store next brings it along.
+    Elsewhere(RootKey),
+}
+
+/// Seals every secret anew, in one transaction, and gives their number.
 ///
-/// With a key file the change survives a crash at any point: the new key is in `{file}.next` before the database
-/// changes, and takes the place of the old one afterwards, by this function or when the store is next opened.
+/// In place, the change survives a crash at any point: the new key is in `{file}.next` before the database changes,
+/// and takes the place of the old one afterwards, by this function or when the store is next opened.
 ///
 /// # Errors
-/// As [`SqliteStore::open`]; then nothing was changed.
+/// As [`SqliteStore::open`], or the present key is in no file that could be replaced; then nothing was changed.
 pub fn rekey(
     options: &SqliteOptions,
-    new: RootKey,
+    new: NewRootKey,
     entropy: Arc<dyn Entropy>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<usize, StoreError> {
     let mut store = SqliteStore::open(options, entropy)?;
-    let file = match &options.root_key {
-        RootKeySource::File(file) => Some(file.clone()),
-        RootKeySource::Given(_) => None,
+    let (key, file) = match (new, &options.root_key) {
+        (NewRootKey::Elsewhere(key), _) => (key, None),
+        (NewRootKey::InPlace(key), RootKeySource::File(file)) => (key, Some(file)),
+        (NewRootKey::InPlace(_), RootKeySource::Given(_)) => {
+            return Err(StoreError::Unusable(
+                "the present root key is in no file: say where the new one is with --to-file or --to-variable".to_owned(),
+            ));
+        }
     };
-    if let Some(file) = &file {
-        prepare_next(file, &new)?;
+    if let Some(file) = file {
+        prepare_next(file, &key)?;
     }
-    let count = reseal(&mut store, &new, progress)?;
+    let count = reseal(&mut store, &key, progress)?;
     if let Some(file) = file {
         file.finish_change().map_err(|error| StoreError::Unusable(error.to_string()))?;
     }

@@ -1,0 +1,127 @@
+//! `kms-server doctor`: what would keep a server from starting, and what its user should know.
+
+use std::sync::Arc;
+
+use lifecycle::crypto::SystemEntropy;
+use serde_json::json;
+
+use super::super::{DoctorArguments, ExitCode, Output};
+use super::{Failed, print_line, serve};
+use crate::config::{Config, Environment, RootKeySource as Source};
+use crate::store::{RootKeyFile, SqliteStore, Store};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// As it should be.
+    Good,
+    /// Worth knowing; nothing to repair.
+    Note,
+    /// To be repaired.
+    Repair,
+}
+
+struct Finding {
+    weight: Weight,
+    text: String,
+}
+
+pub(super) fn run(
+    arguments: &DoctorArguments,
+    environment: &Environment,
+    output: Output,
+) -> Result<ExitCode, Failed> {
+    let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
+    let mut findings = Vec::new();
+    let mut add = |weight, text: String| findings.push(Finding { weight, text });
+    add(Weight::Good, "the settings are valid".to_owned());
+    for warning in &loaded.warnings {
+        add(Weight::Repair, warning.clone());
+    }
+    examine_root_key(&loaded.config, &mut add);
+    examine_data(&loaded.config, environment, &mut add);
+    add(Weight::Note, "key policies are stored and validated, but not enforced yet".to_owned());
+    if loaded.config.auth.access_keys.as_slice().is_empty() {
+        let text = "no access key is configured: everybody acts as the root of the account that they name";
+        add(Weight::Note, text.to_owned());
+    }
+    if !loaded.config.server.address.is_loopback() {
+        let text = format!("the server listens on {}, which others can reach", loaded.config.server.address);
+        add(Weight::Note, text);
+    }
+    let repair = findings.iter().any(|finding| finding.weight == Weight::Repair);
+    show(&findings, output)?;
+    Ok(if repair { ExitCode::Findings } else { ExitCode::Ok })
+}
+
+fn examine_root_key(config: &Config, add: &mut impl FnMut(Weight, String)) {
+    if config.storage.memory || config.root_key.source != Source::File {
+        return;
+    }
+    let path = config.root_key_file();
+    let file = RootKeyFile::new(path.clone());
+    let shown = path.display();
+    if !path.exists() {
+        add(Weight::Note, format!("{shown} does not exist; it is made together with a new database"));
+        return;
+    }
+    match file.read() {
+        Ok(_) => add(Weight::Good, format!("{shown} holds a root key")),
+        Err(error) => add(Weight::Repair, error.to_string()),
+    }
+    if file.is_exposed() {
+        add(Weight::Repair, format!("others can read {shown}; run: chmod 600 {shown}"));
+    }
+    if path.starts_with(&config.storage.data_dir) {
+        let text = format!("{shown} lies beside the database: whoever copies the directory has both");
+        add(Weight::Note, text);
+    }
+}
+
+fn examine_data(config: &Config, environment: &Environment, add: &mut impl FnMut(Weight, String)) {
+    let folder = config.storage.data_dir.display();
+    if config.storage.memory {
+        return add(Weight::Note, "keys are kept in memory only".to_owned());
+    }
+    if !config.storage.data_dir.join("kms.sqlite3").exists() {
+        return add(Weight::Note, format!("{folder} holds no database yet; the first start makes one"));
+    }
+    let opened = serve::database(config, environment).map_err(|error| error.to_string()).and_then(|options| {
+        SqliteStore::open(&options, Arc::new(SystemEntropy::new())).map_err(|error| error.to_string())
+    });
+    match opened {
+        Err(error) => add(Weight::Repair, error),
+        Ok(mut store) => {
+            match store.integrity() {
+                Ok(said) if said == "ok" => add(Weight::Good, format!("every page of {folder} is sound")),
+                Ok(said) => add(Weight::Repair, format!("{folder} is damaged: {said}; restore a backup")),
+                Err(error) => add(Weight::Repair, error.to_string()),
+            }
+            match store.load() {
+                Ok(rows) => add(Weight::Good, format!("{} records can be read and unsealed", rows.len())),
+                Err(error) => add(Weight::Repair, error.to_string()),
+            }
+        }
+    }
+}
+
+fn show(findings: &[Finding], output: Output) -> Result<(), Failed> {
+    let word = |weight| match weight {
+        Weight::Good => "ok",
+        Weight::Note => "note",
+        Weight::Repair => "repair",
+    };
+    match output {
+        Output::Json => {
+            let findings: Vec<_> =
+                findings.iter().map(|found| json!({"kind": word(found.weight), "text": found.text})).collect();
+            print_line(&json!({ "findings": findings }))?;
+        }
+        Output::Text => {
+            for finding in findings {
+                print_line(&format!("{:7} {}", word(finding.weight), finding.text))?;
+            }
+        }
+    }
+    Ok(())
+}

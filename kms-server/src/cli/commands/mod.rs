@@ -1,0 +1,83 @@
+//! What the commands do.
+
+mod client;
+mod doctor;
+mod rekey;
+mod serve;
+
+use std::fmt;
+use std::io::{self, Write};
+
+use super::{Arguments, Command, Endpoint, ExitCode, Output};
+use crate::config::Environment;
+
+/// How a command failed: the exit code, and what to tell the user.
+#[derive(Debug)]
+pub struct Failed {
+    /// How the process ends.
+    pub code: ExitCode,
+    message: String,
+}
+
+impl Failed {
+    fn new(code: ExitCode, message: impl fmt::Display) -> Self {
+        Failed { code, message: message.to_string() }
+    }
+
+    fn usage(message: impl fmt::Display) -> Self {
+        Failed::new(ExitCode::Usage, message)
+    }
+
+    fn data(message: impl fmt::Display) -> Self {
+        Failed::new(ExitCode::Data, message)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Failed::new(ExitCode::Failure, error)
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What to tell the user, and how to end.
+pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode, Failed> {
+    let output = arguments.client.output();
+    let endpoint = || Endpoint::resolve(arguments.client.endpoint.as_ref(), environment).map_err(Failed::usage);
+    match &arguments.command {
+        Command::Serve(serve) => serve::run(serve, environment),
+        Command::Doctor(doctor) => doctor::run(doctor, environment, output),
+        Command::Rekey(rekey) => rekey::run(rekey, environment, output),
+        Command::Env(env) => {
+            let variables = env.client_environment(endpoint()?);
+            match output {
+                Output::Text => print(&variables.to_shell(env.shell))?,
+                Output::Json => print_line(&variables.to_json())?,
+            }
+            Ok(ExitCode::Ok)
+        }
+        Command::Keys(keys) => client::keys(keys, &endpoint()?, output),
+        Command::Events(events) => client::events(events, &endpoint()?, output),
+        Command::State(state) => client::state(state, &endpoint()?, output),
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn print_line(line: &impl fmt::Display) -> io::Result<()> {
+    print(&format!("{line}\n"))
+}

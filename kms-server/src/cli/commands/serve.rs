@@ -1,0 +1,252 @@
+//! `kms-server serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::clock::Timestamp;
+use lifecycle::crypto::{Secret, SystemEntropy};
+use tracing_subscriber::EnvFilter;
+
+use super::super::{ExitCode, ServeArguments};
+use super::{Failed, print_line};
+use crate::auth::{AccessKey, Credentials, UnknownAccessKey as Unknown};
+use crate::builder::Builder;
+use crate::config::{
+    self, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures, Tls, UnknownAccessKey,
+};
+use crate::cron;
+use crate::engine::{Batching, ClockStart};
+use crate::limits::Limits;
+use crate::observe::audit::AuditOptions;
+use crate::seed::{SEED_BYTES_MAX, Seed};
+use crate::service::Service;
+use crate::store::{MemoryStore, RootKey, RootKeyFile, RootKeySource, SqliteOptions, SqliteStore, Store};
+use crate::web::{self, ServeOptions, tls};
+
+pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
+    let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
+    let config = loaded.config;
+    start_log(&config);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let seed = arguments.seed(environment).map(|path| read_seed(&path)).transpose()?;
+    let service = build(&config, environment, seed.as_ref())?;
+    let system = actix_web::rt::System::new();
+    system.block_on(serve(&config, service, seed))
+}
+
+fn start_log(config: &Config) {
+    // The setting has been checked; a filter that still does not parse must not keep the server from starting.
+    let filter = EnvFilter::try_new(config.log.filter.as_str()).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Only the first server of a process sets up the log of that process.
+    let _ = match config.log.format {
+        LogFormat::Json => log.json().try_init(),
+        LogFormat::Text => log.try_init(),
+    };
+}
+
+fn read_seed(path: &std::path::Path) -> Result<Seed, Failed> {
+    let name = path.display().to_string();
+    let text = config::read_text(path, SEED_BYTES_MAX)
+        .map_err(|error| Failed::usage(format!("the seed file {name} cannot be read: {error}")))?;
+    Seed::parse(&name, &text).map_err(Failed::usage)
+}
+
+/// How the database of a configuration is opened.
+pub(super) fn database(config: &Config, environment: &Environment) -> Result<SqliteOptions, Failed> {
+    let root_key = match config.root_key.source {
+        Source::File => RootKeySource::File(RootKeyFile::new(config.root_key_file())),
+        Source::Environment => {
+            let name = config.root_key.variable.as_str();
+            let text = environment.value(name).ok_or_else(|| {
+                Failed::usage(format!("set the variable {name} to a root key: 32 bytes in base64"))
+            })?;
+            let key = RootKey::parse(text).map_err(|error| Failed::usage(format!("{name}: {error}")))?;
+            RootKeySource::Given(key)
+        }
+    };
+    let pages_max = Some(config.storage.max_pages).filter(|pages| *pages > 0);
+    Ok(SqliteOptions { folder: config.storage.data_dir.clone(), root_key, pages_max })
+}
+
+fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Result<Service, Failed> {
+    let entropy = Arc::new(SystemEntropy::new());
+    let store: Box<dyn Store> = if config.storage.memory {
+        Box::new(MemoryStore::default())
+    } else {
+        let options = database(config, environment)?;
+        Box::new(SqliteStore::open(&options, entropy.clone()).map_err(Failed::data)?)
+    };
+    let account = config.identity.account.as_str().parse().map_err(Failed::usage)?;
+    let region = config.identity.region.as_str().parse().map_err(Failed::usage)?;
+    let (credentials, unknown) = credentials(config, seed)?;
+    Builder::new(store)
+        .entropy(entropy)
+        .home(account, region)
+        .clock(ClockStart {
+            at: config.clock.start.map(|start| Timestamp(start.as_millisecond())),
+            rate: if config.clock.frozen { 0.0 } else { config.clock.rate.per_second() },
+        })
+        .batching(Batching {
+            queue_commands_max: config.storage.queue_commands_max as usize,
+            batch_commands_max: config.storage.batch_commands_max as usize,
+            batch_bytes_max: config.storage.batch_bytes_max.len(),
+            batch_events_max: config.storage.batch_events_max as usize,
+        })
+        .limits(Limits {
+            keys_max: config.limits.keys_max as usize,
+            aliases_per_key_max: config.limits.aliases_per_key_max as usize,
+            tags_per_key_max: config.limits.tags_per_key_max as usize,
+            policy_bytes_max: config.limits.policy_bytes_max as usize,
+            encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
+        })
+        .json_depth_max(config.server.json_depth_max as usize)
+        .audit(AuditOptions {
+            folder: (!config.storage.memory).then(|| config.storage.data_dir.join("audit")),
+            segment_bytes_max: config.audit.segment_bytes_max.len() as u64,
+            records_max: Some(u64::from(config.audit.retention_records_max)).filter(|records| *records > 0),
+            age_max: Some(config.audit.retention_days)
+                .filter(|days| *days > 0)
+                .map(|days| Duration::from_secs(u64::from(days) * 86_400)),
+            queue_records_max: config.audit.queue_records_max as usize,
+            queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
+        })
+        .credentials(credentials, unknown)
+        // Whether an acknowledged write is stored is not known: only a new start can tell.
+        .on_unknown_outcome(Box::new(|error| {
+            tracing::error!(%error, "stopping at once; start again to see what was stored");
+            std::process::exit(i32::from(ExitCode::Data.code()));
+        }))
+        .build()
+        .map_err(Failed::data)
+}
+
+fn credentials(config: &Config, seed: Option<&Seed>) -> Result<(Credentials, Option<Unknown>), Failed> {
+    let unknown = match config.auth.unknown_access_key {
+        UnknownAccessKey::Auto => None,
+        UnknownAccessKey::Root => Some(Unknown::Root),
+        UnknownAccessKey::Reject => Some(Unknown::Reject),
+    };
+    if config.auth.signatures == Signatures::Ignore {
+        // Without a secret to check it with, a signature only says which key made it.
+        return Ok((Credentials::default(), Some(unknown.unwrap_or(Unknown::Root))));
+    }
+    let seeded = seed.iter().flat_map(|seed| &seed.accounts).flat_map(|account| &account.access_keys);
+    let keys = config.auth.access_keys.as_slice().iter().chain(seeded).map(|key| {
+        let arn = match &key.principal {
+            Principal::Root(account) => format!("arn:aws:iam::{}:root", account.as_str()),
+            Principal::Arn { arn, .. } => arn.clone(),
+        };
+        let principal = arn.parse().map_err(|_| {
+            Failed::usage(format!(
+                "the access key {} belongs to {arn}, which cannot sign requests; name a user, a role session \
+                 (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION) or an account",
+                key.id
+            ))
+        })?;
+        let secret = Secret::new(key.secret.expose().as_bytes().to_vec());
+        AccessKey::new(&key.id, secret, principal).map_err(Failed::usage)
+    });
+    let keys = keys.collect::<Result<Vec<_>, Failed>>()?;
+    Ok((Credentials::new(keys).map_err(Failed::usage)?, unknown))
+}
+
+async fn serve(config: &Config, service: Service, seed: Option<Seed>) -> Result<ExitCode, Failed> {
+    if let Some(seed) = seed {
+        service.apply_seed(&seed).await.map_err(Failed::usage)?;
+    }
+    let certificates = certificates(config)?;
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    let tls = certificates.map(|(tls, ca)| {
+        if let Some(ca) = ca {
+            tracing::info!("clients must trust the development CA in {}", ca.display());
+        }
+        tls
+    });
+    let address = SocketAddr::new(config.server.address, config.server.port);
+    let options = ServeOptions {
+        address,
+        workers: config.server.workers as usize,
+        connections_max: config.server.connections_max as usize,
+        body_bytes_max: config.server.body_bytes_max.len(),
+        request_timeout: config.server.request_timeout,
+        keep_alive: config.server.keep_alive,
+        shutdown_grace: config.server.shutdown_grace,
+        tls,
+    };
+    let running = web::serve(service.clone(), options).map_err(|error| {
+        Failed::new(
+            ExitCode::Failure,
+            format!("{address} cannot be listened on: {error}. Choose another with --port or --address"),
+        )
+    })?;
+    service.set_bound(running.address.ip());
+    announce(config, &service);
+    let cron = cron::start(&service).await.map_err(|error| Failed::new(ExitCode::Failure, error))?;
+    // The last word of the line is where the server is; scripts wait for it.
+    print_line(&format!("ready {scheme}://{}", running.address))?;
+    let handle = running.handle;
+    actix_web::rt::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping: requests in flight may end");
+        handle.stop(true).await;
+    });
+    running.server.await?;
+    drop(cron);
+    service.stop().await;
+    Ok(ExitCode::Ok)
+}
+
+/// TLS, and the CA to trust if it is one of ours.
+type Certificates = (rustls::ServerConfig, Option<std::path::PathBuf>);
+
+fn certificates(config: &Config) -> Result<Option<Certificates>, Failed> {
+    match (config.server.tls, &config.server.tls_certificate, &config.server.tls_private_key) {
+        (Tls::Off, ..) => Ok(None),
+        (Tls::On, Some(certificate), Some(key)) => {
+            tls::from_files(certificate, key).map(|tls| Some((tls, None))).map_err(Failed::usage)
+        }
+        (Tls::On, ..) => {
+            let folder = match config.storage.memory {
+                true => std::env::temp_dir().join(format!("kms-server-{}", std::process::id())),
+                false => config.storage.data_dir.clone(),
+            };
+            let development = tls::Development::in_folder(&folder.join("tls"), config.server.address);
+            let development = development.map_err(Failed::data)?;
+            let tls = development.config().map_err(Failed::data)?;
+            Ok(Some((tls, Some(development.ca))))
+        }
+    }
+}
+
+/// Says what a user must know before trusting an answer.
+fn announce(config: &Config, service: &Service) {
+    let keys = service.parts().engine.snapshot().state.key_count();
+    let kept = match config.storage.memory {
+        true => "in memory: nothing outlives this process".to_owned(),
+        false => format!("in {}", config.storage.data_dir.display()),
+    };
+    let unknown = match service.parts().authenticator.unknown_access_key() {
+        Unknown::Root => "unknown access keys act as the root of their account",
+        Unknown::Reject => "unknown access keys are rejected",
+    };
+    tracing::info!(keys, "keys {kept}; {unknown}; key policies are stored and validated, but not enforced yet");
+}
+
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
