@@ -123,16 +123,17 @@ pub(super) fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| spelled && number.is_finite())
 }
 
-/// A date: ISO 8601, to the month at least, or seconds since 1970. A date without an offset is in UTC.
+/// A date: ISO 8601, to the month at least, or seconds since 1970 (so four digits are not a year). A date
+/// without an offset is in UTC.
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse() {
         return Timestamp::from_second(seconds).ok();
     }
     if let Some((seconds, fraction)) = text.split_once('.')
-        && let (Ok(seconds), true) = (seconds.parse(), fraction.bytes().all(|b| b.is_ascii_digit()))
+        && [seconds, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
     {
-        let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-        return Timestamp::new(seconds, digits.parse().ok()?).ok();
+        let nanoseconds: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+        return Timestamp::new(seconds.parse().ok()?, nanoseconds.parse().ok()?).ok();
     }
     if let Ok(instant) = text.parse() {
         return Some(instant);
@@ -256,7 +257,11 @@ mod tests {
             ("2024-01", Some(1_704_067_200_000)),
             ("1704164645", Some(1_704_164_645_000)),
             ("1704164645.25", Some(1_704_164_645_250)),
-            ("1704164645.", Some(1_704_164_645_000)),
+            ("-1", Some(-1000)),
+            ("1704164645.", None),
+            ("-1.5", None),
+            ("99999999999999999999.5", None),
+            ("2024", Some(2_024_000)),
             ("99999999999999999", None),
             ("2024-13-01", None),
             ("tomorrow", None),

@@ -3,8 +3,8 @@
 use super::condition::Condition;
 use super::error::{PolicyError, excerpt};
 use super::json::Json;
+use super::named_principal::PrincipalPattern;
 use super::pattern::{Atom, Pattern};
-use super::principal::PrincipalPattern;
 use super::template::{Template, Variables};
 
 /// What a policy is attached to, which decides what it must contain.

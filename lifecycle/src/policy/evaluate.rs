@@ -3,8 +3,9 @@
 use super::budget::{Budget, BudgetExceeded};
 use super::context::Context;
 use super::document::{Clause, Document, Effect, Statement};
+use super::named_principal::PrincipalMatch;
 use super::pattern::Pattern;
-use super::principal::{Principal, PrincipalMatch};
+use super::principal::Principal;
 use super::template::Template;
 
 /// Who wants to do what to which resource. One question may be asked of many documents.

@@ -9,6 +9,7 @@
 //!
 // AWS: IAM JSON policy elements reference; Key policies in AWS KMS.
 
+mod arn;
 mod budget;
 mod comparison;
 mod condition;
@@ -17,6 +18,7 @@ mod document;
 mod error;
 mod evaluate;
 mod json;
+mod named_principal;
 mod pattern;
 mod principal;
 mod print;
@@ -29,5 +31,6 @@ pub use context::Context;
 pub use document::{Document, Effect, Kind};
 pub use error::PolicyError;
 pub use evaluate::{Decision, MatchedStatement, Question, Verdict, evaluate};
-pub use principal::{Account, Principal, PrincipalMatch, PrincipalPattern, ServicePrincipal};
+pub use named_principal::{PrincipalMatch, PrincipalPattern};
+pub use principal::{Account, Principal, ServicePrincipal};
 pub use print::{default_key_policy, print};
