@@ -105,7 +105,8 @@ impl Service {
     /// As the same request over HTTP.
     pub async fn execute(&self, operation: &str, caller: Caller, mut input: Value) -> Result<(), KmsError> {
         let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
-        let entry = registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
+        let entry =
+            registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
         validate(entry.declaration.model.input, &mut input)?;
         let service = self.clone();
         let decided = self.0.engine.submit(move |draft| {
@@ -114,7 +115,8 @@ impl Service {
         decided.await?
     }
 
-    /// Answers a request.(&self, request: Request<Bytes>) -> Response<Bytes> {
+    /// Answers a request.
+    pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         if path.starts_with("/_kms/") || path == "/_localstack/health" {
             return control::call(self, request).await;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod crypto;
 pub mod ids;
 pub mod key;
+pub mod policy;
 pub mod schedule;
 pub mod state;
 pub mod tag;

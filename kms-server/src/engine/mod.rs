@@ -148,8 +148,15 @@ impl Engine {
         let snapshot = Snapshot { state: state.clone(), clock, version };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
-        let writer =
-            Writer { store, state, clock, published: Arc::clone(&published), batching, on_unknown_outcome, failing: false };
+        let writer = Writer {
+            store,
+            state,
+            clock,
+            published: Arc::clone(&published),
+            batching,
+            on_unknown_outcome,
+            failing: false,
+        };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&jobs));
         let thread =
             thread.map_err(|error| OpenError::System(format!("no thread for the writer: {error}")))?;

@@ -161,7 +161,8 @@ impl AuditLog {
             }
             None => {
                 let records = Arc::new(Mutex::new(VecDeque::new()));
-                let max = options.records_max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+                let max =
+                    options.records_max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
                 let sink = Sink::Memory { records: Arc::clone(&records), max };
                 (Kept::Memory(records), sink)
             }

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use lifecycle::key::Key;
+use lifecycle::policy::{
+    Budget, Context, Decision, Document, Kind, PolicyError, Principal, Question, default_key_policy,
+    evaluate, print,
+};
 use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +30,75 @@ pub(super) enum Lockout {
     Bypass,
 }
 
+/// A key policy as it is to be stored: checked, and printed as AWS prints it back. Without a text it is the default
+/// policy.
+///
+/// # Errors
+/// AWS's error for the first rule that the policy breaks.
 pub(super) fn accept_policy(
     authorized: &Authorized<'_>,
     text: Option<&str>,
     lockout: Lockout,
 ) -> Result<Arc<str>, KmsError> {
-    let _ = (authorized, text, lockout);
-    Ok("".into())
+    let scope = authorized.scope();
+    let Some(text) = text else {
+        return Ok(default_key_policy(scope.region.partition(), scope.account.as_str()).into());
+    };
+    let quota = authorized.environment.limits.policy_bytes_max;
+    if text.len() > quota {
+        return Err(KmsError::new(
+            ErrorCode::LimitExceededException,
+            format!("Key policy size quota is {quota} bytes, the policy has {}.", text.len()),
+        ));
+    }
+    let document = Document::parse(text, Kind::KeyPolicy)?;
+    if lockout == Lockout::Check {
+        check_lockout(authorized, &document)?;
+    }
+    print(text).map(Into::into).ok_or_else(|| KmsError::bare(ErrorCode::MalformedPolicyDocumentException))
+}
+
+/// Simulates a later PutKeyPolicy by the caller against the new policy.
+///
+/// AWS: KMS API reference, "PutKeyPolicy", BypassPolicyLockoutSafetyCheck.
+fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(), KmsError> {
+    let locked_out = || {
+        KmsError::new(
+            ErrorCode::MalformedPolicyDocumentException,
+            "The new key policy will not allow you to update the key policy in the future.",
+        )
+    };
+    let caller = authorized.caller;
+    let principal = Principal::parse(caller.principal.as_str()).ok_or_else(locked_out)?;
+    // CreateKey has no key yet; a key policy can only speak of "this key" anyway.
+    let key = authorized.resolved.keys.first().map(|found| found.key.arn.to_string());
+    let key = key.unwrap_or_else(|| authorized.scope().arn_of("key/00000000-0000-0000-0000-000000000000"));
+    let context = Context::new()
+        .with("kms:PolicyName", DEFAULT)
+        .with("kms:CallerAccount", caller.principal.account().as_str())
+        .with("aws:PrincipalArn", caller.principal.as_str())
+        .with("aws:PrincipalAccount", caller.principal.account().as_str());
+    let question = Question::new(&principal, "kms:PutKeyPolicy", &key, &context);
+    let verdict = evaluate(document, &question, &mut Budget::default());
+    // A policy that is too complex to judge cannot be shown to be safe. Identity policies do not exist yet, so
+    // whatever the policy delegates to the account, the caller has.
+    match verdict.map(|verdict| verdict.decision()) {
+        Ok(Decision::Allow) => Ok(()),
+        _ => Err(locked_out()),
+    }
+}
+
+impl From<PolicyError> for KmsError {
+    fn from(error: PolicyError) -> Self {
+        let code = match error {
+            PolicyError::Malformed { .. } => ErrorCode::MalformedPolicyDocumentException,
+            PolicyError::InvalidArn { .. } => ErrorCode::InvalidArnException,
+        };
+        match error.message() {
+            Some(message) => KmsError::new(code, message),
+            None => KmsError::bare(code),
+        }
+    }
 }
 
 /// AWS: KMS API reference, "GetKeyPolicy".

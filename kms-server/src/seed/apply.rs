@@ -63,7 +63,11 @@ impl Service {
         let id = match &key.id {
             Some(id) => id.clone(),
             // Nobody else writes before the first request is served: the key that was not there before is ours.
-            None => self.ids_of(Scope { account, region }).into_iter().find(|id| !before.contains(id)).ok_or("lost")?,
+            None => self
+                .ids_of(Scope { account, region })
+                .into_iter()
+                .find(|id| !before.contains(id))
+                .ok_or("lost")?,
         };
         for alias in &key.aliases {
             self.run(&caller, "CreateAlias", json!({"AliasName": alias, "TargetKeyId": id})).await?;

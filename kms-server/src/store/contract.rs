@@ -278,7 +278,9 @@ fn rekey_seals_everything_anew_whatever_moment_it_is_cut_short_at() {
     let mut seen = Vec::new();
     let newest = RootKey::generate(&SeededEntropy::new(10)).unwrap();
     let count =
-        rekey(&options(folder.path()), NewRootKey::InPlace(newest.clone()), entropy(), &mut |done, all| seen.push((done, all)));
+        rekey(&options(folder.path()), NewRootKey::InPlace(newest.clone()), entropy(), &mut |done, all| {
+            seen.push((done, all))
+        });
     assert_eq!((count.unwrap(), seen), (1, vec![(1, 1)]));
     assert!(loads() && file.read().unwrap() == newest);
 

@@ -30,7 +30,8 @@ impl<'a> Client<'a> {
 
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Value, Failed> {
         let url = format!("{}{path}", self.endpoint);
-        let request = headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(*name, *value));
+        let request =
+            headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(*name, *value));
         self.answer(request.call())
     }
 
@@ -68,9 +69,7 @@ pub(super) fn keys(command: &KeysCommand, endpoint: &Endpoint, output: Output) -
     let client = Client::new(endpoint);
     let (scope, found) = match command {
         KeysCommand::List { scope } => (scope, client.get("/_kms/keys", &[])?),
-        KeysCommand::Show { key, scope } => {
-            (scope, client.get(&format!("/_kms/keys/{}", encode(key)), &[])?)
-        }
+        KeysCommand::Show { key, scope } => (scope, client.get(&format!("/_kms/keys/{}", encode(key)), &[])?),
     };
     let keys = found.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
     // An ARN says where the key is; a bare id or an alias means the account and Region that were named.
@@ -80,7 +79,12 @@ pub(super) fn keys(command: &KeysCommand, endpoint: &Endpoint, output: Output) -
         (KeysCommand::List { .. }, Output::Json) => print_line(&Value::from(keys))?,
         (KeysCommand::List { .. }, Output::Text) => {
             for key in &keys {
-                print_line(&format!("{}  {:16}  {}", text(key, "KeyId"), text(key, "KeyState"), aliases(key)))?;
+                print_line(&format!(
+                    "{}  {:16}  {}",
+                    text(key, "KeyId"),
+                    text(key, "KeyState"),
+                    aliases(key)
+                ))?;
             }
         }
         (KeysCommand::Show { key, scope }, _) => {
@@ -129,7 +133,9 @@ fn described(key: &Value) -> String {
     let date = |member: &str| {
         let seconds = key.pointer(&format!("/metadata/{member}")).and_then(Value::as_f64);
         #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
-        seconds.map(|seconds| lifecycle::clock::Timestamp((seconds * 1_000.0) as i64).to_string()).unwrap_or_default()
+        seconds
+            .map(|seconds| lifecycle::clock::Timestamp((seconds * 1_000.0) as i64).to_string())
+            .unwrap_or_default()
     };
     line("created", &date("CreationDate"));
     line("deletion", &date("DeletionDate"));
@@ -151,7 +157,11 @@ fn described(key: &Value) -> String {
     lines
 }
 
-pub(super) fn events(arguments: &EventsArguments, endpoint: &Endpoint, output: Output) -> Result<ExitCode, Failed> {
+pub(super) fn events(
+    arguments: &EventsArguments,
+    endpoint: &Endpoint,
+    output: Output,
+) -> Result<ExitCode, Failed> {
     let filters = [
         ("since", arguments.since.map(|instant| instant.to_string())),
         ("until", arguments.until.map(|instant| instant.to_string())),
@@ -161,17 +171,16 @@ pub(super) fn events(arguments: &EventsArguments, endpoint: &Endpoint, output: O
         ("limit", arguments.limit.map(|limit| limit.to_string())),
         ("after", arguments.after.clone()),
     ];
-    let query: Vec<String> = filters
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))))
-        .collect();
+    let query: Vec<String> =
+        filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?)))).collect();
     let found = Client::new(endpoint).get(&format!("/_kms/events?{}", query.join("&")), &[])?;
     let records = found.get("Records").and_then(Value::as_array).cloned().unwrap_or_default();
     for record in &records {
         match output {
             Output::Json => print_line(record)?,
             Output::Text => {
-                let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                let text =
+                    |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 print_line(&format!(
                     "{}  {:32}  {:24}  {}  {}",
                     text("/eventTime"),

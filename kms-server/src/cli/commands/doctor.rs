@@ -86,9 +86,10 @@ fn examine_data(config: &Config, environment: &Environment, add: &mut impl FnMut
     if !config.storage.data_dir.join("kms.sqlite3").exists() {
         return add(Weight::Note, format!("{folder} holds no database yet; the first start makes one"));
     }
-    let opened = serve::database(config, environment).map_err(|error| error.to_string()).and_then(|options| {
-        SqliteStore::open(&options, Arc::new(SystemEntropy::new())).map_err(|error| error.to_string())
-    });
+    let opened =
+        serve::database(config, environment).map_err(|error| error.to_string()).and_then(|options| {
+            SqliteStore::open(&options, Arc::new(SystemEntropy::new())).map_err(|error| error.to_string())
+        });
     match opened {
         Err(error) => add(Weight::Repair, error),
         Ok(mut store) => {
@@ -113,8 +114,10 @@ fn show(findings: &[Finding], output: Output) -> Result<(), Failed> {
     };
     match output {
         Output::Json => {
-            let findings: Vec<_> =
-                findings.iter().map(|found| json!({"kind": word(found.weight), "text": found.text})).collect();
+            let findings: Vec<_> = findings
+                .iter()
+                .map(|found| json!({"kind": word(found.weight), "text": found.text}))
+                .collect();
             print_line(&json!({ "findings": findings }))?;
         }
         Output::Text => {

@@ -53,7 +53,8 @@ impl From<io::Error> for Failed {
 /// What to tell the user, and how to end.
 pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let output = arguments.client.output();
-    let endpoint = || Endpoint::resolve(arguments.client.endpoint.as_ref(), environment).map_err(Failed::usage);
+    let endpoint =
+        || Endpoint::resolve(arguments.client.endpoint.as_ref(), environment).map_err(Failed::usage);
     match &arguments.command {
         Command::Serve(serve) => serve::run(serve, environment),
         Command::Doctor(doctor) => doctor::run(doctor, environment, output),

@@ -41,7 +41,8 @@ pub(super) fn run(
         }
     };
     let mut progress = Progress { shown: io::stderr().is_terminal() };
-    let count = rekey(&options, new, entropy, &mut |done, all| progress.show(done, all)).map_err(Failed::data)?;
+    let count =
+        rekey(&options, new, entropy, &mut |done, all| progress.show(done, all)).map_err(Failed::data)?;
     match output {
         Output::Text => print_line(&format!("Sealed {count} secrets under the new root key. {advice}"))?,
         Output::Json => print_line(&json!({ "sealed": count }))?,

@@ -13,7 +13,8 @@ use super::{Failed, print_line};
 use crate::auth::{AccessKey, Credentials, UnknownAccessKey as Unknown};
 use crate::builder::Builder;
 use crate::config::{
-    self, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures, Tls, UnknownAccessKey,
+    self, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures, Tls,
+    UnknownAccessKey,
 };
 use crate::cron;
 use crate::engine::{Batching, ClockStart};
@@ -233,7 +234,10 @@ fn announce(config: &Config, service: &Service) {
         Unknown::Root => "unknown access keys act as the root of their account",
         Unknown::Reject => "unknown access keys are rejected",
     };
-    tracing::info!(keys, "keys {kept}; {unknown}; key policies are stored and validated, but not enforced yet");
+    tracing::info!(
+        keys,
+        "keys {kept}; {unknown}; key policies are stored and validated, but not enforced yet"
+    );
 }
 
 async fn stop_signal() {

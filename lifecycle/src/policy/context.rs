@@ -1,0 +1,99 @@
+//! The facts about a request that conditions and policy variables look at.
+
+use std::collections::BTreeMap;
+
+/// Condition keys and their values. Key names are compared without regard to case; values are text, also for
+/// numbers, dates and booleans, in the form that policies write them.
+// AWS: The condition context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    values: BTreeMap<Box<str>, Values>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Values {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Context {
+    /// A context without keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This context with `key` set to one value.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.insert(key, value);
+        self
+    }
+
+    /// This context with `key` set to a list of values.
+    #[must_use]
+    pub fn with_values(mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.insert_values(key, values);
+        self
+    }
+
+    /// Sets `key` to one value, and forgets its former values.
+    pub fn insert(&mut self, key: &str, value: impl Into<String>) {
+        self.values.insert(fold(key), Values::One(value.into()));
+    }
+
+    /// Sets `key` to a list of values, and forgets its former values. An empty list is as good as no key.
+    pub fn insert_values(&mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) {
+        self.values.insert(fold(key), Values::Many(values.into_iter().map(Into::into).collect()));
+    }
+
+    /// Adds a value to `key`. Two members of an encryption context whose names differ in case only are two
+    /// values of one condition key.
+    pub fn append(&mut self, key: &str, value: impl Into<String>) {
+        let values = self.values.entry(fold(key)).or_insert_with(|| Values::Many(Vec::new()));
+        if let Values::One(first) = values {
+            *values = Values::Many(vec![std::mem::take(first)]);
+        }
+        if let Values::Many(values) = values {
+            values.push(value.into());
+        }
+    }
+
+    /// The values of `key`, none if the context does not have it.
+    pub fn values(&self, key: &str) -> &[String] {
+        self.folded(&fold(key))
+    }
+
+    /// The values of a key that is folded already.
+    pub(super) fn folded(&self, key: &str) -> &[String] {
+        match self.values.get(key) {
+            None => &[],
+            Some(Values::One(value)) => std::slice::from_ref(value),
+            Some(Values::Many(values)) => values,
+        }
+    }
+}
+
+/// The form in which names of condition keys are compared.
+pub(super) fn fold(key: &str) -> Box<str> {
+    key.to_lowercase().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_ignore_case_and_values_do_not() {
+        let mut context =
+            Context::new().with("kms:EncryptionContext:Dept", "IT").with_values("aws:TagKeys", ["a", "b"]);
+        assert_eq!(context.values("KMS:encryptioncontext:dept"), ["IT"]);
+        assert_eq!(context.values("aws:tagkeys"), ["a", "b"]);
+        assert!(context.values("aws:username").is_empty());
+        context.append("kms:EncryptionContext:dept", "HR");
+        context.append("aws:username", "bob");
+        assert_eq!(context.values("kms:encryptioncontext:dept"), ["IT", "HR"]);
+        assert_eq!(context.values("aws:UserName"), ["bob"]);
+        context.insert("AWS:USERNAME", "eve");
+        assert_eq!(context.values("aws:username"), ["eve"]);
+    }
+}
