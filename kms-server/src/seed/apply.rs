@@ -59,7 +59,7 @@ impl Service {
             signature: SignatureCheck::Unverified,
         };
         let before: Vec<_> = self.ids_of(Scope { account, region });
-        self.run(&caller, "CreateKey", created(key)).await?;
+        self.seeded(&caller, "CreateKey", created(key)).await?;
         let id = match &key.id {
             Some(id) => id.clone(),
             // Nobody else writes before the first request is served: the key that was not there before is ours.
@@ -70,15 +70,15 @@ impl Service {
                 .ok_or("lost")?,
         };
         for alias in &key.aliases {
-            self.run(&caller, "CreateAlias", json!({"AliasName": alias, "TargetKeyId": id})).await?;
+            self.seeded(&caller, "CreateAlias", json!({"AliasName": alias, "TargetKeyId": id})).await?;
         }
         if !key.enabled {
-            self.run(&caller, "DisableKey", json!({ "KeyId": id })).await?;
+            self.seeded(&caller, "DisableKey", json!({ "KeyId": id })).await?;
         }
         Ok(())
     }
 
-    async fn run(&self, caller: &Caller, operation: &str, input: Value) -> Result<(), String> {
+    async fn seeded(&self, caller: &Caller, operation: &str, input: Value) -> Result<(), String> {
         let done = self.execute(operation, caller.clone(), input).await;
         done.map_err(|error: KmsError| format!("{operation}: {error}"))
     }
