@@ -106,7 +106,6 @@ fn wrong_arguments_say_what_to_do() {
         ),
         ("events --limit 0", ErrorKind::ValueValidation, "1..=10000"),
         ("state reset", ErrorKind::MissingRequiredArgument, "--yes"),
-        ("rekey", ErrorKind::MissingRequiredArgument, "--to-file"),
         ("rekey --to-file f --to-variable V", ErrorKind::ArgumentConflict, "--to-variable"),
         ("rekey --to-variable 1X", ErrorKind::ValueValidation, "the name of an environment variable"),
         ("env --shell csh", ErrorKind::InvalidValue, "powershell"),

@@ -8,9 +8,9 @@ use tracing_subscriber::EnvFilter;
 pub struct LogFilter(String);
 
 impl LogFilter {
-    /// Everything from level INFO on.
-    pub fn info() -> Self {
-        Self("info".to_owned())
+    /// What a user wants to know: this server from level INFO on, its libraries from WARN on.
+    pub fn quiet() -> Self {
+        Self("warn,kms_server=info".to_owned())
     }
 
     /// The directives, as `EnvFilter` reads them.

@@ -137,7 +137,7 @@ settings! {
         signatures: Signatures = Signatures::Verify;
         /// An access key that is not configured is its account's root, or is rejected; `auto` rejects once keys are configured.
         unknown_access_key: UnknownAccessKey = UnknownAccessKey::Auto;
-        /// `off` allows everything, `log` records what policies and grants would deny, `enforce` denies it.
+        /// `off` allows everything; `log` and `enforce`, which evaluate policies and grants, are refused until they are built.
         mode: Authorization = Authorization::Off;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
@@ -192,6 +192,6 @@ settings! {
         /// `text` for people, `json` for machines.
         format: LogFormat = LogFormat::Text;
         /// Least level told, with exceptions per module: info, or warn,kms_server=debug.
-        filter: LogFilter = LogFilter::info();
+        filter: LogFilter = LogFilter::quiet();
     }
 }

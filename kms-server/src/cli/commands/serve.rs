@@ -1,5 +1,6 @@
 //! `kms-server serve`.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +41,11 @@ pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Resu
 
 fn start_log(config: &Config) {
     // The setting has been checked; a filter that still does not parse must not keep the server from starting.
-    let filter = EnvFilter::try_new(config.log.filter.as_str()).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(config.log.filter.as_str()).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // Only the first server of a process sets up the log of that process.
     let _ = match config.log.format {
         LogFormat::Json => log.json().try_init(),
