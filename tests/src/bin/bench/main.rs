@@ -156,7 +156,7 @@ async fn throughput(options: &Options) {
 /// Fills the large database, which measures CreateKey alone and with many clients.
 async fn create_keys(options: &Options, folder: &Path) {
     let quota = (options.keys + 1).to_string();
-    let server = Server::start(&options.server, &["--data-dir", path(folder), "--limits-keys", &quota]);
+    let server = Server::start(&options.server, &["--data-dir", path(folder), "--keys-max", &quota]);
     let alone = Load { connections: 1, requests: 500 }.run(&server, &load::request("CreateKey", "{}")).await;
     let rest = Load { connections: 64, requests: options.keys - 500 };
     let many = rest.run(&server, &load::request("CreateKey", "{}")).await;
