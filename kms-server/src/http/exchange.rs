@@ -124,7 +124,7 @@ impl<H: Handler> Edge<H> {
         }
         match tokio::time::timeout(self.request_timeout, read(payload, bytes_max)).await {
             Ok(result) => result,
-            Err(_elapsed) => Err(Refusal::TooSlow { seconds: self.request_timeout.as_secs() }),
+            Err(_elapsed) => Err(Refusal::TooSlow { allowed: self.request_timeout }),
         }
     }
 }

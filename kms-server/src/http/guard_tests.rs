@@ -117,7 +117,8 @@ fn another_sites_page_is_refused_even_without_an_origin() {
     let navigation = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
     let framed = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
     let fetch = [("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
-    let cases: [(&str, &[(&str, &str)], &'static str, bool); 9] = [
+    type Headers = [(&'static str, &'static str)];
+    let cases: [(&str, &Headers, &'static str, bool); 9] = [
         ("same-origin", &fetch, "", true),
         ("none", &navigation, "", true),
         ("cross-site", &fetch, "", false),

@@ -5,8 +5,10 @@ mod exchange;
 
 pub mod actix;
 pub mod guard;
+pub mod tls;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use ::http::{Request, Response, StatusCode};
@@ -59,7 +61,7 @@ impl Transport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refusal {
     TooLarge { bytes_max: usize },
-    TooSlow { seconds: u64 },
+    TooSlow { allowed: Duration },
     BrokenHead,
     BrokenBody,
     Stopping,
@@ -89,8 +91,8 @@ impl Refusal {
     fn message(&self) -> String {
         match self {
             Refusal::TooLarge { bytes_max } => format!("The request body exceeds {bytes_max} bytes."),
-            Refusal::TooSlow { seconds } => {
-                format!("The request body did not arrive within {seconds} seconds.")
+            Refusal::TooSlow { allowed } => {
+                format!("The request body did not arrive within {allowed:?}.")
             }
             Refusal::BrokenHead => "The request head has too many headers or is not valid.".to_owned(),
             Refusal::BrokenBody => "The request body ended early or is not framed correctly.".to_owned(),
@@ -126,3 +128,6 @@ fn request_id() -> Option<HeaderValue> {
     }
     HeaderValue::try_from(id).ok()
 }
+
+#[cfg(test)]
+mod tests;
