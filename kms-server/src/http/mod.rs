@@ -21,8 +21,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// What answers requests. The edge hands over complete requests: the body is read and within the limit, the
 /// URI is in origin form, `Host` names the authority under HTTP/2 too, and the extensions hold a [`Connection`].
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. The future runs on the thread of the connection, so it must not block, and it is
-    /// dropped at an await point when the client leaves or the grace of a shutdown ends.
+    /// Answers one request. The future runs on the thread of the connection, so it must not block, and it may be
+    /// dropped at any await point: when the connection breaks, or when the grace of a shutdown ends.
     fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>>;
 }
 
