@@ -163,7 +163,6 @@ impl Builder {
             account,
             region,
             marker_key,
-            bound: std::sync::OnceLock::new(),
         }))
     }
 }

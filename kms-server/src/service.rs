@@ -1,10 +1,9 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::ids::{AccountId, Region, uuid_v4};
@@ -16,6 +15,7 @@ use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
+use crate::http::{Connection, Handler};
 use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
@@ -28,10 +28,6 @@ use crate::pipeline::{self, Answer, Trace};
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: &str = "x-amzn-requestid";
-
-/// Where a request came from; the HTTP edge puts it into the request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
 
 /// A KMS. Cloning it gives another handle to the same one.
 #[derive(Clone)]
@@ -59,8 +55,6 @@ pub struct Inner {
     pub region: Region,
     /// Signs list markers.
     pub marker_key: Arc<MarkerKey>,
-    /// The address that the HTTP edge is bound to, once it is.
-    pub bound: OnceLock<IpAddr>,
 }
 
 /// A request on its way: what is known of it so far.
@@ -87,18 +81,6 @@ impl Service {
         &self.0
     }
 
-    /// Tells the guard of the control API where the server listens.
-    pub fn set_bound(&self, address: IpAddr) {
-        // A service has one HTTP edge; a second one changes nothing.
-        let _ = self.0.bound.set(address);
-    }
-
-    /// Where the server listens; loopback for a service in process.
-    #[must_use]
-    pub fn bound(&self) -> IpAddr {
-        self.0.bound.get().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-    }
-
     /// Carries out a command for a caller that needs no authentication, such as a seed file.
     ///
     /// # Errors
@@ -122,13 +104,6 @@ impl Service {
             return control::call(self, request).await;
         }
         self.operation(&request).await
-    }
-
-    /// The answer to a request that cannot even be read.
-    #[must_use]
-    pub fn refuse(&self, error: &KmsError) -> Response<Bytes> {
-        let request_id = self.ids().map(|[request_id, _]| request_id).unwrap_or_default();
-        failure(error, &request_id)
     }
 
     /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
@@ -272,7 +247,8 @@ impl Service {
         result: &Result<Answer, KmsError>,
     ) -> Vec<u8> {
         let scope = exchange.caller.as_ref().map(Caller::scope);
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
+        let connection = request.extensions().get::<Connection>();
+        let peer = connection.and_then(|connection| connection.peer).map(|peer| peer.ip().to_string());
         let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let record = AuditRecord {
             entry: exchange.entry,
@@ -290,6 +266,12 @@ impl Service {
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
         serde_json::to_vec(&record).unwrap_or_default()
+    }
+}
+
+impl Handler for Service {
+    fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
+        Service::call(self, request)
     }
 }
 

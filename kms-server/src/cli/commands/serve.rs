@@ -18,13 +18,16 @@ use crate::config::{
     UnknownAccessKey,
 };
 use crate::cron;
-use crate::engine::{Batching, ClockStart};
+use crate::engine::{Batching, ClockStart, wall};
+use crate::http;
 use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::store::{MemoryStore, RootKey, RootKeyFile, RootKeySource, SqliteOptions, SqliteStore, Store};
-use crate::web::{self, ServeOptions, tls};
+
+/// Bytes of an imported state: the records of 100,000 keys take about a third of it.
+const CONTROL_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
@@ -163,66 +166,54 @@ async fn serve(config: &Config, service: Service, seed: Option<Seed>) -> Result<
     if let Some(seed) = seed {
         service.apply_seed(&seed).await.map_err(Failed::usage)?;
     }
-    let certificates = certificates(config)?;
-    let scheme = if certificates.is_some() { "https" } else { "http" };
-    let tls = certificates.map(|(tls, ca)| {
-        if let Some(ca) = ca {
-            tracing::info!("clients must trust the development CA in {}", ca.display());
-        }
-        tls
-    });
-    let address = SocketAddr::new(config.server.address, config.server.port);
-    let options = ServeOptions {
-        address,
+    let options = http::actix::Options {
+        address: SocketAddr::new(config.server.address, config.server.port),
+        tls: certificates(config)?,
         workers: config.server.workers as usize,
         connections_max: config.server.connections_max as usize,
         body_bytes_max: config.server.body_bytes_max.len(),
+        control_body_bytes_max: CONTROL_BODY_BYTES_MAX,
         request_timeout: config.server.request_timeout,
         keep_alive: config.server.keep_alive,
-        shutdown_grace: config.server.shutdown_grace,
-        tls,
     };
-    let running = web::serve(service.clone(), options).map_err(|error| {
-        Failed::new(
-            ExitCode::Failure,
-            format!("{address} cannot be listened on: {error}. Choose another with --port or --address"),
-        )
+    let bound = http::actix::bind(options).map_err(|error| {
+        Failed::new(ExitCode::Failure, format!("{error}. Choose another address with --port or --address"))
     })?;
-    service.set_bound(running.address.ip());
     announce(config, &service);
     let cron = cron::start(&service).await.map_err(|error| Failed::new(ExitCode::Failure, error))?;
+    let mut running = bound.serve(Arc::new(service.clone()))?;
     // The last word of the line is where the server is; scripts wait for it.
-    print_line(&format!("ready {scheme}://{}", running.address))?;
-    let handle = running.handle;
-    actix_web::rt::spawn(async move {
-        stop_signal().await;
-        tracing::info!("stopping: requests in flight may end");
-        handle.stop(true).await;
-    });
-    running.server.await?;
+    print_line(&format!("ready {}", running.url()))?;
+    let signal = tokio::select! {
+        signal = http::actix::terminated() => signal?,
+        error = running.failed() => return Err(error.into()),
+    };
+    tracing::info!(signal, "stopping: requests in flight may end");
+    if let http::actix::Stopped::Cut { requests } = running.stop(config.server.shutdown_grace).await? {
+        tracing::warn!(requests, "the grace has ended before these requests did");
+    }
     drop(cron);
     service.stop().await;
     Ok(ExitCode::Ok)
 }
 
-/// TLS, and the CA to trust if it is one of ours.
-type Certificates = (rustls::ServerConfig, Option<std::path::PathBuf>);
-
-fn certificates(config: &Config) -> Result<Option<Certificates>, Failed> {
+/// TLS as configured: own files, or a development CA whose path is told.
+fn certificates(config: &Config) -> Result<Option<rustls::ServerConfig>, Failed> {
     match (config.server.tls, &config.server.tls_certificate, &config.server.tls_private_key) {
         (Tls::Off, ..) => Ok(None),
         (Tls::On, Some(certificate), Some(key)) => {
-            tls::from_files(certificate, key).map(|tls| Some((tls, None))).map_err(Failed::usage)
+            http::tls::load(certificate, key).map(Some).map_err(Failed::usage)
         }
         (Tls::On, ..) => {
             let folder = match config.storage.memory {
                 true => std::env::temp_dir().join(format!("kms-server-{}", std::process::id())),
                 false => config.storage.data_dir.clone(),
             };
-            let development = tls::Development::in_folder(&folder.join("tls"), config.server.address);
-            let development = development.map_err(Failed::data)?;
-            let tls = development.config().map_err(Failed::data)?;
-            Ok(Some((tls, Some(development.ca))))
+            let now = jiff::Timestamp::from_millisecond(wall::now().0).map_err(Failed::data)?;
+            let made = http::tls::development(&folder.join("tls"), config.server.address, now);
+            let made = made.map_err(Failed::data)?;
+            print_line(&format!("clients must trust the development CA in {}", made.ca.display()))?;
+            Ok(Some(made.config))
         }
     }
 }
@@ -242,19 +233,4 @@ fn announce(config: &Config, service: &Service) {
         keys,
         "keys {kept}; {unknown}; key policies are stored and validated, but not enforced yet"
     );
-}
-
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

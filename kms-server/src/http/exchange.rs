@@ -1,0 +1,189 @@
+//! One exchange: the request's body is read within bounds, the handler is called, its response goes out.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ::http::{Request, Response};
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{Payload, RequestHead, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+
+use super::{Connection, Handler, Refusal, Transport, convert};
+
+/// What every worker shares: the handler, the bounds and the counts of what is going on.
+pub(super) struct Edge<H> {
+    pub(super) handler: Arc<H>,
+    pub(super) local: SocketAddr,
+    pub(super) transport: Transport,
+    pub(super) body_bytes_max: usize,
+    pub(super) control_body_bytes_max: usize,
+    pub(super) request_timeout: Duration,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+/// Counts of open connections and of requests whose response is not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    requests: AtomicUsize,
+    connections: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl Traffic {
+    pub(super) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Acquire)
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Acquire)
+    }
+
+    /// From here on new requests are refused.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Counts a connection for as long as the returned value lives.
+    pub(super) fn connect(traffic: &Arc<Traffic>) -> Counted {
+        Counted::new(traffic, |traffic| &traffic.connections)
+    }
+}
+
+/// One unit in a counter, given back on drop: also when a future is cancelled or panics.
+pub(super) struct Counted {
+    traffic: Arc<Traffic>,
+    counter: fn(&Traffic) -> &AtomicUsize,
+}
+
+impl Counted {
+    fn new(traffic: &Arc<Traffic>, counter: fn(&Traffic) -> &AtomicUsize) -> Self {
+        counter(traffic).fetch_add(1, Ordering::AcqRel);
+        Counted { traffic: Arc::clone(traffic), counter }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.counter)(&self.traffic).fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<H: Handler> Edge<H> {
+    /// Answers one request.
+    pub(super) async fn exchange(&self, request: ServiceRequest) -> ServiceResponse {
+        let counted = Counted::new(&self.traffic, |traffic| &traffic.requests);
+        let (request, mut payload) = request.into_parts();
+        match self.answer(request.head(), &mut payload).await {
+            Ok(response) => {
+                let (mut builder, bytes) = convert::response(response);
+                let body = Reply { bytes, _unread: None, _counted: counted };
+                ServiceResponse::new(request, builder.body(body))
+            }
+            Err(refusal) => {
+                tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
+                let (mut builder, bytes) = convert::response(refusal.into_response());
+                let body = Reply { bytes, _unread: Some(payload), _counted: counted };
+                ServiceResponse::new(request, builder.force_close().body(body))
+            }
+        }
+    }
+
+    async fn answer(&self, head: &RequestHead, payload: &mut Payload) -> Result<Response<Bytes>, Refusal> {
+        if self.traffic.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::Stopping);
+        }
+        let body = self.body(head, payload).await?;
+        let converted = convert::request_head(head).ok_or(Refusal::BrokenHead)?;
+        let mut request = Request::new(body);
+        *request.method_mut() = converted.method;
+        *request.uri_mut() = converted.uri;
+        *request.version_mut() = converted.version;
+        *request.headers_mut() = converted.headers;
+        request.extensions_mut().insert(Connection {
+            peer: head.peer_addr,
+            local: self.local,
+            transport: self.transport,
+        });
+        Ok(self.handler.call(request).await)
+    }
+
+    async fn body(&self, head: &RequestHead, payload: &mut Payload) -> Result<Bytes, Refusal> {
+        if matches!(payload, Payload::None) || endless(head) {
+            return Ok(Bytes::new());
+        }
+        let bytes_max = match head.uri.path().starts_with("/_kms/") {
+            true => self.control_body_bytes_max,
+            false => self.body_bytes_max,
+        };
+        let declared = content_length(head);
+        if declared.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > bytes_max)) {
+            return Err(Refusal::TooLarge { bytes_max });
+        }
+        match tokio::time::timeout(self.request_timeout, read(payload, bytes_max)).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(Refusal::TooSlow { allowed: self.request_timeout }),
+        }
+    }
+}
+
+/// A tunnel or a protocol switch has no body to wait for: what follows its head never ends.
+fn endless(head: &RequestHead) -> bool {
+    let websocket = || {
+        let upgrade = head.headers.get(header::UPGRADE);
+        upgrade.is_some_and(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    };
+    let framed = head.headers.contains_key(header::TRANSFER_ENCODING);
+    !framed && (head.method == Method::CONNECT || websocket())
+}
+
+fn content_length(head: &RequestHead) -> Option<u64> {
+    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Reads a body to its end. A body in one piece, which is what an AWS client sends, is not copied.
+async fn read(payload: &mut Payload, bytes_max: usize) -> Result<Bytes, Refusal> {
+    let mut whole = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_broken| Refusal::BrokenBody)?;
+        if chunk.len() > bytes_max - whole.len() - joined.len() {
+            return Err(Refusal::TooLarge { bytes_max });
+        }
+        if whole.is_empty() && joined.is_empty() {
+            whole = chunk;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut whole));
+            joined.extend_from_slice(&chunk);
+        }
+    }
+    Ok(if joined.is_empty() { whole } else { joined.freeze() })
+}
+
+/// The body of a response, and what lives exactly as long as it is being written.
+struct Reply {
+    bytes: Bytes,
+    /// The rest of a refused request. While somebody holds it, actix closes the connection after the response and
+    /// lingers a bounded time; when nobody does, it reads a chunked body to an end that may never come.
+    _unread: Option<Payload>,
+    _counted: Counted,
+}
+
+impl MessageBody for Reply {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.len() as u64)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let bytes = std::mem::take(&mut self.get_mut().bytes);
+        Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+    }
+}

@@ -1,0 +1,133 @@
+//! The HTTP edge: sockets, TLS and bodies in front of a service that knows no framework.
+
+mod convert;
+mod exchange;
+
+pub mod actix;
+pub mod guard;
+pub mod tls;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use ::http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// What answers requests. The edge hands over complete requests: the body is read and within the limit, the
+/// URI is in origin form, `Host` names the authority under HTTP/2 too, and the extensions hold a [`Connection`].
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. The future runs on the thread of the connection, so it must not block, and it may be
+    /// dropped at any await point: when the connection breaks, or when the grace of a shutdown ends.
+    fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>>;
+}
+
+/// The connection a request came over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The client's address.
+    pub peer: Option<SocketAddr>,
+    /// The address the server listens on.
+    pub local: SocketAddr,
+    /// Whether the bytes were encrypted.
+    pub transport: Transport,
+}
+
+/// How the bytes of a connection travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Clear text.
+    Plain,
+    /// TLS 1.2 or 1.3.
+    Tls,
+}
+
+impl Transport {
+    /// The scheme of a URL that reaches such a server.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Transport::Plain => "http",
+            Transport::Tls => "https",
+        }
+    }
+}
+
+/// A request that the edge refuses before the handler sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Refusal {
+    TooLarge { bytes_max: usize },
+    TooSlow { allowed: Duration },
+    BrokenHead,
+    BrokenBody,
+    Stopping,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Refusal::BrokenHead | Refusal::BrokenBody => StatusCode::BAD_REQUEST,
+            Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The codes are those that the SDKs know: they retry the second and the last.
+    // AWS: Key Management Service API reference, "Common Error Types"
+    fn code(&self) -> &'static str {
+        match self {
+            Refusal::TooLarge { .. } => "RequestEntityTooLargeException",
+            Refusal::TooSlow { .. } => "RequestTimeoutException",
+            Refusal::BrokenHead | Refusal::BrokenBody => "SerializationException",
+            Refusal::Stopping => "ServiceUnavailable",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Refusal::TooLarge { bytes_max } => format!("The request body exceeds {bytes_max} bytes."),
+            Refusal::TooSlow { allowed } => {
+                format!("The request body did not arrive within {allowed:?}.")
+            }
+            Refusal::BrokenHead => "The request head has too many headers or is not valid.".to_owned(),
+            Refusal::BrokenBody => "The request body ended early or is not framed correctly.".to_owned(),
+            Refusal::Stopping => "The server is shutting down.".to_owned(),
+        }
+    }
+
+    fn into_response(self) -> Response<Bytes> {
+        // Neither code nor message holds a character that JSON escapes.
+        let body = format!(r#"{{"__type":"{}","message":"{}"}}"#, self.code(), self.message());
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status();
+        response.headers_mut().insert(CONTENT_TYPE, JSON_1_1);
+        if let Some(id) = request_id() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+}
+
+/// A random UUID, version 4; none when the system has no entropy, because a repeated id would mislead.
+fn request_id() -> Option<HeaderValue> {
+    let mut bytes = [0_u8; 16];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    let bits = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{bits:032x}");
+    let mut id = String::with_capacity(36);
+    for (at, digit) in hex.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            id.push('-');
+        }
+        id.push(digit);
+    }
+    HeaderValue::try_from(id).ok()
+}
+
+#[cfg(test)]
+mod tests;
