@@ -192,6 +192,13 @@ async fn null_is_absent_unknown_members_are_ignored_and_names_have_a_case() {
     let input = json!({"KeyId": key.id, "GrantTokens": null, "Nonsense": {"a": [1]}, "keyId": 7});
     call(&kms, "DescribeKey", input).await.ok();
     call(&kms, "ListKeys", json!({"Limit": null, "Marker": null})).await.ok();
+    // Members that other operations know mean nothing here.
+    let input = json!({"KeyId": key.id, "DryRun": true, "GrantTokens": ["x"]});
+    call(&kms, "DisableKey", input).await.ok();
+    assert_eq!(call(&kms, "Encrypt", key.request("Encrypt")).await.code(), "DisabledException");
+    call(&kms, "EnableKey", json!({"KeyId": key.id, "DryRun": "true"})).await.ok();
+    let input = json!({"KeyId": key.id, "NumberOfBytes": 1, "Recipient": {}, "CiphertextBlob": "nonsense"});
+    call(&kms, "GenerateDataKeyWithoutPlaintext", input).await.ok();
     let missing = "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null";
     for input in [json!({"KeyId": null}), json!({"keyId": key.id}), json!({"KEYID": key.id}), json!({})] {
         call(&kms, "DescribeKey", input).await.refuses("ValidationException", missing);
