@@ -81,8 +81,8 @@ async fn validation_and_look_up_come_first() {
             assert_eq!(call(&kms, operation, json!({})).await.code(), "ValidationException", "{operation}");
         }
         let mut mistyped = key.request(operation);
-        let first = mistyped.as_object().unwrap().keys().next().unwrap().clone();
-        mistyped[&first] = json!(7);
+        let first = mistyped.as_object().unwrap().keys().next().cloned();
+        mistyped[&first.unwrap_or("Limit".to_owned())] = json!(true);
         assert_eq!(call(&kms, operation, mistyped).await.code(), "SerializationException", "{operation}");
         for member in key_members(operation) {
             let mut missing = key.request(operation);
