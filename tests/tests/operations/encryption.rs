@@ -361,6 +361,22 @@ async fn re_encrypt_moves_a_ciphertext_to_another_key_and_context() {
 }
 
 #[tokio::test]
+async fn a_ciphertext_is_bound_to_its_key_and_not_to_the_material_alone() {
+    let kms = TestKms::new();
+    let material = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let tags = json!([{"TagKey": "_custom_key_material_", "TagValue": material}]);
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let created = call(&kms, "CreateKey", json!({"Tags": tags})).await.ok();
+        keys.push(created["KeyMetadata"].clone());
+    }
+    assert_ne!(keys[0]["CurrentKeyMaterialId"], keys[1]["CurrentKeyMaterialId"]);
+    let sealed = call(&kms, "Encrypt", json!({"KeyId": keys[0]["KeyId"], "Plaintext": "AAAA"})).await.ok();
+    let input = json!({"KeyId": keys[1]["KeyId"], "CiphertextBlob": sealed["CiphertextBlob"]});
+    call(&kms, "Decrypt", input).await.refuses("IncorrectKeyException", INCORRECT_KEY);
+}
+
+#[tokio::test]
 async fn usage_is_checked_before_state_and_algorithm_after_it() {
     let kms = TestKms::new();
     let (key, good) = (Subject::new(&kms).await, Subject::new(&kms).await);
