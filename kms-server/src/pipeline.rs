@@ -8,7 +8,7 @@ mod resolve;
 use bytes::Bytes;
 use lifecycle::ids::{AliasArn, KeyArn};
 use lifecycle::key::{Key, KeyState};
-use lifecycle::state::{Change, View};
+use lifecycle::state::{Change, Record, View};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,10 +35,37 @@ pub struct Request<'a> {
 /// What became known of a request on its way, for the audit log; filled in whether or not it succeeds.
 #[derive(Default)]
 pub struct Trace {
-    /// The keys that were found.
-    pub keys: Vec<KeyArn>,
-    /// The alias that was found.
-    pub alias: Option<AliasArn>,
+    /// What was found or made, in that order.
+    pub resources: Vec<Resource>,
+}
+
+/// Something that a request concerns.
+pub enum Resource {
+    /// A key.
+    Key(KeyArn),
+    /// An alias.
+    Alias(AliasArn),
+}
+
+impl Trace {
+    /// The keys among the resources.
+    pub fn keys(&self) -> impl Iterator<Item = KeyArn> + '_ {
+        self.resources.iter().filter_map(|resource| match resource {
+            Resource::Key(key) => Some(*key),
+            Resource::Alias(_) => None,
+        })
+    }
+
+    /// Adds what a command makes anew; everything else that it changes was found before.
+    fn add_made(&mut self, changes: &[Change]) {
+        let nothing_found = self.resources.is_empty();
+        let no_alias = !self.resources.iter().any(|resource| matches!(resource, Resource::Alias(_)));
+        self.resources.extend(changes.iter().filter_map(|change| match change {
+            Change::Put(Record::Key(key)) if nothing_found => Some(Resource::Key(key.arn)),
+            Change::Put(Record::Alias(alias)) if no_alias => Some(Resource::Alias(alias.arn.clone())),
+            _ => None,
+        }));
+    }
 }
 
 /// A successful answer.
@@ -87,6 +114,7 @@ pub fn command<C: Command>(
     let authorized =
         Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
+    trace.add_made(&changes);
     let elements = serde_json::to_value(&output).ok().filter(|elements| !elements.is_null());
     let body = encode(request.entry.declaration.model.output, &output)?;
     Ok((Answer { body, elements }, changes))
@@ -107,6 +135,10 @@ pub fn not_built(
     }
     match admit::<Unbuilt>(request, view, environment, trace) {
         Ok(_) => not_implemented(request.entry.name()),
+        // Nobody can promise that it would have succeeded.
+        Err(error) if error.code == ErrorCode::DryRunOperationException => {
+            not_implemented(request.entry.name())
+        }
         Err(error) => error,
     }
 }

@@ -228,9 +228,9 @@ impl Service {
         self.0.metrics.count(name, outcome);
         let tracked = exchange.entry.filter(|entry| entry.declaration.tracking == Tracking::Tracked);
         if let (Some(entry), Outcome::Success) = (tracked, outcome) {
-            for key in &exchange.trace.keys {
+            for key in exchange.trace.keys() {
                 self.0.engine.ledger().record(Usage {
-                    key: *key,
+                    key,
                     operation: entry.name().to_owned(),
                     at: exchange.at,
                     event_id: exchange.event_id.clone(),

@@ -319,7 +319,8 @@ impl FromStr for MaterialId {
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let error = ParseIdError("64 hexadecimal digits");
-        if text.len() != 64 {
+        // The number parser alone would take a sign for a digit.
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(error);
         }
         let mut bytes = [0; 32];
@@ -446,6 +447,15 @@ mod tests {
         assert!(
             matches!(KeyReference::parse(alias), Ok(KeyReference::AliasArn(a)) if a.to_string() == alias)
         );
+    }
+
+    #[test]
+    fn a_material_id_is_64_hexadecimal_digits() {
+        let text = "0f".repeat(32);
+        assert_eq!(text.parse::<MaterialId>().unwrap().to_string(), text);
+        for other in ["+f".repeat(32), "0g".repeat(32), "0f".repeat(31), "é".repeat(32), String::new()] {
+            assert!(other.parse::<MaterialId>().is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -24,8 +24,7 @@ use super::shape::Structure;
 /// Checks `input`, the parsed body of a request, against `shape`.
 ///
 /// On success every modelled member of `input` has its type, keeps its constraints and is not null: null
-/// members are removed, and integers that came with a fraction are truncated. Members outside the model
-/// stay as they are.
+/// members and members outside the model are removed, and integers that came with a fraction are truncated.
 ///
 /// # Errors
 ///

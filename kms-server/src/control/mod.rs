@@ -157,8 +157,10 @@ fn percent_decode(text: &str) -> Option<String> {
     while let Some(byte) = rest.next() {
         match byte {
             b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+                let digits = [rest.next()?, rest.next()?].map(char::from);
+                // A sign would be a number to the parser, but is no digit.
+                let [high, low] = digits.map(|digit| digit.to_digit(16));
+                bytes.push(u8::try_from(high? << 4 | low?).ok()?);
             }
             b'+' => bytes.push(b' '),
             other => bytes.push(other),

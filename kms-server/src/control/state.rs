@@ -59,6 +59,8 @@ struct Exported {
 /// `GET /_kms/state`.
 pub(super) async fn export(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let passphrase = passphrase(request)?;
+    // The last uses that only memory knows belong to the state as well.
+    service.parts().engine.fold_ledger().await.map_err(Refusal::internal)?;
     let service = service.clone();
     let exported = tokio::task::spawn_blocking(move || {
         let parts = service.parts();

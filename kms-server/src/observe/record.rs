@@ -13,7 +13,7 @@ use crate::auth::{Caller, PrincipalKind};
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
 use crate::operations::registry::Entry;
-use crate::pipeline::Trace;
+use crate::pipeline::{self, Trace};
 
 /// Everything that a record tells. It borrows, because one is written for every request.
 pub struct AuditRecord<'a> {
@@ -69,7 +69,8 @@ impl Serialize for AuditRecord<'_> {
         map.serialize_entry("eventID", self.event_id)?;
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
         map.serialize_entry("readOnly", &reads)?;
-        if !self.trace.keys.is_empty() || self.trace.alias.is_some() {
+        // AWS (observed): the list is empty where no key is needed, and missing where none was found.
+        if self.error.is_none() || !self.trace.resources.is_empty() {
             map.serialize_entry("resources", &Resources(self.trace))?;
         }
         map.serialize_entry("eventType", "AwsApiCall")?;
@@ -148,11 +149,10 @@ impl Serialize for Resources<'_> {
             arn: String,
         }
         let resource = |account: String, arn: String| Resource { account, r#type: "AWS::KMS::Key", arn };
-        let alias = self.0.alias.iter();
-        let alias = alias.map(|alias| resource(alias.scope.account.to_string(), alias.to_string()));
-        let keys = self.0.keys.iter();
-        let keys = keys.map(|key| resource(key.scope.account.to_string(), key.to_string()));
-        serializer.collect_seq(alias.chain(keys))
+        serializer.collect_seq(self.0.resources.iter().map(|found| match found {
+            pipeline::Resource::Alias(alias) => resource(alias.scope.account.to_string(), alias.to_string()),
+            pipeline::Resource::Key(key) => resource(key.scope.account.to_string(), key.to_string()),
+        }))
     }
 }
 
@@ -199,7 +199,12 @@ impl Serialize for LowerCamel<'_> {
             Value::Object(members) => {
                 let mut map = serializer.serialize_map(None)?;
                 let instruction = members.get("TagKey").and_then(Value::as_str).is_some_and(is_custom_tag);
+                // AWS (observed): a deletion shows its date or, while there is none, the window.
+                let dated = members.contains_key("DeletionDate");
                 for (name, value) in members {
+                    if dated && name == "PendingWindowInDays" {
+                        continue;
+                    }
                     map.serialize_key(&lower_camel(name))?;
                     match value {
                         // The tag that carries key material must not carry it into the log.

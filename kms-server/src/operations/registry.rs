@@ -146,7 +146,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(signing::SIGN, NotBuilt, [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
     entry!(tag_model::TAG_RESOURCE, command!(tags::TagResource), [key("KeyId", KeyOnly, "TagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(tag_model::UNTAG_RESOURCE, command!(tags::UntagResource), [key("KeyId", KeyOnly, "UntagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
-    entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [Target::Alias { member: "AliasName" }, key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
+    entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked),
     entry!(custom_stores::UPDATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::UPDATE_KEY_DESCRIPTION, command!(keys::UpdateKeyDescription), [key("KeyId", KeyOnly, "UpdateKeyDescription", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(replication::UPDATE_PRIMARY_REGION, NotBuilt, [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE)], None, OwnAccount, Writes, Untracked),

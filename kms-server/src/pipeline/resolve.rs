@@ -13,7 +13,7 @@ use lifecycle::key::Key;
 use lifecycle::state::View;
 use serde_json::Value;
 
-use super::{Request, Trace};
+use super::{Request, Resource, Trace};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::operations::declaration::{Forms, Reach, Target};
 use crate::operations::{Resolved, ResolvedKey, not_implemented};
@@ -30,7 +30,7 @@ pub(super) fn resolve(
             Target::Key { member, forms, action, .. } => {
                 let Some(text) = text(request, member) else { continue };
                 let key = Lookup { request, view, action, subject: Subject::Named }.key(text, *forms)?;
-                trace.keys.push(key.arn);
+                trace.resources.push(Resource::Key(key.arn));
                 resolved.keys.push(ResolvedKey { key, material: None });
             }
             Target::Ciphertext { key, algorithm, action } => {
@@ -42,7 +42,12 @@ pub(super) fn resolve(
                 let lookup = Lookup { request, view, action: "", subject: Subject::Named };
                 let arn = AliasArn { scope: request.caller.scope(), name: lookup.alias_name(name)? };
                 let alias = view.alias(&arn).ok_or_else(|| alias_not_found(&arn.to_string()))?;
-                trace.alias = Some(arn);
+                let target = KeyArn { scope: arn.scope, id: alias.target };
+                trace.resources.push(Resource::Alias(arn));
+                // Where the alias is all that is named, the request concerns the key behind it, too.
+                if let [Target::Alias { .. }] = request.entry.declaration.targets {
+                    trace.resources.push(Resource::Key(target));
+                }
                 resolved.alias = Some(Arc::clone(alias));
             }
         }
@@ -199,7 +204,7 @@ impl Lookup<'_> {
         let ignored = ignored.is_some_and(|modifiers| !modifiers.is_empty());
         let (Some(blob), true, false) = (blob, symmetric, ignored) else {
             let key = named.ok_or_else(|| KmsError::validation("KeyId must not be null"))?;
-            trace.keys.push(key.arn);
+            trace.resources.push(Resource::Key(key.arn));
             return Ok(ResolvedKey { key, material: None });
         };
         let invalid = || KmsError::bare(ErrorCode::InvalidCiphertextException);
@@ -214,7 +219,7 @@ impl Lookup<'_> {
             ..*self
         };
         let key = found.ok_or_else(|| lookup.denied())?;
-        trace.keys.push(key.arn);
+        trace.resources.push(Resource::Key(key.arn));
         if named.is_some_and(|named| named.arn != key.arn) {
             return Err(KmsError::new(
                 ErrorCode::IncorrectKeyException,

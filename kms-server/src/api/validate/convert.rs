@@ -28,6 +28,8 @@ const START_OF_LIST: &str = "Start of list found where not expected";
 const START_OF_MAP: &str = "Start of structure or map found where not expected.";
 
 fn structure(shape: &Structure, members: &mut Map<String, Value>) -> Result<(), KmsError> {
+    // What the model does not know must not have an effect, such as DryRun where there is none.
+    members.retain(|name, _| shape.members.iter().any(|member| member.name == name));
     for Member { name, shape, .. } in shape.members {
         match members.get_mut(*name) {
             None => {}

@@ -1,0 +1,211 @@
+//! A key to try operations on, in any situation, and a request of every operation that concerns it.
+
+use fixtures::TestKms;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::wire::{call, control};
+
+/// Any bytes in base64, where nothing opens them.
+pub(super) const BLOB: &str = "AAAA";
+
+/// The alias of every subject.
+pub(super) const ALIAS: &str = "alias/subject";
+
+/// A key with an alias and a ciphertext of `secret`.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) arn: String,
+    pub(super) id: String,
+    pub(super) ciphertext: String,
+}
+
+impl Subject {
+    /// A new enabled key, with the alias if it is free.
+    pub(super) async fn new(kms: &TestKms) -> Subject {
+        let metadata = call(kms, "CreateKey", json!({})).await.ok();
+        let text = |name: &str| metadata["KeyMetadata"][name].as_str().unwrap().to_owned();
+        let (arn, id) = (text("Arn"), text("KeyId"));
+        call(kms, "CreateAlias", json!({"AliasName": ALIAS, "TargetKeyId": id})).await;
+        let sealed = call(kms, "Encrypt", json!({"KeyId": id, "Plaintext": "c2VjcmV0"})).await.ok();
+        let ciphertext = sealed["CiphertextBlob"].as_str().unwrap().to_owned();
+        Subject { arn, id, ciphertext }
+    }
+
+    /// A request of any operation on this key that every check lets pass while the key is enabled and of the
+    /// usage that the operation needs.
+    pub(super) fn request(&self, operation: &str) -> Value {
+        request(operation, &self.arn, &self.ciphertext)
+    }
+}
+
+/// The key states that this build can bring about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Enabled,
+    Disabled,
+    PendingDeletion,
+}
+
+impl State {
+    pub(super) const ALL: [State; 3] = [State::Enabled, State::Disabled, State::PendingDeletion];
+
+    /// Brings an enabled key into this state.
+    pub(super) async fn enter(self, kms: &TestKms, key: &str) {
+        let operation = match self {
+            State::Enabled => return,
+            State::Disabled => "DisableKey",
+            State::PendingDeletion => "ScheduleKeyDeletion",
+        };
+        call(kms, operation, json!({"KeyId": key})).await.ok();
+    }
+}
+
+/// A request of any operation that names `key` wherever it names keys, with the given ciphertext.
+pub(super) fn request(operation: &str, key: &str, ciphertext: &str) -> Value {
+    match operation {
+        "ConnectCustomKeyStore"
+        | "DeleteCustomKeyStore"
+        | "DisconnectCustomKeyStore"
+        | "UpdateCustomKeyStore" => {
+            json!({"CustomKeyStoreId": "cks-1234567890abcdef0"})
+        }
+        "CreateAlias" => json!({"AliasName": "alias/new", "TargetKeyId": key}),
+        "CreateCustomKeyStore" => json!({"CustomKeyStoreName": "store"}),
+        "CreateGrant" => json!({
+            "KeyId": key, "GranteePrincipal": "arn:aws:iam::111122223333:role/app", "Operations": ["Decrypt"],
+        }),
+        "CreateKey" | "DescribeCustomKeyStores" | "ListKeys" => json!({}),
+        "Decapsulate" => {
+            json!({"KeyId": key, "SharedSecretCiphertextBlob": BLOB, "EncapsulationAlgorithm": "ML_KEM"})
+        }
+        "Decrypt" => json!({"KeyId": key, "CiphertextBlob": ciphertext}),
+        "DeleteAlias" => json!({"AliasName": ALIAS}),
+        "DeriveSharedSecret" => json!({"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": BLOB}),
+        "Encapsulate" => json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM"}),
+        "Encrypt" => json!({"KeyId": key, "Plaintext": BLOB}),
+        "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" => json!({"KeyId": key, "KeySpec": "AES_256"}),
+        "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+            json!({"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"})
+        }
+        "GenerateMac" => json!({"KeyId": key, "Message": BLOB, "MacAlgorithm": "HMAC_SHA_256"}),
+        "GenerateRandom" => json!({"NumberOfBytes": 16}),
+        "GetParametersForImport" => {
+            json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
+        }
+        "ImportKeyMaterial" => json!({"KeyId": key, "ImportToken": BLOB, "EncryptedKeyMaterial": BLOB}),
+        "ListRetirableGrants" => json!({"RetiringPrincipal": "arn:aws:iam::111122223333:role/app"}),
+        "PutKeyPolicy" => json!({"KeyId": key, "Policy": policy()}),
+        "ReEncrypt" => {
+            json!({"CiphertextBlob": ciphertext, "SourceKeyId": key, "DestinationKeyId": key})
+        }
+        "ReplicateKey" => json!({"KeyId": key, "ReplicaRegion": "eu-west-1"}),
+        "RetireGrant" | "RevokeGrant" => json!({"KeyId": key, "GrantId": "0".repeat(64)}),
+        "Sign" => json!({"KeyId": key, "Message": BLOB, "SigningAlgorithm": "ECDSA_SHA_256"}),
+        "TagResource" => json!({"KeyId": key, "Tags": [{"TagKey": "new", "TagValue": ""}]}),
+        "UntagResource" => json!({"KeyId": key, "TagKeys": ["new"]}),
+        "UpdateAlias" => json!({"AliasName": ALIAS, "TargetKeyId": key}),
+        "UpdateKeyDescription" => json!({"KeyId": key, "Description": "new"}),
+        "UpdatePrimaryRegion" => json!({"KeyId": key, "PrimaryRegion": "eu-west-1"}),
+        "Verify" => {
+            json!({"KeyId": key, "Message": BLOB, "Signature": BLOB, "SigningAlgorithm": "ECDSA_SHA_256"})
+        }
+        "VerifyMac" => {
+            json!({"KeyId": key, "Message": BLOB, "Mac": BLOB, "MacAlgorithm": "HMAC_SHA_256"})
+        }
+        // All others need a key and no more.
+        _ => json!({"KeyId": key}),
+    }
+}
+
+/// A key policy that leaves everything to the account.
+pub(super) fn policy() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }],
+    })
+    .to_string()
+}
+
+/// Whether the operation works on keys of other accounts.
+///
+/// AWS: KMS developer guide, "Permissions reference", column "Cross-account use".
+pub(super) fn reaches_other_accounts(operation: &str) -> bool {
+    [
+        "CreateGrant",
+        "Decapsulate",
+        "Decrypt",
+        "DeriveSharedSecret",
+        "DescribeKey",
+        "Encapsulate",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GetKeyRotationStatus",
+        "GetPublicKey",
+        "ListGrants",
+        "ReEncrypt",
+        "RetireGrant",
+        "RevokeGrant",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    ]
+    .contains(&operation)
+}
+
+/// Whether the operation takes aliases for its key.
+///
+/// AWS: KMS API reference, the `KeyId` parameter of each operation.
+pub(super) fn takes_aliases(operation: &str) -> bool {
+    reaches_other_accounts(operation)
+        && !["CreateGrant", "GetKeyRotationStatus", "ListGrants", "RetireGrant", "RevokeGrant"]
+            .contains(&operation)
+}
+
+/// Exports the state without key material, changes it and imports it: the way to keys that this build cannot
+/// make, and to keys without their material.
+pub(super) async fn reimport(kms: &TestKms, change: impl FnOnce(&mut Value)) {
+    let mut state = control(kms, Method::GET, "/_kms/state", "").await.ok();
+    change(&mut state);
+    control(kms, Method::PUT, "/_kms/state", state.to_string()).await.ok();
+}
+
+/// Turns a key into one of another spec and usage, which this build cannot create.
+pub(super) async fn respecify(kms: &TestKms, arn: &str, spec: &str, usage: &str) {
+    reimport(kms, |state| {
+        let keys = state["keys"].as_array_mut().unwrap();
+        let key = keys.iter_mut().find(|key| key["arn"] == arn).unwrap();
+        key["spec"] = spec.into();
+        key["usage"] = usage.into();
+    })
+    .await;
+}
+
+/// The members of a request that may name a key.
+pub(super) fn key_members(operation: &str) -> &'static [&'static str] {
+    match operation {
+        "CreateAlias" | "UpdateAlias" => &["TargetKeyId"],
+        "ReEncrypt" => &["SourceKeyId", "DestinationKeyId"],
+        "ConnectCustomKeyStore"
+        | "CreateCustomKeyStore"
+        | "CreateKey"
+        | "DeleteAlias"
+        | "DeleteCustomKeyStore"
+        | "DescribeCustomKeyStores"
+        | "DisconnectCustomKeyStore"
+        | "GenerateRandom"
+        | "ListKeys"
+        | "ListRetirableGrants"
+        | "UpdateCustomKeyStore" => &[],
+        _ => &["KeyId"],
+    }
+}
