@@ -16,6 +16,7 @@ mod operations {
     mod model;
     mod not_built;
     mod paging;
+    mod policies;
     mod protocol;
     mod random;
     mod states;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lifecycle::key::Key;
 use lifecycle::policy::{
-    Budget, Context, Decision, Document, Kind, PolicyError, Principal, Question, default_key_policy,
-    evaluate, print,
+    Budget, Context, Decision, Document, Kind, PolicyError, Principal, PrincipalPattern, Question,
+    default_key_policy, evaluate, print,
 };
 use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,12 @@ pub(super) fn accept_policy(
         ));
     }
     let document = Document::parse(text, Kind::KeyPolicy)?;
+    let partition = scope.region.partition();
+    let foreign =
+        |principal: &&PrincipalPattern| principal.partition().is_some_and(|found| found != partition);
+    if let Some(principal) = document.principals().find(foreign) {
+        return Err(PolicyError::invalid_principal(principal).into());
+    }
     if lockout == Lockout::Check {
         check_lockout(authorized, &document)?;
     }

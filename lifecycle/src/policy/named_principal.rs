@@ -84,6 +84,20 @@ impl PrincipalPattern {
             .ok_or_else(|| PolicyError::invalid_principal(text))
     }
 
+    /// The partition that the principal's ARN names, if it has one. A principal of another partition than the key's
+    /// cannot exist.
+    #[must_use]
+    pub fn partition(&self) -> Option<&str> {
+        match self {
+            Self::Account { partition, .. } => partition.as_deref(),
+            Self::User(account, _) | Self::Role(account, _) | Self::FederatedUser(account, _) => {
+                Some(account.partition())
+            }
+            Self::Session { account, .. } => Some(account.partition()),
+            Self::Anyone | Self::Service(_) | Self::Federated(_) | Self::CanonicalUser(_) => None,
+        }
+    }
+
     fn named(account: Account, resource: Resource<'_>) -> Option<Self> {
         Some(match resource {
             Resource::Root => Self::Account { partition: Some(account.partition), id: account.id },

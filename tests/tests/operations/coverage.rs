@@ -25,7 +25,6 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("CreateKey", ErrorCode::CloudHsmClusterInvalidConfigurationException, NO_STORES),
     ("CreateKey", ErrorCode::CustomKeyStoreInvalidStateException, NO_STORES),
     ("CreateKey", ErrorCode::InvalidArnException, POLICIES),
-    ("CreateKey", ErrorCode::MalformedPolicyDocumentException, POLICIES),
     ("CreateKey", ErrorCode::XksKeyAlreadyInUseException, NO_STORES),
     ("CreateKey", ErrorCode::XksKeyInvalidConfigurationException, NO_STORES),
     ("CreateKey", ErrorCode::XksKeyNotFoundException, NO_STORES),
@@ -36,8 +35,6 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("GetKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyPolicies", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("PutKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
-    ("PutKeyPolicy", ErrorCode::LimitExceededException, POLICIES),
-    ("PutKeyPolicy", ErrorCode::MalformedPolicyDocumentException, POLICIES),
 ];
 
 /// Randomness that can be made to fail.
