@@ -94,7 +94,10 @@ struct EventTime(Timestamp);
 
 impl Serialize for EventTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Timestamp(self.0.whole_seconds() * 1_000).to_string().replace(".000Z", "Z"))
+        match jiff::Timestamp::from_second(self.0.whole_seconds()) {
+            Ok(instant) => serializer.collect_str(&instant),
+            Err(_) => serializer.collect_str(&self.0),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use super::wire::{Answer, call};
 
 const NO_STORES: &str = "a custom key store cannot exist yet";
 const NO_REFUSING_STATE: &str = "no key state refuses it";
-const POLICIES: &str = "the checks of key policies are being written";
+/// A key policy whose principal is an IAM group, which can be none.
+const GROUP_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:group/g"},"Action":"kms:*","Resource":"*"}]}"#;
 
 /// Errors that cannot occur in this build, and why. `*` stands for every operation.
 const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
@@ -24,7 +25,6 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("CreateAlias", ErrorCode::InvalidAliasNameException, "AWS sends ValidationException instead"),
     ("CreateKey", ErrorCode::CloudHsmClusterInvalidConfigurationException, NO_STORES),
     ("CreateKey", ErrorCode::CustomKeyStoreInvalidStateException, NO_STORES),
-    ("CreateKey", ErrorCode::InvalidArnException, POLICIES),
     ("CreateKey", ErrorCode::XksKeyAlreadyInUseException, NO_STORES),
     ("CreateKey", ErrorCode::XksKeyInvalidConfigurationException, NO_STORES),
     ("CreateKey", ErrorCode::XksKeyNotFoundException, NO_STORES),
@@ -75,6 +75,7 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
     let good = key.request(operation);
     let input = match code {
         E::NotFoundException => renamed(operation, "1234abcd-12ab-34cd-56ef-1234567890ab"),
+        E::InvalidArnException if operation == "CreateKey" => with(good, "Policy", json!(GROUP_POLICY)),
         E::InvalidArnException => renamed(operation, "arn:aws:s3:::bucket-of-mine"),
         E::DisabledException => {
             State::Disabled.enter(&kms, &key.id).await;

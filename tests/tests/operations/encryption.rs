@@ -512,7 +512,7 @@ async fn no_grant_token_is_genuine() {
         input["GrantTokens"] = json!(vec!["AQ"; 11]);
         let text = format!(
             "1 validation error detected: Value '[{}]' at 'grantTokens' failed to satisfy constraint: Member must have length less than or equal to 10",
-            vec!["AQ"; 11].join(", ")
+            ["AQ"; 11].join(", ")
         );
         call(&kms, operation, input).await.refuses("ValidationException", text.as_str());
     }
