@@ -6,9 +6,6 @@ use std::process::ExitCode;
 use kms_server::cli::{Arguments, ExitCode as Code, commands};
 use kms_server::config::Environment;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = match Arguments::parse_arguments(std::env::args_os()) {
         Ok(arguments) => arguments,

@@ -240,13 +240,19 @@ fn refusal(state: KeyState) -> &'static str {
     }
 }
 
+/// Most responses are shorter than this.
+const RESPONSE_BYTES: usize = 1_024;
+
 fn encode(output: Output, value: &impl serde::Serialize) -> Result<Bytes, KmsError> {
     match output {
         Output::NoBody => Ok(Bytes::new()),
         Output::Empty => Ok(Bytes::from_static(b"{}")),
-        Output::Structure(_) => serde_json::to_vec(value)
-            .map(Bytes::from)
-            .map_err(|_| KmsError::bare(ErrorCode::KMSInternalException)),
+        Output::Structure(_) => {
+            let mut body = Vec::with_capacity(RESPONSE_BYTES);
+            serde_json::to_writer(&mut body, value)
+                .map_err(|_| KmsError::bare(ErrorCode::KMSInternalException))?;
+            Ok(Bytes::from(body))
+        }
     }
 }
 

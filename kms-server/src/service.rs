@@ -132,7 +132,7 @@ impl Service {
         };
         let result = self.run(request, &mut exchange).await;
         self.count(&exchange, &result);
-        place.record(self.audit_line(request, &exchange, &result));
+        place.record(|line| self.write_record(request, &exchange, &result, line));
         match result {
             Ok(answer) => success(answer.body, &exchange.request_id),
             Err(error) => failure(&error, &exchange.request_id),
@@ -240,12 +240,13 @@ impl Service {
         }
     }
 
-    fn audit_line(
+    fn write_record(
         &self,
         request: &Request<Bytes>,
         exchange: &Exchange,
         result: &Result<Answer, KmsError>,
-    ) -> Vec<u8> {
+        line: &mut Vec<u8>,
+    ) {
         let scope = exchange.caller.as_ref().map(Caller::scope);
         let connection = request.extensions().get::<Connection>();
         let peer = connection.and_then(|connection| connection.peer).map(|peer| peer.ip().to_string());
@@ -265,7 +266,9 @@ impl Service {
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
-        serde_json::to_vec(&record).unwrap_or_default()
+        if let Err(error) = serde_json::to_writer(line, &record) {
+            tracing::error!(%error, "a record could not be written");
+        }
     }
 }
 

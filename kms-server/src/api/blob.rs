@@ -2,36 +2,37 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lifecycle::crypto::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 /// A blob member. It may be secret, so it is overwritten when dropped and never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Blob(Zeroizing<Vec<u8>>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob(Secret);
 
 impl Blob {
     /// Takes over the bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Blob(Zeroizing::new(bytes))
+        Blob(Secret::new(bytes))
     }
 
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.expose()
     }
 }
 
-impl std::fmt::Debug for Blob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Blob({} bytes)", self.0.len())
+impl From<Secret> for Blob {
+    fn from(secret: Secret) -> Self {
+        Blob(secret)
     }
 }
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Zeroizing::new(STANDARD.encode(&*self.0)))
+        serializer.serialize_str(&Zeroizing::new(STANDARD.encode(self.as_bytes())))
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
-use crossbeam_queue::SegQueue;
+use crossbeam_queue::{ArrayQueue, SegQueue};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -55,6 +55,12 @@ const TICK: Duration = Duration::from_millis(4);
 /// Ticks without a record after which the thread sleeps until it is woken.
 const IDLE_TICKS: u32 = 250;
 
+/// Buffers that are kept for reuse.
+const SPARE_BUFFERS: usize = 256;
+
+/// Most records are shorter than this.
+const RECORD_BYTES: usize = 1_024;
+
 enum Message {
     Record(Vec<u8>),
     Flush(oneshot::Sender<()>),
@@ -63,6 +69,9 @@ enum Message {
 /// What requests and the thread share.
 struct Queue {
     messages: SegQueue<Message>,
+    /// Buffers of records that are written, for the next ones: a record is filled on one thread and freed on another,
+    /// which is what allocators do worst.
+    spare: ArrayQueue<Vec<u8>>,
     /// Places taken, by requests on their way and by records that are not written yet.
     taken: AtomicUsize,
     taken_max: usize,
@@ -101,9 +110,11 @@ enum Kept {
 pub struct Place<'a>(Option<&'a AuditLog>);
 
 impl Place<'_> {
-    /// Hands over a record, one line of JSON without its end.
-    pub fn record(mut self, line: Vec<u8>) {
+    /// Hands over a record, one line of JSON without its end, that `write` appends to an empty buffer.
+    pub fn record(mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some(log) = self.0.take() {
+            let mut line = log.queue.spare.pop().unwrap_or_else(|| Vec::with_capacity(RECORD_BYTES));
+            write(&mut line);
             log.queue.push(Message::Record(line), &log.thread);
         }
     }
@@ -149,6 +160,7 @@ impl AuditLog {
     pub fn open(options: &AuditOptions) -> io::Result<Self> {
         let queue = Arc::new(Queue {
             messages: SegQueue::new(),
+            spare: ArrayQueue::new(SPARE_BUFFERS),
             taken: AtomicUsize::new(0),
             taken_max: options.queue_records_max.max(1),
             asleep: AtomicBool::new(false),
@@ -349,6 +361,13 @@ fn drain(queue: &Queue, mut sink: Sink) {
             tracing::error!(%error, "audit records were not written");
         }
         queue.taken.fetch_sub(count, Ordering::AcqRel);
+        for mut line in batch {
+            line.clear();
+            // A line that is much longer than others would hold its memory for ever.
+            if line.capacity() > 4 * RECORD_BYTES || queue.spare.push(line).is_err() {
+                break;
+            }
+        }
         for done in flushes {
             let _ = done.send(());
         }
@@ -496,7 +515,7 @@ mod tests {
 
     async fn fill(log: &AuditLog, numbers: std::ops::Range<usize>) {
         for number in numbers {
-            log.reserve().await.unwrap().record(line(number));
+            log.reserve().await.unwrap().record(|buffer| buffer.extend(line(number)));
         }
         log.flush().await;
     }

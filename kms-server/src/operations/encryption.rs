@@ -75,7 +75,7 @@ fn open(
     let secret = material.secret.as_ref().ok_or_else(|| unavailable(&resolved.key))?;
     let none = EncryptionContext::new();
     let opened = envelope::open(secret, id, context.unwrap_or(&none), blob).map_err(|_| invalid())?;
-    Ok((Blob::new(opened.expose().to_vec()), id))
+    Ok((opened.into(), id))
 }
 
 fn material<'a>(authorized: &Authorized<'a>, key: &Key, id: MaterialId) -> Result<&'a Material, KmsError> {

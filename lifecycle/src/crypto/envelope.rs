@@ -35,7 +35,6 @@ const FRAMING_LENGTH: usize = 11;
 const FRAMING_VERSION: u8 = 1;
 const OID_ENCRYPTED_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x06];
 const OID_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
-const OID_AES_256_GCM: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2e];
 
 /// Domain separation of the message keys from any other use of the material.
 const MESSAGE_KEY_LABEL: &[u8] = b"kms symmetric message key v1";
@@ -92,7 +91,6 @@ pub fn seal(
     let start = blob.len();
     let key = message_key(material, salt).map_err(|_| EntropyError)?;
     let associated = associated_data(&blob, context);
-    blob.reserve_exact(inner_length);
     blob.extend_from_slice(&framing(plaintext.len()));
     blob.extend_from_slice(plaintext);
     let sealed = blob.get_mut(start..).unwrap_or_default();
@@ -129,14 +127,17 @@ pub fn open(
     let key = message_key(material, salt).map_err(|_| InvalidCiphertext)?;
     let associated = associated_data(associated, context);
     let mut opened = zeroize::Zeroizing::new(inner.to_vec());
-    let text = key
+    let length = key
         .open_in_place(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(&associated), &mut opened)
-        .map_err(|_| InvalidCiphertext)?;
-    let (frame, plaintext) = text.split_at_checked(FRAMING_LENGTH).ok_or(InvalidCiphertext)?;
-    if frame != framing(plaintext.len()) {
+        .map_err(|_| InvalidCiphertext)?
+        .len();
+    opened.truncate(length);
+    let plaintext_length = length.checked_sub(FRAMING_LENGTH).ok_or(InvalidCiphertext)?;
+    if !opened.starts_with(&framing(plaintext_length)) {
         return Err(InvalidCiphertext);
     }
-    Ok(Secret::new(plaintext.to_vec()))
+    opened.drain(..FRAMING_LENGTH);
+    Ok(Secret::new(std::mem::take(&mut *opened)))
 }
 
 /// The encryption context with every part length-prefixed, so that no two contexts give the same bytes.
@@ -186,29 +187,58 @@ fn framing(plaintext_length: usize) -> [u8; FRAMING_LENGTH] {
     frame
 }
 
-/// Everything before the sealed text.
-fn prefix(id: MaterialId, salt: &[u8], nonce: &[u8; aead::NONCE_LEN], inner_length: usize) -> Vec<u8> {
-    let parameters = der(0x30, &[&der(0x04, &[nonce]), &[0x02, 0x01, 0x10]]);
-    let algorithm = der(0x30, &[OID_AES_256_GCM, &parameters]);
-    let sealed = der_header(0x80, inner_length);
-    let content_length = OID_DATA.len() + algorithm.len() + sealed.len() + inner_length;
-    let content = der_header(0x30, content_length);
-    let version: &[u8] = &[0x02, 0x01, 0x00];
-    let data_length = version.len() + content.len() + content_length;
-    let data = der_header(0x30, data_length);
-    let explicit_length = data.len() + data_length;
-    let explicit = der_header(0xa0, explicit_length);
-    let outer_length = OID_ENCRYPTED_DATA.len() + explicit.len() + explicit_length;
-    let outer = der_header(0x30, outer_length);
+/// The lengths of the nested DER values around a sealed text, from the inside out.
+struct Lengths {
+    content: usize,
+    data: usize,
+    explicit: usize,
+    outer: usize,
+}
 
-    let mut bytes = Vec::with_capacity(HEADER_LENGTH + outer.len() + outer_length);
+/// `SEQUENCE { OID aes256-GCM, SEQUENCE { OCTET STRING nonce, INTEGER 16 } }` up to the nonce.
+const ALGORITHM: [u8; 17] =
+    [0x30, 0x1e, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2e, 0x30, 0x11, 0x04, 0x0c];
+const TAG_LENGTH: [u8; 3] = [0x02, 0x01, 0x10];
+const ALGORITHM_LENGTH: usize = ALGORITHM.len() + aead::NONCE_LEN + TAG_LENGTH.len();
+const VERSION: [u8; 3] = [0x02, 0x01, 0x00];
+
+impl Lengths {
+    fn of(inner: usize) -> Self {
+        let content = OID_DATA.len() + ALGORITHM_LENGTH + DerHeader::new(0x80, inner).len() + inner;
+        let data = VERSION.len() + DerHeader::new(0x30, content).len() + content;
+        let explicit = DerHeader::new(0x30, data).len() + data;
+        let outer = OID_ENCRYPTED_DATA.len() + DerHeader::new(0xa0, explicit).len() + explicit;
+        Lengths { content, data, explicit, outer }
+    }
+
+    /// The bytes of a blob before a sealed text of `inner` bytes.
+    fn prefix(&self, inner: usize) -> usize {
+        HEADER_LENGTH + DerHeader::new(0x30, self.outer).len() + self.outer - inner
+    }
+}
+
+/// Everything before the sealed text, with room for the sealed text behind it.
+fn prefix(id: MaterialId, salt: &[u8], nonce: &[u8; aead::NONCE_LEN], inner: usize) -> Vec<u8> {
+    let lengths = Lengths::of(inner);
+    let outer = DerHeader::new(0x30, lengths.outer);
+    let mut bytes = Vec::with_capacity(HEADER_LENGTH + outer.len() + lengths.outer);
     for part in [&PREFIX[..], &id.0, &[FLAG], salt] {
         bytes.extend_from_slice(part);
     }
-    push_length(&mut bytes, outer.len() + outer_length);
-    for part in
-        [&outer[..], OID_ENCRYPTED_DATA, &explicit, &data, version, &content, OID_DATA, &algorithm, &sealed]
-    {
+    push_length(&mut bytes, outer.len() + lengths.outer);
+    for part in [
+        outer.as_slice(),
+        OID_ENCRYPTED_DATA,
+        DerHeader::new(0xa0, lengths.explicit).as_slice(),
+        DerHeader::new(0x30, lengths.data).as_slice(),
+        &VERSION,
+        DerHeader::new(0x30, lengths.content).as_slice(),
+        OID_DATA,
+        &ALGORITHM,
+        nonce,
+        &TAG_LENGTH,
+        DerHeader::new(0x80, inner).as_slice(),
+    ] {
         bytes.extend_from_slice(part);
     }
     bytes
@@ -222,46 +252,48 @@ fn read_prefix(
     blob: &[u8],
 ) -> Result<([u8; aead::NONCE_LEN], usize, usize), InvalidCiphertext> {
     let shortest = FRAMING_LENGTH + aead::AES_256_GCM.tag_len();
-    // DER lengths take one to three bytes here, in up to five places: only a few sizes need trying.
-    for prefix_length in 125..=blob.len().min(140) {
-        let inner_length = blob.len() - prefix_length;
-        if inner_length < shortest {
-            break;
-        }
-        let blank = prefix(id, salt, &[0; aead::NONCE_LEN], inner_length);
-        if blank.len() != prefix_length {
-            continue;
-        }
-        let sealed_header = der_header(0x80, inner_length).len();
-        let nonce_at = prefix_length - sealed_header - 3 - aead::NONCE_LEN;
-        let found = blob.get(nonce_at..nonce_at + aead::NONCE_LEN).ok_or(InvalidCiphertext)?;
-        let nonce: [u8; aead::NONCE_LEN] = found.try_into().map_err(|_| InvalidCiphertext)?;
-        return if blob.starts_with(&prefix(id, salt, &nonce, inner_length)) {
-            Ok((nonce, prefix_length, inner_length))
-        } else {
-            Err(InvalidCiphertext)
-        };
-    }
-    Err(InvalidCiphertext)
-}
-
-fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = der_header(tag, parts.iter().map(|part| part.len()).sum());
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
-    bytes
-}
-
-fn der_header(tag: u8, length: usize) -> Vec<u8> {
-    let big_endian = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-    let significant: Vec<u8> = big_endian.into_iter().skip_while(|byte| *byte == 0).collect();
-    let mut bytes = vec![tag];
-    if length < 0x80 {
-        bytes.push(significant.first().copied().unwrap_or(0));
+    // DER lengths take one to four bytes, in five places: only a few sizes of the prefix need trying.
+    let inner = (125..=145)
+        .filter_map(|prefix| blob.len().checked_sub(prefix))
+        .find(|inner| *inner >= shortest && Lengths::of(*inner).prefix(*inner) + inner == blob.len())
+        .ok_or(InvalidCiphertext)?;
+    let prefix_length = blob.len() - inner;
+    let nonce_at = prefix_length - DerHeader::new(0x80, inner).len() - TAG_LENGTH.len() - aead::NONCE_LEN;
+    let nonce = blob.get(nonce_at..nonce_at + aead::NONCE_LEN).ok_or(InvalidCiphertext)?;
+    let nonce: [u8; aead::NONCE_LEN] = nonce.try_into().map_err(|_| InvalidCiphertext)?;
+    if blob.starts_with(&prefix(id, salt, &nonce, inner)) {
+        Ok((nonce, prefix_length, inner))
     } else {
-        bytes.push(0x80 | u8::try_from(significant.len()).unwrap_or(4));
-        bytes.extend(significant);
+        Err(InvalidCiphertext)
     }
-    bytes
+}
+
+/// Tag and length of a DER value.
+struct DerHeader {
+    bytes: [u8; 6],
+    length: usize,
+}
+
+impl DerHeader {
+    fn new(tag: u8, length: usize) -> Self {
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        let (bytes, length) = match (a, b, c, d) {
+            (0, 0, 0, d) if d < 0x80 => ([tag, d, 0, 0, 0, 0], 2),
+            (0, 0, 0, d) => ([tag, 0x81, d, 0, 0, 0], 3),
+            (0, 0, c, d) => ([tag, 0x82, c, d, 0, 0], 4),
+            (0, b, c, d) => ([tag, 0x83, b, c, d, 0], 5),
+            (a, b, c, d) => ([tag, 0x84, a, b, c, d], 6),
+        };
+        DerHeader { bytes, length }
+    }
+
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

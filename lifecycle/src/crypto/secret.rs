@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 /// Secret bytes: overwritten with zeros when dropped, never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Box<[u8]>>);
+pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// Takes over the bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Secret(Zeroizing::new(bytes.into_boxed_slice()))
+        Secret(Zeroizing::new(bytes))
     }
 
     /// The bytes. Whoever borrows them must not copy them into anything that is logged or stored unsealed.
