@@ -46,7 +46,7 @@ fn statement(principal: Value) -> Value {
 }
 
 fn without(mut value: Value, member: &str) -> Value {
-    value.as_object_mut().unwrap().shift_remove(member);
+    value.as_object_mut().unwrap().remove(member);
     value
 }
 
