@@ -333,3 +333,17 @@ async fn two_services_in_one_process_share_nothing() {
         .refuses("NotFoundException", format!("Key '{}' does not exist", key.arn).as_str());
     call(&one, "DescribeKey", json!({"KeyId": key.id})).await.ok();
 }
+
+#[tokio::test]
+async fn a_kms_in_process_can_also_be_served_on_a_port() {
+    let kms = TestKms::new();
+    let made = call(&kms, "CreateKey", json!({"Description": "shared"})).await.ok();
+    let served = kms.serve();
+    assert_eq!(served.url(), format!("http://127.0.0.1:{}", served.port()));
+    let id = made["KeyMetadata"]["KeyId"].clone();
+    let port = served.port();
+    let ask = move || fixtures::process::call(port, "DescribeKey", &json!({ "KeyId": id })).unwrap();
+    let reply = tokio::task::spawn_blocking(ask).await.unwrap();
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json()["KeyMetadata"], made["KeyMetadata"]);
+}
