@@ -149,17 +149,11 @@ settings! {
         keys_max: u32 = 100_000, in 1..=10_000_000;
         /// Aliases that a key may have; the next one is refused with LimitExceededException.
         aliases_per_key_max: u32 = 50, in 1..=10_000;
-        /// Grants that a customer managed key may have.
-        grants_per_key_max: u32 = 50_000, in 1..=1_000_000;
         /// Tags that a key may have; AWS never raises this.
         tags_per_key_max: u32 = 50, in 1..=1_000;
         /// Bytes of a key policy; AWS never raises this.
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
-        /// Custom key stores per account and Region, connected or not.
-        custom_key_stores_max: u32 = 10, in 1..=1_000;
-        /// Times that a key may be rotated on demand in its whole life.
-        on_demand_rotations_per_key_max: u32 = 25, in 1..=1_000;
-        /// Bytes that the names and values of an encryption context may take together.
+        /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
     }
 
