@@ -12,14 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::OpenError;
-use crate::store::{self, Batch, Row};
-
-const ALIAS: &str = "alias";
-const CLOCK: &str = "clock";
-const INSTALLATION: &str = "installation";
-const KEY: &str = "key";
-const MATERIAL: &str = "material";
-const USAGE: &str = "usage";
+use crate::store::{self, Batch, Kind, OldSecrets, Row};
 
 /// The one row of a kind that has one.
 const ONLY: &str = "only";
@@ -45,26 +38,32 @@ pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
     let mut loaded =
         Loaded { records: Vec::with_capacity(rows.len()), clock: None, marker_secret: None, version };
     for row in rows {
-        match row.kind.as_str() {
-            CLOCK => loaded.clock = Some(body(&row)?),
-            INSTALLATION => loaded.marker_secret = row.secret.map(|secret| secret.expose().to_vec()),
-            _ => loaded.records.push(record(row)?),
+        if row.kind == Kind::CLOCK {
+            loaded.clock = Some(body(&row)?);
+        } else if row.kind == Kind::META {
+            loaded.marker_secret = row.secret.map(|secret| secret.expose().to_vec());
+        } else if let Some(record) = record(row)? {
+            loaded.records.push(record);
         }
     }
     Ok(loaded)
 }
 
-fn record(row: Row) -> Result<Record, OpenError> {
-    Ok(match row.kind.as_str() {
-        ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
-        KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
-        USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
-        MATERIAL => {
+/// `None` for a kind that a newer server wrote: it stays in the store, and nothing is done with it.
+fn record(row: Row) -> Result<Option<Record>, OpenError> {
+    Ok(Some(match &row.kind {
+        kind if *kind == Kind::ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
+        kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
+        kind if *kind == Kind::USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
+        kind if *kind == Kind::MATERIAL => {
             let MaterialBody { key, id, created_at } = body(&row)?;
             Record::Material(Arc::new(Material { key, id, created_at, secret: row.secret }))
         }
-        kind => return Err(OpenError::Record(format!("{} has the unknown kind {kind}", row.id))),
-    })
+        kind => {
+            tracing::warn!(%kind, id = row.id, "a record of an unknown kind is kept, but not used");
+            return Ok(None);
+        }
+    }))
 }
 
 fn body<T: DeserializeOwned>(row: &Row) -> Result<T, OpenError> {
@@ -74,10 +73,10 @@ fn body<T: DeserializeOwned>(row: &Row) -> Result<T, OpenError> {
 /// The first batch of a new store.
 pub(super) fn installation(clock: &VirtualClock, marker_secret: &[u8]) -> Result<Batch, OpenError> {
     let secret = Some(Secret::new(marker_secret.to_vec()));
-    let mut rows = vec![put(INSTALLATION, ONLY.to_owned(), &(), secret)];
-    rows.push(put(CLOCK, ONLY.to_owned(), clock, None));
+    let mut rows = vec![put(Kind::META, ONLY.to_owned(), &(), secret)];
+    rows.push(put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes = rows.into_iter().collect::<Result<_, _>>().map_err(unencodable)?;
-    Ok(Batch { changes, destroys_secret: false })
+    Ok(Batch { changes, old_secrets: OldSecrets::MayLinger })
 }
 
 /// The rows that changes write and remove.
@@ -86,14 +85,13 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
         Change::Put(record) => put_record(record),
         Change::Delete(id) => {
             let (kind, id) = name(id);
-            Ok(store::Change::Delete { kind: kind.to_owned(), id })
+            Ok(store::Change::Delete { kind, id })
         }
     });
-    let clock = clock.map(|clock| put(CLOCK, ONLY.to_owned(), clock, None));
+    let clock = clock.map(|clock| put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes_of_rows = rows.chain(clock).collect::<Result<_, _>>().map_err(unencodable)?;
-    let destroys_secret =
-        changes.iter().any(|change| matches!(change, Change::Delete(RecordId::Material(..))));
-    Ok(Batch { changes: changes_of_rows, destroys_secret })
+    // A secret whose row is deleted is erased in any case; nothing here replaces one in place.
+    Ok(Batch { changes: changes_of_rows, old_secrets: OldSecrets::MayLinger })
 }
 
 fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
@@ -111,21 +109,21 @@ fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
 }
 
 fn put(
-    kind: &str,
+    kind: Kind,
     id: String,
     body: &impl Serialize,
     secret: Option<Secret>,
 ) -> Result<store::Change, serde_json::Error> {
     let body = serde_json::to_vec(body)?;
-    Ok(store::Change::Put(Row { kind: kind.to_owned(), id, version: 0, body, secret }))
+    Ok(store::Change::Put { kind, id, body, secret })
 }
 
-fn name(id: &RecordId) -> (&'static str, String) {
+fn name(id: &RecordId) -> (Kind, String) {
     match id {
-        RecordId::Alias(arn) => (ALIAS, arn.to_string()),
-        RecordId::Key(arn) => (KEY, arn.to_string()),
-        RecordId::Usage(arn) => (USAGE, arn.to_string()),
-        RecordId::Material(key, id) => (MATERIAL, format!("{key}/{id}")),
+        RecordId::Alias(arn) => (Kind::ALIAS, arn.to_string()),
+        RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
+        RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),
+        RecordId::Material(key, id) => (Kind::MATERIAL, format!("{key}/{id}")),
     }
 }
 

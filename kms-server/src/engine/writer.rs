@@ -12,7 +12,7 @@ use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State};
 
 use super::{OnUnknownOutcome, Snapshot, rows, wall};
-use crate::store::{Store, StoreError};
+use crate::store::{Outcome, Store};
 
 /// What is sent once it is known whether the batch was stored.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
@@ -219,7 +219,7 @@ impl Writer {
                 self.published.store(Arc::new(Snapshot { state, clock, version }));
                 Ok(())
             }
-            Err(error) if error.is_clean() => {
+            Err(error) if error.outcome() == Outcome::Unchanged => {
                 tracing::error!(%error, "a batch was not stored; the state is as before");
                 Err(Failure::Clean(error.to_string()))
             }
@@ -250,17 +250,5 @@ impl fmt::Display for Failure {
             Failure::Clean(why) => f.write_str(why),
             Failure::UnknownOutcome => f.write_str("the outcome is not known"),
         }
-    }
-}
-
-/// What the store said about a commit.
-trait Outcome {
-    /// Whether it is certain that nothing was stored.
-    fn is_clean(&self) -> bool;
-}
-
-impl Outcome for StoreError {
-    fn is_clean(&self) -> bool {
-        !matches!(self, StoreError::UnknownOutcome(_))
     }
 }

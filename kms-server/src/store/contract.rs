@@ -1,309 +1,316 @@
-//! What every store promises, and what the one on SQLite promises besides.
+//! The contract of [`Store`], kept by every implementation.
 
-use std::fs;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use lifecycle::crypto::{Secret, SeededEntropy};
-
-use super::rekey::reseal;
-use super::sqlite::database_path;
 use super::*;
 
-fn put(kind: &str, id: &str, body: &str, secret: Option<&[u8]>) -> Change {
-    let secret = secret.map(|secret| Secret::new(secret.to_vec()));
-    Change::Put(Row { kind: kind.to_owned(), id: id.to_owned(), version: 0, body: body.into(), secret })
-}
+/// A row without its version, comparable.
+pub(super) type Plain = (String, String, Vec<u8>, Option<Vec<u8>>);
 
-fn delete(kind: &str, id: &str) -> Change {
-    Change::Delete { kind: kind.to_owned(), id: id.to_owned() }
-}
-
-fn batch(changes: Vec<Change>) -> Batch {
-    Batch { changes, destroys_secret: false }
-}
-
-fn options(folder: &Path) -> SqliteOptions {
-    let root_key = RootKeySource::File(RootKeyFile::new(folder.join("root.key")));
-    SqliteOptions { folder: folder.to_path_buf(), root_key, pages_max: None }
-}
-
-fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(&options(folder), Arc::new(SeededEntropy::new(7)))
-}
-
-fn why(result: Result<SqliteStore, StoreError>) -> String {
-    match result {
-        Err(StoreError::Unusable(why)) => why,
-        Err(other) => panic!("{other:?}"),
-        Ok(_) => panic!("the store was opened"),
+pub(super) fn put(kind: Kind, id: &str, body: &[u8], secret: Option<&[u8]>) -> Change {
+    Change::Put {
+        kind,
+        id: id.into(),
+        body: body.to_vec(),
+        secret: secret.map(|bytes| Secret::new(bytes.to_vec())),
     }
 }
 
-fn sorted(store: &mut dyn Store) -> Vec<Row> {
-    let mut rows = store.load().unwrap();
-    rows.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
-    rows
+pub(super) fn delete(kind: Kind, id: &str) -> Change {
+    Change::Delete { kind, id: id.into() }
 }
 
-/// The bytes of every file in a folder, the root key's apart.
-fn files(folder: &Path) -> Vec<u8> {
-    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    files.filter(|file| !file.ends_with("root.key")).flat_map(|file| fs::read(file).unwrap()).collect()
+pub(super) fn batch(changes: Vec<Change>) -> Batch {
+    Batch { changes, old_secrets: OldSecrets::MayLinger }
 }
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+pub(super) fn erasing(changes: Vec<Change>) -> Batch {
+    Batch { changes, old_secrets: OldSecrets::Erased }
 }
 
-fn contract(store: &mut dyn Store) {
-    assert!(store.load().unwrap().is_empty());
-    let first = store.commit(&batch(vec![
-        put("key", "a", "1", None),
-        put("material", "a", "m", Some(b"secret a")),
-        put("material", "b", "n", Some(b"secret b")),
-    ]));
-    let first = first.unwrap();
-    let second = store.commit(&batch(vec![
-        put("key", "a", "2", None),
-        put("key", "b", "3", None),
-        delete("material", "b"),
-        delete("nothing", "here"),
-        put("key", "c", "4", None),
-        delete("key", "c"),
-    ]));
-    let second = second.unwrap();
-    assert!(second > first, "versions rise");
-    let row = |kind: &str, id: &str, version, body: &str, secret: Option<&[u8]>| match put(
-        kind, id, body, secret,
-    ) {
-        Change::Put(row) => Row { version, ..row },
-        Change::Delete { .. } => unreachable!(),
+pub(super) fn plain(rows: &[Row]) -> Vec<Plain> {
+    let secret = |row: &Row| row.secret.as_ref().map(|secret| secret.expose().to_vec());
+    rows.iter()
+        .map(|row| (row.kind.name().to_owned(), row.id.clone(), row.body.clone(), secret(row)))
+        .collect()
+}
+
+/// A way to make, break and restart one implementation.
+trait Subject {
+    type Store: Store;
+    /// Opens the same stored state again; the store of the last call is gone.
+    fn open(&mut self) -> Self::Store;
+    /// Lets the next commit fail cleanly.
+    fn refuse(&mut self, store: &mut Self::Store);
+    /// Ends what `refuse` began.
+    fn relent(&mut self, store: &mut Self::Store);
+}
+
+struct Memory(MemoryStore);
+
+impl Subject for Memory {
+    type Store = MemoryStore;
+
+    fn open(&mut self) -> MemoryStore {
+        self.0.reopen()
+    }
+
+    fn refuse(&mut self, store: &mut MemoryStore) {
+        store.fail_commit(1, Fault::Refused);
+    }
+
+    fn relent(&mut self, _: &mut MemoryStore) {}
+}
+
+struct Sqlite(tempfile::TempDir);
+
+impl Subject for Sqlite {
+    type Store = SqliteStore;
+
+    fn open(&mut self) -> SqliteStore {
+        let path: PathBuf = self.0.path().into();
+        let root_key = RootKeySource::File(path.join("root.key"));
+        SqliteStore::open(&Options { data_dir: path.join("data"), root_key, page_limit: None }).unwrap()
+    }
+
+    fn refuse(&mut self, store: &mut SqliteStore) {
+        store.connection().execute_batch("PRAGMA query_only = ON").unwrap();
+    }
+
+    fn relent(&mut self, store: &mut SqliteStore) {
+        store.connection().execute_batch("PRAGMA query_only = OFF").unwrap();
+    }
+}
+
+macro_rules! contract {
+    ($($case:ident),* $(,)?) => {
+        mod memory {
+            $(#[test] fn $case() { super::$case(&mut super::Memory(Default::default())); })*
+        }
+        mod sqlite {
+            $(#[test] fn $case() { super::$case(&mut super::Sqlite(tempfile::tempdir().unwrap())); })*
+        }
     };
-    let expected = [
-        row("key", "a", second, "2", None),
-        row("key", "b", second, "3", None),
-        row("material", "a", first, "m", Some(b"secret a")),
+}
+
+contract! {
+    a_new_store_is_empty,
+    rows_come_back_as_they_were_written_in_order,
+    every_batch_has_the_next_version_and_its_rows_carry_it,
+    a_version_is_not_used_again_after_a_restart,
+    an_empty_batch_changes_nothing,
+    put_replaces_the_whole_row,
+    the_last_change_of_a_row_counts,
+    deleting_what_is_not_there_is_fine,
+    a_refused_commit_leaves_the_old_state_and_can_be_repeated,
+    unknown_kinds_are_kept_and_counted,
+    any_text_is_an_id,
+    a_model_agrees,
+}
+
+fn a_new_store_is_empty(subject: &mut impl Subject) {
+    assert!(subject.open().load().unwrap().is_empty());
+    assert!(subject.open().load().unwrap().is_empty());
+}
+
+fn rows_come_back_as_they_were_written_in_order(subject: &mut impl Subject) {
+    let changes = vec![
+        put(Kind::MATERIAL, "m2", b"two", Some(&[2; 32])),
+        put(Kind::KEY, "b", b"{}", None),
+        put(Kind::MATERIAL, "m1", b"", Some(&[1; 5000])),
+        put(Kind::KEY, "a", &[0, 255, 7], Some(b"")),
     ];
-    assert_eq!(sorted(store), expected);
-}
-
-#[test]
-fn memory_keeps_the_contract() {
-    contract(&mut MemoryStore::default());
-}
-
-#[test]
-fn sqlite_keeps_the_contract_across_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path()).unwrap();
-    contract(&mut store);
-    let before = sorted(&mut store);
+    let expected = [
+        ("key".into(), "a".into(), vec![0, 255, 7], Some(vec![])),
+        ("key".into(), "b".into(), b"{}".to_vec(), None),
+        ("material".into(), "m1".into(), vec![], Some(vec![1; 5000])),
+        ("material".into(), "m2".into(), b"two".to_vec(), Some(vec![2; 32])),
+    ];
+    let mut store = subject.open();
+    store.commit(&batch(changes)).unwrap();
+    assert_eq!(plain(&store.load().unwrap()), expected);
     drop(store);
-    let mut again = open(folder.path()).unwrap();
-    assert_eq!(sorted(&mut again), before);
-    let version = again.commit(&batch(vec![put("key", "z", "", None)])).unwrap();
-    assert!(before.iter().all(|row| row.version < version), "versions rise across a restart");
-    assert_eq!(again.integrity().unwrap(), "ok");
+    assert_eq!(plain(&subject.open().load().unwrap()), expected);
 }
 
-#[test]
-fn an_injected_fault_stores_nothing() {
-    let mut store = MemoryStore::default();
-    for fault in [Fault::Clean, Fault::UnknownOutcome] {
-        store.set_fault(Some(fault));
-        assert!(store.commit(&batch(vec![put("key", "a", "", None)])).is_err());
-        store.set_fault(None);
-        assert!(store.load().unwrap().is_empty());
+fn every_batch_has_the_next_version_and_its_rows_carry_it(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    assert_eq!(
+        store.commit(&batch(vec![put(Kind::KEY, "a", b"", None), put(Kind::KEY, "b", b"", None)])).unwrap(),
+        1
+    );
+    assert_eq!(store.commit(&batch(vec![put(Kind::KEY, "c", b"", None)])).unwrap(), 2);
+    assert_eq!(store.commit(&erasing(vec![put(Kind::KEY, "a", b"new", None)])).unwrap(), 3);
+    let versions: Vec<_> = store.load().unwrap().into_iter().map(|row| (row.id, row.version)).collect();
+    assert_eq!(versions, [("a".into(), 3), ("b".into(), 1), ("c".into(), 2)]);
+}
+
+fn a_version_is_not_used_again_after_a_restart(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    store.commit(&batch(vec![put(Kind::KEY, "a", b"", None)])).unwrap();
+    store.commit(&batch(vec![delete(Kind::KEY, "a")])).unwrap();
+    drop(store);
+    assert_eq!(subject.open().commit(&batch(vec![put(Kind::KEY, "b", b"", None)])).unwrap(), 3);
+}
+
+fn an_empty_batch_changes_nothing(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    assert_eq!(store.commit(&Batch::default()).unwrap(), 0);
+    store.commit(&batch(vec![put(Kind::KEY, "a", b"", None)])).unwrap();
+    assert_eq!(store.commit(&erasing(vec![])).unwrap(), 1);
+    assert_eq!(store.commit(&batch(vec![delete(Kind::KEY, "a")])).unwrap(), 2);
+}
+
+fn put_replaces_the_whole_row(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    let secrets: [Option<&[u8]>; 7] =
+        [Some(&[1; 32]), Some(&[2; 32]), Some(&[3; 2000]), None, Some(&[4; 32]), Some(b""), None];
+    for (n, secret) in secrets.into_iter().enumerate() {
+        store.commit(&batch(vec![put(Kind::MATERIAL, "m", &[n as u8], secret)])).unwrap();
+        let expected = ("material".into(), "m".into(), vec![n as u8], secret.map(<[u8]>::to_vec));
+        assert_eq!(plain(&store.load().unwrap()), [expected], "step {n}");
     }
 }
 
-#[test]
-fn secrets_reach_the_disk_sealed_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let secret = *b"0123456789abcdefFEDCBA9876543210";
-    let mut store = open(folder.path()).unwrap();
-    store.commit(&batch(vec![put("material", "a", "visible body", Some(&secret))])).unwrap();
-    let root = fs::read_to_string(folder.path().join("root.key")).unwrap();
-    let root = RootKey::parse(&root).unwrap();
-    for when in ["while open", "after closing"] {
-        let bytes = files(folder.path());
-        assert!(holds(&bytes, b"visible body"), "the search would find what is there, {when}");
-        for form in [&secret[..], lifecycle::ids::hex(&secret).as_bytes(), root.secret().expose()] {
-            assert!(!holds(&bytes, form), "{when}");
-        }
-        if when == "while open" {
-            store = open_again(store, folder.path());
-        }
-    }
-    assert_eq!(store.load().unwrap().len(), 1);
+fn the_last_change_of_a_row_counts(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    let changes = vec![
+        put(Kind::KEY, "a", b"1", Some(b"x")),
+        put(Kind::KEY, "a", b"2", None),
+        put(Kind::KEY, "b", b"1", Some(b"y")),
+        delete(Kind::KEY, "b"),
+        delete(Kind::KEY, "c"),
+        put(Kind::KEY, "c", b"3", Some(b"z")),
+    ];
+    store.commit(&batch(changes)).unwrap();
+    let expected = [
+        ("key".into(), "a".into(), b"2".to_vec(), None),
+        ("key".into(), "c".into(), b"3".to_vec(), Some(b"z".to_vec())),
+    ];
+    assert_eq!(plain(&store.load().unwrap()), expected);
 }
 
-fn open_again(store: SqliteStore, folder: &Path) -> SqliteStore {
+fn deleting_what_is_not_there_is_fine(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    assert_eq!(store.commit(&erasing(vec![delete(Kind::KEY, "a")])).unwrap(), 1);
+    assert!(store.load().unwrap().is_empty());
+}
+
+fn a_refused_commit_leaves_the_old_state_and_can_be_repeated(subject: &mut impl Subject) {
+    let mut store = subject.open();
+    store.commit(&batch(vec![put(Kind::KEY, "a", b"old", Some(b"old secret"))])).unwrap();
+    let before = plain(&store.load().unwrap());
+    let change =
+        batch(vec![put(Kind::KEY, "a", b"new", Some(b"new secret")), put(Kind::KEY, "b", b"", None)]);
+    subject.refuse(&mut store);
+    let error = store.commit(&change).unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unchanged, "{error}");
+    assert!(error.to_string().starts_with("nothing was changed"), "{error}");
+    assert_eq!(plain(&store.load().unwrap()), before);
+    subject.relent(&mut store);
+    assert_eq!(store.commit(&change).unwrap(), 2);
+    assert_eq!(store.load().unwrap().len(), 2);
+}
+
+fn unknown_kinds_are_kept_and_counted(subject: &mut impl Subject) {
+    let future = || Kind::from_name("hologram");
+    let mut store = subject.open();
+    let changes = vec![
+        put(future(), "1", b"h", Some(b"s")),
+        put(future(), "2", b"h", None),
+        put(Kind::KEY, "a", b"", None),
+    ];
+    store.commit(&batch(changes)).unwrap();
     drop(store);
-    open(folder).unwrap()
+    let mut store = subject.open();
+    store.commit(&batch(vec![delete(Kind::KEY, "a")])).unwrap();
+    let rows = store.load().unwrap();
+    assert_eq!(unknown_kinds(&rows), BTreeMap::from([(future(), 2)]));
+    let kept = [
+        ("hologram".into(), "1".into(), b"h".to_vec(), Some(b"s".to_vec())),
+        ("hologram".into(), "2".into(), b"h".to_vec(), None),
+    ];
+    assert_eq!(plain(&rows), kept);
 }
 
-#[test]
-fn a_destroyed_secret_is_in_no_file_when_the_batch_is_answered() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path()).unwrap();
-    store.commit(&batch(vec![put("material", "a", "body of a", Some(b"secret"))])).unwrap();
-    let sealed: Vec<u8> =
-        store.connection.query_row("SELECT sealed FROM records", [], |row| row.get(0)).unwrap();
-    assert!(holds(&files(folder.path()), &sealed));
-    store.commit(&Batch { changes: vec![delete("material", "a")], destroys_secret: true }).unwrap();
-    let bytes = files(folder.path());
-    assert!(!holds(&bytes, &sealed) && !holds(&bytes, b"body of a"));
-}
-
-#[test]
-fn a_full_database_fails_cleanly_and_works_again_when_pages_are_free() {
-    let folder = tempfile::tempdir().unwrap();
-    let limited = SqliteOptions { pages_max: Some(40), ..options(folder.path()) };
-    let mut store = SqliteStore::open(&limited, Arc::new(SeededEntropy::new(7))).unwrap();
-    let body = "x".repeat(3_000);
-    let mut stored = 0;
-    let error = loop {
-        let changes = vec![
-            put("key", &format!("{stored:03}"), &body, None),
-            put("twin", &stored.to_string(), "", None),
-        ];
-        match store.commit(&batch(changes)) {
-            Ok(_) => stored += 1,
-            Err(error) => break error,
-        }
-        assert!(stored < 100, "the limit was never reached");
-    };
-    assert!(matches!(&error, StoreError::Clean(why) if why.contains("free some space")), "{error:?}");
-    assert_eq!(store.load().unwrap().len(), stored * 2, "the old state stands");
-    let again = batch((0..3).map(|n| put("key", &format!("again {n}"), &body, None)).collect());
-    assert!(matches!(store.commit(&again), Err(StoreError::Clean(_))));
-    store.commit(&batch((0..5).map(|n| delete("key", &format!("{n:03}"))).collect())).unwrap();
-    store.commit(&again).unwrap();
-}
-
-#[test]
-fn a_wrong_or_missing_root_key_changes_nothing_and_says_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    contract(&mut open(folder.path()).unwrap());
-    let file = folder.path().join("root.key");
-    let right = fs::read_to_string(&file).unwrap();
-    fs::write(&file, "00".repeat(32)).unwrap();
-    let said = why(open(folder.path()));
-    assert!(said.contains("is not the one that sealed") && said.contains("--root-key-file"), "{said}");
-    fs::remove_file(&file).unwrap();
-    let said = why(open(folder.path()));
-    assert!(said.contains("cannot be read") && !file.exists(), "no new key beside an old database: {said}");
-    fs::write(&file, right).unwrap();
-    assert_eq!(open(folder.path()).unwrap().load().unwrap().len(), 3);
-}
-
-#[test]
-fn damaged_foreign_and_newer_databases_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    contract(&mut open(folder.path()).unwrap());
-    let path = database_path(folder.path());
-    let good = fs::read(&path).unwrap();
-
-    fs::write(&path, b"this is no database, and longer than a header of SQLite would be. ".repeat(20))
+fn any_text_is_an_id(subject: &mut impl Subject) {
+    let long = "x".repeat(10_000);
+    let ids = ["", "\0", "a\0b", "'; DROP TABLE records; --", "ключ", long.as_str()];
+    let mut store = subject.open();
+    store
+        .commit(&batch(ids.map(|id| put(Kind::ALIAS, id, id.as_bytes(), Some(id.as_bytes()))).into()))
         .unwrap();
-    let said = why(open(folder.path()));
-    assert!(said.contains("damaged") && said.contains("backup"), "{said}");
-
-    fs::write(&path, &good).unwrap();
-    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    let said = why(open(folder.path()));
-    assert!(said.contains("version 99") && said.contains("newer"), "{said}");
-
-    fs::remove_file(&path).unwrap();
-    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE other (a)").unwrap();
-    assert!(why(open(folder.path())).contains("no database of kms-server"));
-
-    fs::write(&path, &good).unwrap();
-    assert_eq!(open(folder.path()).unwrap().load().unwrap().len(), 3, "refusing has changed nothing");
-}
-
-#[test]
-fn altered_pages_are_noticed() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path()).unwrap();
-    let rows = (0..200).map(|n| put("material", &n.to_string(), "body", Some(b"a secret"))).collect();
-    store.commit(&batch(rows)).unwrap();
     drop(store);
-    let path = database_path(folder.path());
-    let mut bytes = fs::read(&path).unwrap();
-    let sealed_at = bytes.len() - 60;
-    bytes[sealed_at] ^= 1;
-    fs::write(&path, &bytes).unwrap();
-    let noticed = match open(folder.path()) {
-        Ok(mut store) => store.load().is_err() || store.integrity().is_ok_and(|said| said != "ok"),
-        Err(_) => true,
-    };
-    assert!(noticed);
+    for (_, id, body, secret) in plain(&subject.open().load().unwrap()) {
+        assert_eq!((&body, &secret), (&id.clone().into_bytes(), &Some(id.into_bytes())));
+    }
+    assert_eq!(subject.open().load().unwrap().len(), ids.len());
 }
 
-#[test]
-fn a_second_server_and_an_unusable_directory_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = open(folder.path()).unwrap();
-    assert!(why(open(folder.path())).contains("another kms-server"));
-    drop(first);
-    let file = folder.path().join("a-file");
-    fs::write(&file, "").unwrap();
-    assert!(why(open(&file)).contains("cannot be used"));
+/// Random changes, refusals and restarts against a map.
+fn a_model_agrees(subject: &mut impl Subject) {
+    let mut random = Random(7);
+    let mut model: BTreeMap<(String, String), Plain> = BTreeMap::new();
+    let mut store = subject.open();
+    let mut version = 0;
+    for _ in 0..300 {
+        let changes: Vec<Change> = (0..=random.below(4)).map(|_| random.change()).collect();
+        let next = if random.below(2) == 0 { batch(changes) } else { erasing(changes) };
+        match random.below(10) {
+            0 => {
+                drop(store);
+                store = subject.open();
+            }
+            1 => {
+                subject.refuse(&mut store);
+                store.commit(&next).unwrap_err();
+                subject.relent(&mut store);
+                continue;
+            }
+            _ => {}
+        }
+        version += 1;
+        assert_eq!(store.commit(&next).unwrap(), version);
+        for change in next.changes {
+            match change {
+                Change::Delete { kind, id } => drop(model.remove(&(kind.name().into(), id))),
+                Change::Put { kind, id, body, secret } => {
+                    let key = (kind.name().to_owned(), id);
+                    model.insert(
+                        key.clone(),
+                        (key.0, key.1, body, secret.map(|secret| secret.expose().to_vec())),
+                    );
+                }
+            }
+        }
+        assert_eq!(plain(&store.load().unwrap()), model.values().cloned().collect::<Vec<_>>());
+    }
 }
 
-#[test]
-fn rekey_seals_everything_anew_whatever_moment_it_is_cut_short_at() {
-    let folder = tempfile::tempdir().unwrap();
-    contract(&mut open(folder.path()).unwrap());
-    let entropy = || Arc::new(SeededEntropy::new(9));
-    let new_key = || RootKey::generate(&*entropy()).unwrap();
-    let file = RootKeyFile::new(folder.path().join("root.key"));
-    let old_key = file.read().unwrap();
-    let loads = || open(folder.path()).unwrap().load().unwrap().len() == 3;
+/// A small generator (xorshift64*), so that a failure can be repeated.
+pub(super) struct Random(pub(super) u64);
 
-    // Cut short before the database changed: the old key is still the right one.
-    file.next().create(&new_key()).unwrap();
-    assert!(loads() && file.read().unwrap() == old_key);
+impl Random {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
+    }
 
-    // Cut short after the database changed: opening finishes the change.
-    let mut store = open(folder.path()).unwrap();
-    assert_eq!(reseal(&mut store, &new_key(), &mut |_, _| {}).unwrap(), 1);
-    drop(store);
-    assert!(loads() && file.read().unwrap() == new_key() && !file.next().path().exists());
+    pub(super) fn bytes(&mut self, length: u64) -> Vec<u8> {
+        (0..length).map(|_| self.below(256) as u8).collect()
+    }
 
-    // Not cut short.
-    let mut seen = Vec::new();
-    let newest = RootKey::generate(&SeededEntropy::new(10)).unwrap();
-    let count =
-        rekey(&options(folder.path()), NewRootKey::InPlace(newest.clone()), entropy(), &mut |done, all| {
-            seen.push((done, all))
-        });
-    assert_eq!((count.unwrap(), seen), (1, vec![(1, 1)]));
-    assert!(loads() && file.read().unwrap() == newest);
-
-    // To a place of the user's choice: the old file is left alone and no longer fits.
-    let elsewhere = RootKey::generate(&SeededEntropy::new(11)).unwrap();
-    let new = NewRootKey::Elsewhere(elsewhere.clone());
-    assert_eq!(rekey(&options(folder.path()), new, entropy(), &mut |_, _| {}).unwrap(), 1);
-    assert!(file.read().unwrap() == newest && why(open(folder.path())).contains("not the one that sealed"));
-    let given = SqliteOptions { root_key: RootKeySource::Given(elsewhere), ..options(folder.path()) };
-    assert_eq!(SqliteStore::open(&given, entropy()).unwrap().load().unwrap().len(), 3);
-    let in_place = NewRootKey::InPlace(newest);
-    assert!(rekey(&given, in_place, entropy(), &mut |_, _| {}).is_err(), "there is no file to replace");
-}
-
-#[test]
-fn a_batch_costs_one_transaction_whatever_its_size() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path()).unwrap();
-    let frames = |store: &SqliteStore| {
-        let query = "PRAGMA wal_checkpoint(PASSIVE)";
-        store.connection.query_row(query, [], |row| row.get::<_, i64>(1)).unwrap()
-    };
-    let rows = (0..100).map(|n| put("key", &n.to_string(), "small", None)).collect();
-    store.commit(&batch(rows)).unwrap();
-    assert!(frames(&store) < 20, "a hundred small rows share their pages");
+    fn change(&mut self) -> Change {
+        let kind = [Kind::KEY, Kind::MATERIAL][self.below(2) as usize].clone();
+        let id = format!("id-{}", self.below(20));
+        if self.below(3) == 0 {
+            return delete(kind, &id);
+        }
+        let (body, secret) = (self.below(600), self.below(500));
+        let secret = (self.below(3) > 0).then(|| self.bytes(secret));
+        put(kind, &id, &self.bytes(body), secret.as_deref())
+    }
 }

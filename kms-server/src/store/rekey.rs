@@ -1,84 +1,151 @@
-//! A new root key for an existing database.
+use std::path::Path;
 
-use std::sync::Arc;
+use super::database::{Database, Found, MIGRATIONS};
+use super::error::StoreError;
+use super::lock::DirLock;
+use super::root_key::{self, RootKey, RootKeyError, RootKeyId, RootKeySource};
+use super::seal::{Sealer, Tagged};
+use super::sqlite::{self, DATABASE_FILE};
 
-use lifecycle::crypto::Entropy;
-use rusqlite::params;
+/// How many rows are held in memory at a time.
+const CHUNK: i64 = 256;
 
-use super::sqlite::{RootKeySource, SqliteOptions, SqliteStore, checkpoint};
-use super::{RootKey, RootKeyFile, Row, Store, StoreError};
-
-/// A new root key, and where it will be found.
-pub enum NewRootKey {
-    /// It takes the place of the present one in its file.
-    InPlace(RootKey),
-    /// Whoever opens the store next brings it along.
-    Elsewhere(RootKey),
+/// What a rekey did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The root key that is no longer needed, except for backups that were made before.
+    pub from: RootKeyId,
+    /// The root key that is needed from now on.
+    pub to: RootKeyId,
+    /// Rows whose tag was renewed: all of them.
+    pub rows: u64,
+    /// Secrets that were sealed again.
+    pub secrets: u64,
 }
 
-/// Seals every secret anew, in one transaction, and gives their number.
-///
-/// In place, the change survives a crash at any point: the new key is in `{file}.next` before the database changes,
-/// and takes the place of the old one afterwards, by this function or when the store is next opened.
+/// Changes the root key of the database in `data_dir`, which no server may have open: every secret is sealed again in one transaction, and no byte of
+/// the old seals is left when this returns. `progress` is told how many rows of how many are done.
 ///
 /// # Errors
-/// As [`SqliteStore::open`], or the present key is in no file that could be replaced; then nothing was changed.
+/// [`StoreError::RootKey`] when `old` is not the key of the database, or `new` is. Unless [`StoreError::outcome`] says otherwise the database is still
+/// sealed under `old`.
 pub fn rekey(
-    options: &SqliteOptions,
-    new: NewRootKey,
-    entropy: Arc<dyn Entropy>,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<usize, StoreError> {
-    let mut store = SqliteStore::open(options, entropy)?;
-    let (key, file) = match (new, &options.root_key) {
-        (NewRootKey::Elsewhere(key), _) => (key, None),
-        (NewRootKey::InPlace(key), RootKeySource::File(file)) => (key, Some(file)),
-        (NewRootKey::InPlace(_), RootKeySource::Given(_)) => {
-            return Err(StoreError::Unusable(
-                "the present root key is in no file: say where the new one is with --to-file or --to-variable".to_owned(),
-            ));
-        }
-    };
-    if let Some(file) = file {
-        prepare_next(file, &key)?;
-    }
-    let count = reseal(&mut store, &key, progress)?;
-    if let Some(file) = file {
-        file.finish_change().map_err(|error| StoreError::Unusable(error.to_string()))?;
-    }
-    Ok(count)
-}
-
-/// Writes the next key. One that an earlier attempt left behind never took effect, or it would be in place.
-fn prepare_next(file: &RootKeyFile, new: &RootKey) -> Result<(), StoreError> {
-    let next = file.next();
-    match std::fs::remove_file(next.path()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StoreError::Unusable(format!("{} is in the way: {error}", next.path().display())));
-        }
-        _ => {}
-    }
-    next.create(new).map_err(|error| StoreError::Unusable(error.to_string()))
-}
-
-pub(super) fn reseal(
-    store: &mut SqliteStore,
+    data_dir: &Path,
+    old: &RootKey,
     new: &RootKey,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<usize, StoreError> {
-    let rows: Vec<Row> = store.load()?.into_iter().filter(|row| row.secret.is_some()).collect();
-    let count = rows.len();
-    let sealed: Vec<_> = rows.iter().map(|row| store.seal(new, row)).collect::<Result<_, _>>()?;
-    store.transaction(|transaction| {
-        let mut update = transaction.prepare("UPDATE records SET sealed = ?3 WHERE kind = ?1 AND id = ?2")?;
-        for (at, (row, sealed)) in rows.iter().zip(&sealed).enumerate() {
-            update.execute(params![row.kind, row.id, sealed])?;
-            progress(at + 1, count);
-        }
-        transaction.execute("UPDATE store SET key_check = ?1", [&new.check()[..]]).map(|_| ())
-    })?;
-    store.root_key = new.clone();
-    checkpoint(&store.connection)
-        .map_err(|error| StoreError::UnknownOutcome(format!("the -wal file was not emptied: {error}")))?;
-    Ok(count)
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, StoreError> {
+    let _lock = DirLock::acquire(data_dir)?;
+    let (database, old) = open(data_dir, |check| check.accept(old.clone(), "the old root key"))?;
+    reseal(&database, old, new, progress)
 }
+
+/// Changes the root key of the database in `data_dir` to a new random one, and the key file with it.
+///
+/// The new key is written to `<key_file>.next` before, and takes the place of the old one after the database has changed. A process that dies in
+/// between leaves both files, and whoever opens the database next completes the swap. A `.next` file that a rekey left before its database changed
+/// is used by the next one.
+///
+/// # Errors
+/// As [`rekey`]; also when the key files cannot be written.
+pub fn rekey_file(
+    data_dir: &Path,
+    key_file: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, StoreError> {
+    let _lock = DirLock::acquire(data_dir)?;
+    let source = RootKeySource::File(key_file.to_owned());
+    let (database, old) = open(data_dir, |check| source.find(check))?;
+    let new = root_key::read_or_create(&root_key::next_path(key_file))?;
+    let report = reseal(&database, old, &new, progress)?;
+    root_key::swap_in_next(key_file)?;
+    Ok(report)
+}
+
+fn open(
+    data_dir: &Path,
+    find: impl FnOnce(&root_key::KeyCheck) -> Result<RootKey, RootKeyError>,
+) -> Result<(Database, RootKey), StoreError> {
+    let path = data_dir.join(DATABASE_FILE);
+    let database = Database::open_existing(&path)?;
+    let Found::Sealed(check) = database.inspect(MIGRATIONS)? else {
+        return Err(StoreError::Missing { path });
+    };
+    let root = find(&check)?;
+    database.check_integrity()?;
+    database.prepare(None)?;
+    database.migrate(MIGRATIONS)?;
+    Ok((database, root))
+}
+
+fn reseal(
+    database: &Database,
+    old: RootKey,
+    new: &RootKey,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, StoreError> {
+    if old.id() == new.id() {
+        return Err(RootKeyError::Unchanged { id: new.id() }.into());
+    }
+    let mut report = Report { from: old.id(), to: new.id(), rows: 0, secrets: 0 };
+    let (old, new_sealer) = (Sealer::new(old), Sealer::new(new.clone()));
+    // As before an erasure: what can fail for want of space fails before anything has changed.
+    database.truncate_log()?;
+    database.transact(|db| {
+        let total: i64 = db.row("SELECT count(*) FROM records", [], |row| row.get(0))?.unwrap_or(0);
+        let total = u64::try_from(total).unwrap_or(0);
+        let version = db.version(&old)?;
+        let mut last = None;
+        loop {
+            let chunk = read_chunk(db, &old, last.as_ref())?;
+            let Some((row, _)) = chunk.last() else { break };
+            last = Some((row.kind.name().to_owned(), row.id.clone()));
+            for (row, slot) in &chunk {
+                report.secrets = report.secrets.saturating_add(write_row(db, &new_sealer, row, *slot)?);
+                report.rows = report.rows.saturating_add(1);
+            }
+            progress(report.rows, total);
+        }
+        db.write_version(&new_sealer, version)?;
+        db.write_key_check(new)
+    })?;
+    let path = database.path().to_owned();
+    database.truncate_log().map_err(|error| StoreError::NotErased { path, detail: error.to_string() })?;
+    Ok(report)
+}
+
+type Chunk = Vec<(super::Row, Option<i64>)>;
+
+fn read_chunk(db: &Database, old: &Sealer, last: Option<&(String, String)>) -> Result<Chunk, StoreError> {
+    let mut chunk = Vec::new();
+    let mut push = |row: &rusqlite::Row<'_>| {
+        let slot = row.get(5).map_err(|error| db.fail(&error))?;
+        chunk.push((sqlite::read(db, old, row)?, slot));
+        Ok(())
+    };
+    const COLUMNS: &str = "SELECT r.kind, r.id, r.version, r.body, r.tag, r.slot, s.free, s.bytes FROM records r LEFT JOIN slots s ON s.slot = r.slot";
+    match last {
+        None => db.each(&format!("{COLUMNS} ORDER BY r.kind, r.id LIMIT ?1"), [CHUNK], &mut push)?,
+        Some((kind, id)) => {
+            let sql = format!("{COLUMNS} WHERE (r.kind, r.id) > (?1, ?2) ORDER BY r.kind, r.id LIMIT ?3");
+            db.each(&sql, (kind, id, CHUNK), &mut push)?;
+        }
+    }
+    Ok(chunk)
+}
+
+/// Writes a row as it was, under the new key; says how many secrets that were.
+fn write_row(db: &Database, new: &Sealer, row: &super::Row, slot: Option<i64>) -> Result<u64, StoreError> {
+    let kind = row.kind.name();
+    if let (Some(slot), Some(secret)) = (slot, &row.secret) {
+        let bytes = sqlite::pad(db, new.seal(kind, &row.id, secret)?)?;
+        if !sqlite::overwrite_slot(db, slot, &bytes)? {
+            return Err(db.corrupt(format!("record {kind}/{} has lost its secret", row.id)));
+        }
+    }
+    sqlite::write_record(db, new, Tagged { kind, id: &row.id, version: row.version, body: &row.body, slot })?;
+    Ok(u64::from(row.secret.is_some()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,324 +1,347 @@
-//! Records in SQLite.
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use super::database::{Database, Found, MIGRATIONS};
+use super::error::{Outcome, StoreError};
+use super::lock::DirLock;
+use super::root_key::RootKeySource;
+use super::seal::{Sealer, Tagged};
+use super::{Batch, Change, Kind, OldSecrets, Row, Store, unknown_kinds};
+use lifecycle::crypto::Secret;
 
-use lifecycle::crypto::Entropy;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
+/// The name of the database in the data directory.
+pub const DATABASE_FILE: &str = "kms.db";
 
-use super::root_key::CHECK_LENGTH;
-use super::seal;
-use super::{Batch, Change, DirectoryLock, RootKey, RootKeyFile, Row, Store, StoreError};
+/// Slots come in multiples of this many bytes, so that a freed one fits the next secret of about the same length.
+const SLOT_STEP: usize = 128;
+/// The length of the sealed secret stands in front of it.
+const SLOT_PREFIX: usize = 4;
 
-/// Marks a database as one of ours: "KMS1".
-const APPLICATION_ID: i32 = 0x4b4d_5331;
-
-/// How each version of the schema is made from the one before. A database of version `n` has had the first `n`.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
-
-/// Where the database is, and how it is opened.
-pub struct SqliteOptions {
-    /// The data directory; the database in it is `kms.sqlite3`.
-    pub folder: PathBuf,
-    /// The root key.
+/// How to open a [`SqliteStore`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory of the database and its lock; created if needed.
+    pub data_dir: PathBuf,
+    /// The key that seals the secrets.
     pub root_key: RootKeySource,
-    /// The most pages of 4,096 bytes that the database may have; `None` is no limit.
-    pub pages_max: Option<u32>,
+    /// The most pages, of 4 KiB, that the database may grow to; `None` leaves it to the disk. A limit below the present size stops growth only.
+    pub page_limit: Option<NonZeroU32>,
 }
 
-/// Where the root key comes from.
-pub enum RootKeySource {
-    /// It was given.
-    Given(RootKey),
-    /// A file, which is made together with a new database.
-    File(RootKeyFile),
-}
-
-/// A store in a file.
+/// Rows in an SQLite database, with secrets sealed under the root key: a write-ahead log that is synced at every commit.
 pub struct SqliteStore {
-    pub(super) connection: Connection,
-    pub(super) root_key: RootKey,
-    entropy: Arc<dyn Entropy>,
+    // Before the lock: the files are closed when the lock is released.
+    database: Database,
+    sealer: Sealer,
     version: u64,
-    _lock: DirectoryLock,
+    checkpoints: u64,
+    condition: Condition,
+    _lock: DirLock,
+}
+
+/// What the store has cost so far, for checks of efficiency that do not depend on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// SQL statements that were run, those of opening included.
+    pub statements: u64,
+    /// How often the write-ahead log was cut to nothing.
+    pub checkpoints: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Running,
+    /// The log could not be cut at start; to be done with the next commit that succeeds.
+    LogUncut,
+    /// A commit ended with an unknown outcome.
+    Stopped,
+}
+
+/// Whether a batch overwrote secrets whose rows no longer have one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Freed {
+    Nothing,
+    Slots,
 }
 
 impl SqliteStore {
-    /// Opens the database of a data directory, or makes a new one.
+    /// Locks the data directory and opens its database, creating both if needed. The root key is checked before any row is read.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`], with what to do: another server, a directory that cannot be written, a missing or
-    /// wrong root key, a corrupt database, a database of a newer version.
-    pub fn open(options: &SqliteOptions, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
-        let lock = DirectoryLock::acquire(&options.folder)?;
-        let path = database_path(&options.folder);
-        let is_new = !path.metadata().is_ok_and(|metadata| metadata.len() > 0);
-        let candidates = root_keys(&options.root_key, is_new, &*entropy)?;
-        let mut connection = Connection::open(&path).map_err(|error| unusable(&path, &error))?;
-        prepare(&mut connection, &path, options.pages_max)?;
-        let stored = stored(&connection).map_err(|error| unusable(&path, &error))?;
-        let (version, root_key) = match stored {
-            Some((version, check)) => (version, matching(candidates, &check, &options.root_key)?),
-            None => {
-                let key = candidates.into_iter().next().ok_or_else(|| wrong_root_key(&options.root_key))?;
-                let insert = "INSERT INTO store (only, version, key_check) VALUES (1, 0, ?1)";
-                connection.execute(insert, [&key.check()[..]]).map_err(|error| unusable(&path, &error))?;
-                (0, key)
+    /// Every variant of [`StoreError`] but `NotErased`; nothing in an existing database is changed by an open that fails, except for migrations that were
+    /// completed.
+    pub fn open(options: &Options) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(options, MIGRATIONS)
+    }
+
+    fn open_with(options: &Options, migrations: &[&str]) -> Result<SqliteStore, StoreError> {
+        let lock = DirLock::acquire(&options.data_dir)?;
+        let database = Database::open(&options.data_dir.join(DATABASE_FILE))?;
+        let root = match database.inspect(migrations)? {
+            Found::Nothing => {
+                let root = options.root_key.provide()?;
+                database.prepare(options.page_limit)?;
+                database.create(migrations, &root)?;
+                root
+            }
+            Found::Sealed(check) => {
+                let root = options.root_key.find(&check)?;
+                database.check_integrity()?;
+                database.prepare(options.page_limit)?;
+                database.migrate(migrations)?;
+                root
             }
         };
-        // What a crash left in the -wal file may hold a secret that was to be destroyed.
-        checkpoint(&connection).map_err(|error| unusable(&path, &error))?;
-        Ok(SqliteStore { connection, root_key, entropy, version, _lock: lock })
+        let sealer = Sealer::new(root);
+        let version = database.version(&sealer)?;
+        let mut store = SqliteStore {
+            database,
+            sealer,
+            version,
+            checkpoints: 0,
+            condition: Condition::LogUncut,
+            _lock: lock,
+        };
+        // A server that was stopped between a commit and its erasure catches up here. A disk too full for it must not keep the keys from being used.
+        if let Err(error) = store.cut_log() {
+            tracing::warn!(%error, "the write-ahead log could not be cut; trying again with the next change");
+        }
+        Ok(store)
     }
 
-    /// Checks every page of the database.
-    ///
-    /// # Errors
-    /// The database cannot be read at all.
-    pub fn integrity(&self) -> Result<String, StoreError> {
-        let checked = self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
-        checked.map_err(|error| StoreError::Unusable(error.to_string()))
+    /// What the store has cost since it was opened.
+    pub fn cost(&self) -> Cost {
+        Cost { statements: self.database.statements(), checkpoints: self.checkpoints }
     }
 
-    pub(super) fn seal(&self, key: &RootKey, row: &Row) -> Result<Option<Vec<u8>>, StoreError> {
-        let seal = |secret| seal::seal(key.secret(), &row.kind, &row.id, secret, &*self.entropy);
-        row.secret.as_ref().map(seal).transpose().map_err(|error| StoreError::Clean(error.to_string()))
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &rusqlite::Connection {
+        self.database.connection()
     }
 
-    /// Runs `work` in one transaction. Whatever fails before the commit leaves nothing behind.
-    pub(super) fn transaction(
-        &mut self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let transaction = transaction.map_err(|error| clean(&error))?;
-        if let Err(error) = work(&transaction) {
-            let clean = clean(&error);
-            // SQLite rolls back by itself when the disk is full; there is nothing left to roll back then.
-            if transaction.is_autocommit() {
-                return Err(clean);
+    fn running(&self) -> Result<(), StoreError> {
+        if self.condition != Condition::Stopped {
+            return Ok(());
+        }
+        Err(StoreError::Unknown {
+            path: self.database.path().to_owned(),
+            detail: "an earlier change ended so".into(),
+        })
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<u64, StoreError> {
+        if batch.old_secrets == OldSecrets::Erased {
+            // With the log empty and the database grown already, the checkpoint after the commit has next to nothing left to fail on.
+            self.cut_log()?;
+        }
+        let version = self.version.saturating_add(1);
+        let sealer = &self.sealer;
+        let freed = self.database.transact(|db| {
+            let mut freed = Freed::Nothing;
+            for change in &batch.changes {
+                if apply(db, sealer, version, change)? == Freed::Slots {
+                    freed = Freed::Slots;
+                }
             }
-            return match transaction.rollback() {
-                Ok(()) => Err(clean),
-                Err(error) => Err(StoreError::UnknownOutcome(format!("{clean}; no roll-back: {error}"))),
-            };
+            db.write_version(sealer, version)?;
+            Ok(freed)
+        })?;
+        self.version = version;
+        if batch.old_secrets == OldSecrets::Erased || freed == Freed::Slots {
+            let path = self.database.path().to_owned();
+            self.cut_log().map_err(|error| StoreError::NotErased { path, detail: error.to_string() })?;
+        } else if self.condition == Condition::LogUncut && self.cut_log().is_err() {
+            tracing::debug!("the write-ahead log could not be cut yet");
         }
-        match transaction.commit() {
-            Ok(()) => Ok(()),
-            // A full disk or a lock is noticed before the commit record is written; the transaction was rolled back
-            // when it was dropped. After any other failure, what the file holds is not known.
-            Err(error) if is_full_or_busy(&error) && self.connection.is_autocommit() => Err(clean(&error)),
-            Err(error) => Err(StoreError::UnknownOutcome(format!("the commit failed: {error}"))),
-        }
+        Ok(version)
+    }
+
+    fn cut_log(&mut self) -> Result<(), StoreError> {
+        self.database.truncate_log()?;
+        self.checkpoints = self.checkpoints.saturating_add(1);
+        self.condition = Condition::Running;
+        Ok(())
     }
 }
 
 impl Store for SqliteStore {
     fn load(&mut self) -> Result<Vec<Row>, StoreError> {
-        let failed = |error: rusqlite::Error| {
-            StoreError::Unusable(format!("the database cannot be read: {error}. Restore it from a backup"))
-        };
-        let count: usize = self
-            .connection
-            .query_row("SELECT count(*) FROM records", [], |row| row.get(0))
-            .map_err(failed)?;
-        let mut rows = Vec::with_capacity(count);
-        let mut statement =
-            self.connection.prepare("SELECT kind, id, version, body, sealed FROM records").map_err(failed)?;
-        let mut found = statement.query([]).map_err(failed)?;
-        while let Some(row) = found.next().map_err(failed)? {
-            let (kind, id): (String, String) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
-            let sealed: Option<Vec<u8>> = row.get(4).map_err(failed)?;
-            let secret =
-                sealed.map(|sealed| seal::open(self.root_key.secret(), &kind, &id, &sealed)).transpose();
-            let secret = secret.map_err(|_| {
-                StoreError::Unusable(format!(
-                    "the sealed bytes of {kind} {id} were altered. Restore a backup"
-                ))
-            })?;
-            let (version, body) = (row.get(2).map_err(failed)?, row.get(3).map_err(failed)?);
-            rows.push(Row { kind, id, version, body, secret });
+        self.running()?;
+        let mut rows = Vec::new();
+        let sql = "SELECT r.kind, r.id, r.version, r.body, r.tag, r.slot, s.free, s.bytes \
+                   FROM records r LEFT JOIN slots s ON s.slot = r.slot ORDER BY r.kind, r.id";
+        self.database.each(sql, [], |row| {
+            rows.push(read(&self.database, &self.sealer, row)?);
+            Ok(())
+        })?;
+        if rows.iter().any(|row| row.version > self.version) {
+            return Err(self.database.corrupt("a record is newer than the last change"));
+        }
+        for (kind, count) in unknown_kinds(&rows) {
+            tracing::warn!(%kind, count, "the database holds records of a kind that this server does not know; they are kept");
         }
         Ok(rows)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<u64, StoreError> {
-        let version = self.version + 1;
-        let sealed: Vec<Option<Vec<u8>>> = batch
-            .changes
-            .iter()
-            .map(|change| match change {
-                Change::Put(row) => self.seal(&self.root_key, row),
-                Change::Delete { .. } => Ok(None),
-            })
-            .collect::<Result<_, _>>()?;
-        self.transaction(|transaction| {
-            for (change, sealed) in batch.changes.iter().zip(&sealed) {
-                write(transaction, version, change, sealed.as_deref())?;
-            }
-            let mut bump = transaction.prepare_cached("UPDATE store SET version = ?1")?;
-            bump.execute([version]).map(|_| ())
-        })?;
-        self.version = version;
-        if batch.destroys_secret {
-            // The batch is stored, but the old bytes may still be in the -wal file: it does not count yet.
-            checkpoint(&self.connection).map_err(|error| {
-                StoreError::UnknownOutcome(format!("destroyed secrets may be left in the -wal file: {error}"))
-            })?;
+        self.running()?;
+        if batch.changes.is_empty() {
+            return Ok(self.version);
         }
-        Ok(version)
+        let result = self.write(batch);
+        if result.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown) {
+            self.condition = Condition::Stopped;
+        }
+        result
     }
 }
 
-fn write(
-    transaction: &Transaction<'_>,
-    version: u64,
-    change: &Change,
-    sealed: Option<&[u8]>,
-) -> rusqlite::Result<()> {
+/// A row of `kind, id, version, body, tag, slot, free, bytes`, if it is as it was written.
+pub(super) fn read(db: &Database, sealer: &Sealer, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
+    let fail = |error| db.fail(&error);
+    let (kind, id): (String, String) = (row.get(0).map_err(fail)?, row.get(1).map_err(fail)?);
+    let damaged = |what: &str| db.corrupt(format!("record {kind}/{id} {what}"));
+    let version: i64 = row.get(2).map_err(fail)?;
+    let version = u64::try_from(version).map_err(|_| damaged("has no version"))?;
+    let body: Vec<u8> = row.get(3).map_err(fail)?;
+    let tag: Vec<u8> = row.get(4).map_err(fail)?;
+    let slot: Option<i64> = row.get(5).map_err(fail)?;
+    if !sealer.matches_tag(Tagged { kind: &kind, id: &id, version, body: &body, slot }, &tag) {
+        return Err(damaged("was altered"));
+    }
+    let secret = match slot {
+        None => None,
+        Some(_) => {
+            let free: Option<i64> = row.get(6).map_err(fail)?;
+            let bytes: Option<Vec<u8>> = row.get(7).map_err(fail)?;
+            let sealed = match (free, &bytes) {
+                (Some(0), Some(bytes)) => unpad(bytes),
+                _ => None,
+            };
+            let sealed = sealed.ok_or_else(|| damaged("has lost its secret"))?;
+            Some(
+                sealer
+                    .open(&kind, &id, sealed)
+                    .map_err(|problem| damaged(&format!("has a secret that {problem}")))?,
+            )
+        }
+    };
+    Ok(Row { kind: Kind::from_name(kind), id, version, body, secret })
+}
+
+fn apply(db: &Database, sealer: &Sealer, version: u64, change: &Change) -> Result<Freed, StoreError> {
     match change {
-        Change::Put(Row { kind, id, body, .. }) => transaction
-            .prepare_cached(
-                "INSERT INTO records (kind, id, version, body, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (kind, id) DO UPDATE SET version = ?3, body = ?4, sealed = ?5",
-            )?
-            .execute(params![kind, id, version, body, sealed]),
-        Change::Delete { kind, id } => transaction
-            .prepare_cached("DELETE FROM records WHERE kind = ?1 AND id = ?2")?
-            .execute(params![kind, id]),
-    }
-    .map(|_| ())
-}
-
-/// The database of a data directory.
-pub(super) fn database_path(folder: &Path) -> PathBuf {
-    folder.join("kms.sqlite3")
-}
-
-fn prepare(connection: &mut Connection, path: &Path, pages_max: Option<u32>) -> Result<(), StoreError> {
-    let unusable = |error: rusqlite::Error| unusable(path, &error);
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0));
-    let (application, version) =
-        (pragma("application_id").map_err(unusable)?, pragma("user_version").map_err(unusable)?);
-    let tables: i32 =
-        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(unusable)?;
-    if application != APPLICATION_ID && tables > 0 {
-        return Err(StoreError::Unusable(format!(
-            "{} is no database of kms-server. Choose another directory with --data-dir",
-            path.display()
-        )));
-    }
-    let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
-    if version > known {
-        return Err(StoreError::Unusable(format!(
-            "{} has version {version}, this kms-server reads up to {known}. Use the kms-server that wrote it, or a \
-             newer one",
-            path.display()
-        )));
-    }
-    let pages_max = pages_max.unwrap_or(u32::MAX - 1);
-    connection
-        .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-             PRAGMA max_page_count = {pages_max};"
-        ))
-        .map_err(unusable)?;
-    let done = usize::try_from(version).unwrap_or(0);
-    for (at, migration) in MIGRATIONS.iter().enumerate().skip(done) {
-        let transaction = connection.transaction().map_err(unusable)?;
-        transaction
-            .execute_batch(&format!(
-                "{migration}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};",
-                at + 1
-            ))
-            .map_err(unusable)?;
-        transaction.commit().map_err(unusable)?;
-    }
-    Ok(())
-}
-
-fn stored(connection: &Connection) -> rusqlite::Result<Option<(u64, Vec<u8>)>> {
-    let query = "SELECT version, key_check FROM store";
-    connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-}
-
-/// The keys that may be the right one: the file's, and the next one of a change that a crash cut short.
-fn root_keys(
-    source: &RootKeySource,
-    is_new: bool,
-    entropy: &dyn Entropy,
-) -> Result<Vec<RootKey>, StoreError> {
-    let unusable = |error: super::RootKeyError| StoreError::Unusable(error.to_string());
-    match source {
-        RootKeySource::Given(key) => Ok(vec![key.clone()]),
-        RootKeySource::File(file) if is_new && !file.path().exists() => {
-            let key = RootKey::generate(entropy).map_err(unusable)?;
-            file.create(&key).map_err(unusable)?;
-            Ok(vec![key])
+        Change::Delete { kind, id } => {
+            let slot: Option<Option<i64>> = db.row(
+                "DELETE FROM records WHERE kind = ?1 AND id = ?2 RETURNING slot",
+                (kind.name(), id),
+                |row| row.get(0),
+            )?;
+            free_slot(db, slot.flatten())
         }
-        RootKeySource::File(file) => {
-            let key = file.read().map_err(unusable)?;
-            Ok([key].into_iter().chain(file.next().read().ok()).collect())
+        Change::Put { kind, id, body, secret } => {
+            let old: Option<Option<i64>> =
+                db.row("SELECT slot FROM records WHERE kind = ?1 AND id = ?2", (kind.name(), id), |row| {
+                    row.get(0)
+                })?;
+            let (slot, freed) = place(db, sealer, (kind.name(), id), old.flatten(), secret.as_ref())?;
+            write_record(db, sealer, Tagged { kind: kind.name(), id, version, body, slot })?;
+            Ok(freed)
         }
     }
 }
 
-fn matching(candidates: Vec<RootKey>, check: &[u8], source: &RootKeySource) -> Result<RootKey, StoreError> {
-    debug_assert_eq!(check.len(), CHECK_LENGTH);
-    let (at, key) = candidates
-        .into_iter()
-        .enumerate()
-        .find(|(_, key)| key.check()[..] == *check)
-        .ok_or_else(|| wrong_root_key(source))?;
-    if let (1, RootKeySource::File(file)) = (at, source) {
-        file.finish_change().map_err(|error| StoreError::Unusable(error.to_string()))?;
-    }
-    Ok(key)
+pub(super) fn write_record(db: &Database, sealer: &Sealer, row: Tagged<'_>) -> Result<(), StoreError> {
+    let tag = sealer.tag(row);
+    // SQLite counts to i64::MAX; a version beyond it would need more commits than a disk lives for.
+    let version = i64::try_from(row.version).unwrap_or(i64::MAX);
+    let sql = "INSERT INTO records (kind, id, version, body, slot, tag) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, id) \
+               DO UPDATE SET version = excluded.version, body = excluded.body, slot = excluded.slot, tag = excluded.tag";
+    db.run(sql, (row.kind, row.id, version, row.body, row.slot, tag)).map(drop)
 }
 
-fn wrong_root_key(source: &RootKeySource) -> StoreError {
-    let given = match source {
-        RootKeySource::Given(_) => "the root key that was given".to_owned(),
-        RootKeySource::File(file) => format!("the root key in {}", file.path().display()),
+/// Writes the secret of a record, if it has one, and says where.
+fn place(
+    db: &Database,
+    sealer: &Sealer,
+    (kind, id): (&str, &str),
+    old: Option<i64>,
+    secret: Option<&Secret>,
+) -> Result<(Option<i64>, Freed), StoreError> {
+    let Some(secret) = secret else {
+        return Ok((None, free_slot(db, old)?));
     };
-    StoreError::Unusable(format!(
-        "{given} is not the one that sealed this database. Give the right one with --root-key-file or the variable \
-         KMS_SERVER_ROOT_KEY; nothing was changed"
-    ))
-}
-
-/// Moves everything from the -wal file into the database and empties it.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if busy == 0 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
-}
-
-fn is_full_or_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
-}
-
-fn clean(error: &rusqlite::Error) -> StoreError {
-    let advice = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "; free some space and try again",
-        Some(ErrorCode::ReadOnly) => "; make the data directory writable",
-        _ => "",
-    };
-    StoreError::Clean(format!("{error}{advice}"))
-}
-
-fn unusable(path: &Path, error: &rusqlite::Error) -> StoreError {
-    let advice = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            "The file is damaged: restore it from a backup, or choose another directory with --data-dir"
+    let bytes = pad(db, sealer.seal(kind, id, secret)?)?;
+    if let Some(slot) = old
+        && overwrite_slot(db, slot, &bytes)?
+    {
+        return Ok((old, Freed::Nothing));
+    }
+    let freed = free_slot(db, old)?;
+    let size = slot_size(bytes.len());
+    let free =
+        db.row("SELECT slot FROM slots WHERE free = 1 AND size = ?1 LIMIT 1", [size], |row| row.get(0))?;
+    let slot = match free {
+        Some(slot) => {
+            // The index that found the slot may be damaged in ways that the check at start does not see: never overwrite one that is in use.
+            let changed = db.run(
+                "UPDATE slots SET free = 0, bytes = ?2 WHERE slot = ?1 AND size = ?3 AND free = 1",
+                (slot, &bytes, size),
+            )?;
+            if changed != 1 {
+                return Err(db.corrupt("the list of free slots was altered"));
+            }
+            slot
         }
-        Some(ErrorCode::DiskFull) => "Free some space, or raise the page limit",
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "Make the directory writable, choose another with --data-dir, or keep nothing with --memory"
+        None => {
+            let sql = "INSERT INTO slots (size, free, bytes) VALUES (?1, 0, ?2) RETURNING slot";
+            db.row(sql, (size, &bytes), |row| row.get(0))?
+                .ok_or_else(|| db.corrupt("a secret could not be placed"))?
         }
-        _ => "Nothing was changed",
     };
-    StoreError::Unusable(format!("the database {} cannot be used: {error}. {advice}", path.display()))
+    Ok((Some(slot), freed))
 }
+
+/// Overwrites a slot in place, if what it is to hold has its size.
+pub(super) fn overwrite_slot(db: &Database, slot: i64, bytes: &[u8]) -> Result<bool, StoreError> {
+    let changed = db.run(
+        "UPDATE slots SET bytes = ?2 WHERE slot = ?1 AND size = ?3 AND free = 0",
+        (slot, bytes, slot_size(bytes.len())),
+    )?;
+    Ok(changed == 1)
+}
+
+fn free_slot(db: &Database, slot: Option<i64>) -> Result<Freed, StoreError> {
+    let Some(slot) = slot else {
+        return Ok(Freed::Nothing);
+    };
+    db.run("UPDATE slots SET free = 1, bytes = zeroblob(size) WHERE slot = ?1", [slot])?;
+    Ok(Freed::Slots)
+}
+
+/// A sealed secret as the content of a slot: its length, itself, and zeros up to the next step.
+pub(super) fn pad(db: &Database, mut sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let too_long = |_| StoreError::Refused {
+        path: db.path().to_owned(),
+        reason: super::Refusal::Other,
+        detail: "a secret is longer than 4 GiB".into(),
+    };
+    let length = u32::try_from(sealed.len()).map_err(too_long)?;
+    let size = sealed.len().saturating_add(SLOT_PREFIX).next_multiple_of(SLOT_STEP);
+    sealed.splice(0..0, length.to_be_bytes());
+    sealed.resize(size, 0);
+    Ok(sealed)
+}
+
+fn unpad(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<SLOT_PREFIX>()?;
+    let (sealed, padding) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    padding.iter().all(|byte| *byte == 0).then_some(sealed)
+}
+
+fn slot_size(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

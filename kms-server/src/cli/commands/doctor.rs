@@ -1,14 +1,11 @@
 //! `kms-server doctor`: what would keep a server from starting, and what its user should know.
 
-use std::sync::Arc;
-
-use lifecycle::crypto::SystemEntropy;
 use serde_json::json;
 
 use super::super::{DoctorArguments, ExitCode, Output};
 use super::{Failed, print_line, serve};
 use crate::config::{Config, Environment, RootKeySource as Source};
-use crate::store::{RootKeyFile, SqliteStore, Store};
+use crate::store::{DATABASE_FILE, RootKey, SqliteStore, Store, excess_permissions, unknown_kinds};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,17 +56,18 @@ fn examine_root_key(config: &Config, add: &mut impl FnMut(Weight, String)) {
         return;
     }
     let path = config.root_key_file();
-    let file = RootKeyFile::new(path.clone());
     let shown = path.display();
     if !path.exists() {
         add(Weight::Note, format!("{shown} does not exist; it is made together with a new database"));
         return;
     }
-    match file.read() {
+    let key = std::fs::read_to_string(&path).map(zeroize::Zeroizing::new).map_err(|error| error.to_string());
+    let key = key.and_then(|text| RootKey::parse(&text, "its content").map_err(|error| error.to_string()));
+    match key {
         Ok(_) => add(Weight::Good, format!("{shown} holds a root key")),
-        Err(error) => add(Weight::Repair, error.to_string()),
+        Err(error) => add(Weight::Repair, format!("{shown} cannot be used: {error}")),
     }
-    if file.is_exposed() {
+    if excess_permissions(&path).is_ok_and(|found| found.is_some()) {
         add(Weight::Repair, format!("others can read {shown}; run: chmod 600 {shown}"));
     }
     if path.starts_with(&config.storage.data_dir) {
@@ -83,26 +81,22 @@ fn examine_data(config: &Config, environment: &Environment, add: &mut impl FnMut
     if config.storage.memory {
         return add(Weight::Note, "keys are kept in memory only".to_owned());
     }
-    if !config.storage.data_dir.join("kms.sqlite3").exists() {
+    if !config.storage.data_dir.join(DATABASE_FILE).exists() {
         return add(Weight::Note, format!("{folder} holds no database yet; the first start makes one"));
     }
-    let opened =
+    // Opening checks every page, loading every record and its seal.
+    let loaded =
         serve::database(config, environment).map_err(|error| error.to_string()).and_then(|options| {
-            SqliteStore::open(&options, Arc::new(SystemEntropy::new())).map_err(|error| error.to_string())
+            SqliteStore::open(&options).and_then(|mut store| store.load()).map_err(|error| error.to_string())
         });
-    match opened {
-        Err(error) => add(Weight::Repair, error),
-        Ok(mut store) => {
-            match store.integrity() {
-                Ok(said) if said == "ok" => add(Weight::Good, format!("every page of {folder} is sound")),
-                Ok(said) => add(Weight::Repair, format!("{folder} is damaged: {said}; restore a backup")),
-                Err(error) => add(Weight::Repair, error.to_string()),
-            }
-            match store.load() {
-                Ok(rows) => add(Weight::Good, format!("{} records can be read and unsealed", rows.len())),
-                Err(error) => add(Weight::Repair, error.to_string()),
+    match loaded {
+        Ok(rows) => {
+            add(Weight::Good, format!("{folder} is sound: {} records can be read and unsealed", rows.len()));
+            for (kind, count) in unknown_kinds(&rows) {
+                add(Weight::Note, format!("{count} records of the kind {kind} are of a newer version"));
             }
         }
+        Err(error) => add(Weight::Repair, error),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
-use crate::store::{MemoryStore, RootKey, RootKeyFile, RootKeySource, SqliteOptions, SqliteStore, Store};
+use crate::store::{MemoryStore, Options, RootKeySource, SqliteStore, Store};
 
 /// Bytes of an imported state: the records of 100,000 keys take about a third of it.
 const CONTROL_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -64,20 +65,19 @@ fn read_seed(path: &std::path::Path) -> Result<Seed, Failed> {
 }
 
 /// How the database of a configuration is opened.
-pub(super) fn database(config: &Config, environment: &Environment) -> Result<SqliteOptions, Failed> {
+pub(super) fn database(config: &Config, environment: &Environment) -> Result<Options, Failed> {
     let root_key = match config.root_key.source {
-        Source::File => RootKeySource::File(RootKeyFile::new(config.root_key_file())),
+        Source::File => RootKeySource::File(config.root_key_file()),
         Source::Environment => {
-            let name = config.root_key.variable.as_str();
-            let text = environment.value(name).ok_or_else(|| {
+            let name = config.root_key.variable.as_str().to_owned();
+            let text = environment.value(&name).ok_or_else(|| {
                 Failed::usage(format!("set the variable {name} to a root key: 32 bytes in base64"))
             })?;
-            let key = RootKey::parse(text).map_err(|error| Failed::usage(format!("{name}: {error}")))?;
-            RootKeySource::Given(key)
+            RootKeySource::Value { text: text.to_owned().into(), name }
         }
     };
-    let pages_max = Some(config.storage.max_pages).filter(|pages| *pages > 0);
-    Ok(SqliteOptions { folder: config.storage.data_dir.clone(), root_key, pages_max })
+    let page_limit = NonZeroU32::new(config.storage.max_pages);
+    Ok(Options { data_dir: config.storage.data_dir.clone(), root_key, page_limit })
 }
 
 fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Result<Service, Failed> {
@@ -86,7 +86,7 @@ fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Res
         Box::new(MemoryStore::default())
     } else {
         let options = database(config, environment)?;
-        Box::new(SqliteStore::open(&options, entropy.clone()).map_err(Failed::data)?)
+        Box::new(SqliteStore::open(&options).map_err(Failed::data)?)
     };
     let account = config.identity.account.as_str().parse().map_err(Failed::usage)?;
     let region = config.identity.region.as_str().parse().map_err(Failed::usage)?;
