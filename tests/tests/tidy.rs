@@ -352,7 +352,7 @@ fn modules(member: &str) -> Vec<Module> {
             ["tests" | "benches", _] | ["tests", _, "main.rs"] => Kind::Test,
             _ => continue,
         };
-        declare(file.clone(), &file.parent().unwrap().to_owned(), Vec::new(), kind, &mut found);
+        declare(file.clone(), file.parent().unwrap(), Vec::new(), kind, &mut found);
     }
     found
 }
