@@ -7,7 +7,7 @@
 //! accounts:
 //!   - id: "111122223333"
 //!     access_keys:
-//!       - { id: AKIDEXAMPLE, secret: example, principal: "arn:aws:iam::111122223333:role/app" }
+//!       - { id: AKIDEXAMPLE, secret: example, principal: "arn:aws:iam::111122223333:user/app" }
 //! keys:
 //!   - account: "111122223333"
 //!     region: eu-west-1
