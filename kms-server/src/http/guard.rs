@@ -182,5 +182,4 @@ impl Refusal {
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
 mod tests;

@@ -384,5 +384,4 @@ fn restrict(key: &Path) -> Result<(), TlsError> {
 }
 
 #[cfg(test)]
-#[path = "tls_tests.rs"]
 mod tests;

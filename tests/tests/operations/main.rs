@@ -1,0 +1,25 @@
+//! The delivered operations, the control API and the audit log as their callers see them: through the AWS SDK
+//! for Rust, and as plain requests where an SDK would refuse to send them or hide the exact answer.
+
+#![cfg(test)]
+
+mod aliases;
+mod audit;
+mod control;
+mod coverage;
+mod data_keys;
+mod deletion;
+mod encryption;
+mod identifiers;
+mod keys;
+mod model;
+mod not_built;
+mod paging;
+mod policies;
+mod protocol;
+mod random;
+mod states;
+mod subject;
+mod tags;
+mod usage;
+mod wire;
