@@ -8,7 +8,10 @@ fn the_command_tells_its_version_and_helps() {
     let run = |argument| Command::new(env!("CARGO_BIN_EXE_kms-server")).arg(argument).output().unwrap();
     let version = run("--version");
     assert!(version.status.success());
-    assert_eq!(String::from_utf8_lossy(&version.stdout).trim(), concat!("kms-server ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        String::from_utf8_lossy(&version.stdout).trim(),
+        concat!("kms-server ", env!("CARGO_PKG_VERSION"))
+    );
     let help = String::from_utf8(run("--help").stdout).unwrap();
     for word in ["serve", "keys", "events", "state", "doctor", "rekey", "Examples:", "Exit codes:"] {
         assert!(help.contains(word), "{word} in {help}");

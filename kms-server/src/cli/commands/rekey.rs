@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::{ExitCode, Output, RekeyArguments, RootKeyTarget};
 use super::{Failed, print_line, serve};
 use crate::config::Environment;
-use crate::store::{NewRootKey, RootKey, RootKeyFile, rekey};
+use crate::store::{NewRootKey, RootKey, RootKeyFile, StoreError, rekey};
 
 pub(super) fn run(
     arguments: &RekeyArguments,
@@ -20,12 +20,13 @@ pub(super) fn run(
     let options = serve::database(&config, environment)?;
     let entropy = Arc::new(SystemEntropy::new());
     let made = || RootKey::generate(&*entropy).map_err(Failed::data);
-    let (new, advice) = match arguments.target() {
+    let target = arguments.target();
+    let (new, advice) = match &target {
         None => (NewRootKey::InPlace(made()?), String::from("The root key file now holds the new key.")),
         Some(RootKeyTarget::File(path)) => {
             let advice = format!("From now on start the server with --root-key-file {}.", path.display());
             let key = made()?;
-            RootKeyFile::new(path).create(&key).map_err(Failed::data)?;
+            RootKeyFile::new(path.clone()).create(&key).map_err(Failed::data)?;
             (NewRootKey::Elsewhere(key), advice)
         }
         Some(RootKeyTarget::Variable(name)) => {
@@ -42,7 +43,15 @@ pub(super) fn run(
     };
     let mut progress = Progress { shown: io::stderr().is_terminal() };
     let count =
-        rekey(&options, new, entropy, &mut |done, all| progress.show(done, all)).map_err(Failed::data)?;
+        rekey(&options, new, entropy, &mut |done, all| progress.show(done, all)).map_err(|error| {
+            // A key that seals nothing would only be in the way of the next attempt.
+            if let (Some(RootKeyTarget::File(path)), false) =
+                (&target, matches!(error, StoreError::UnknownOutcome(_)))
+            {
+                let _ = std::fs::remove_file(path);
+            }
+            Failed::data(error)
+        })?;
     match output {
         Output::Text => print_line(&format!("Sealed {count} secrets under the new root key. {advice}"))?,
         Output::Json => print_line(&json!({ "sealed": count }))?,
