@@ -4,6 +4,7 @@ mod state;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use lifecycle::ids::AliasArn;
 use lifecycle::state::View;
 use serde_json::{Value, json};
 
@@ -112,8 +113,10 @@ async fn events(service: &Service, request: &Request<Bytes>) -> Result<Value, Re
     let mut filter = AuditFilter { limit: EVENTS_DEFAULT, ..AuditFilter::default() };
     for (name, value) in query(request)? {
         match name.as_str() {
-            "since" => filter.since = Some(value),
-            "until" => filter.until = Some(value),
+            "since" | "until" => {
+                let at = Some(event_time(&name, &value)?);
+                if name == "since" { filter.since = at } else { filter.until = at }
+            }
             "event" => filter.event = Some(value),
             "key" => filter.key = Some(value),
             "principal" => filter.principal = Some(value),
@@ -138,6 +141,14 @@ async fn events(service: &Service, request: &Request<Bytes>) -> Result<Value, Re
     let found = tokio::task::spawn_blocking(move || service.parts().audit.read(&filter)).await;
     let found = found.map_err(Refusal::internal)?.map_err(Refusal::internal)?;
     Ok(json!({ "Records": found }))
+}
+
+/// A moment as records write it, to compare with: whatever the offset that it was given in.
+fn event_time(name: &str, text: &str) -> Result<String, Refusal> {
+    let moment: jiff::Timestamp = text.parse().map_err(|_| {
+        Refusal::bad_request(format!("{name} must be a moment such as 2026-01-01T00:00:00Z, not {text}"))
+    })?;
+    Ok(moment.to_string())
 }
 
 /// The pairs of the query string, decoded.
@@ -175,7 +186,8 @@ fn keys(snapshot: &Snapshot) -> Value {
     json!({ "keys": keys })
 }
 
-/// A key by id or ARN, wherever it lives; an id may exist in several accounts and Regions.
+/// A key by its id, its ARN, or the name or ARN of an alias, wherever it lives; an id may exist in several accounts
+/// and Regions.
 fn key(service: &Service, name: &str) -> Result<Value, Refusal> {
     let name = percent_decode(name).ok_or_else(|| Refusal::bad_request("the key name is not UTF-8 text"))?;
     let snapshot = service.parts().engine.snapshot();
@@ -185,7 +197,10 @@ fn key(service: &Service, name: &str) -> Result<Value, Refusal> {
         .filter(|key| {
             key.arn.id.as_str() == name
                 || key.arn.to_string() == name
-                || view.aliases_of(key.arn, None).any(|alias| alias.as_str() == name)
+                || view.aliases_of(key.arn, None).any(|alias| {
+                    let arn = AliasArn { scope: key.arn.scope, name: alias.clone() };
+                    alias.as_str() == name || arn.to_string() == name
+                })
         })
         .map(|key| described(view, key))
         .collect();

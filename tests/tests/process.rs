@@ -1,0 +1,16 @@
+//! `kms-server` as its user meets it: a process with a command line, files, signals and a port.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, reason = "tests")]
+
+#[path = "process/client.rs"]
+mod client;
+#[path = "process/data_directory.rs"]
+mod data_directory;
+#[path = "process/lifetime.rs"]
+mod lifetime;
+#[path = "process/settings.rs"]
+mod settings;
+#[path = "process/support.rs"]
+mod support;
+#[path = "process/upkeep.rs"]
+mod upkeep;
