@@ -78,7 +78,7 @@ fn a_port_that_is_taken_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let ended = refused(&mut command(&["serve", "--memory", "--port", &port]));
-    expect(&ended, 1, &[&format!("127.0.0.1:{port} cannot be listened on"), "--port"]);
+    expect(&ended, 1, &[&format!("cannot listen on 127.0.0.1:{port}"), "--port"]);
 }
 
 #[test]

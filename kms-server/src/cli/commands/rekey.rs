@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::{ExitCode, Output, RekeyArguments, RootKeyTarget};
 use super::{Failed, print_line, serve};
 use crate::config::Environment;
-use crate::store::{RootKey, RootKeySource, rekey, rekey_file, root_key_in_file};
+use crate::store::{Outcome, RootKey, RootKeySource, rekey, rekey_file, root_key_in_file};
 
 pub(super) fn run(
     arguments: &RekeyArguments,
@@ -31,9 +31,16 @@ pub(super) fn run(
             )));
         }
         (Some(RootKeyTarget::File(path)), source) => {
-            let new = root_key_in_file(&path).map_err(Failed::data)?;
             let advice = format!("From now on start the server with --root-key-file {}.", path.display());
-            (rekey(folder, &present(source)?, &new, &mut progress), advice)
+            let (old, existed) = (present(source)?, path.exists());
+            let new = root_key_in_file(&path).map_err(Failed::data)?;
+            let report = rekey(folder, &old, &new, &mut progress);
+            let unchanged = report.as_ref().is_err_and(|error| error.outcome() == Outcome::Unchanged);
+            if unchanged && !existed {
+                // A key that seals nothing would only be in the way of the next attempt.
+                let _ = fs::remove_file(&path);
+            }
+            (report, advice)
         }
         (Some(RootKeyTarget::Variable(name)), source) => {
             let name = name.as_str();

@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
-use crate::store::{MemoryStore, Options, RootKeySource, SqliteStore, Store};
+use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
 
 /// Bytes of an imported state: the records of 100,000 keys take about a third of it.
 const CONTROL_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -73,6 +73,8 @@ pub(super) fn database(config: &Config, environment: &Environment) -> Result<Opt
             let text = environment.value(&name).ok_or_else(|| {
                 Failed::usage(format!("set the variable {name} to a root key: 32 bytes in base64"))
             })?;
+            // A malformed key is a wrong setting, whether or not there is a database.
+            RootKey::parse(text, &name).map_err(Failed::usage)?;
             RootKeySource::Value { text: text.to_owned().into(), name }
         }
     };

@@ -1,16 +1,13 @@
 //! `kms-server` as its user meets it: a process with a command line, files, signals and a port.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, reason = "tests")]
+#![allow(unreachable_pub, reason = "the modules of a test binary")]
 
-#[path = "process/client.rs"]
 mod client;
-#[path = "process/data_directory.rs"]
 mod data_directory;
-#[path = "process/lifetime.rs"]
 mod lifetime;
-#[path = "process/settings.rs"]
+mod limits;
 mod settings;
-#[path = "process/support.rs"]
+mod state;
 mod support;
-#[path = "process/upkeep.rs"]
 mod upkeep;
