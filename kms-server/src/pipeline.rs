@@ -8,7 +8,7 @@ mod resolve;
 use bytes::Bytes;
 use lifecycle::ids::{AliasArn, KeyArn};
 use lifecycle::key::{Key, KeyState};
-use lifecycle::state::{Change, View};
+use lifecycle::state::{Change, Record, View};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -87,6 +87,13 @@ pub fn command<C: Command>(
     let authorized =
         Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
+    // What a request makes is what it is about, although it could not name it.
+    if trace.keys.is_empty() {
+        trace.keys.extend(changes.iter().filter_map(|change| match change {
+            Change::Put(Record::Key(key)) => Some(key.arn),
+            _ => None,
+        }));
+    }
     let elements = serde_json::to_value(&output).ok().filter(|elements| !elements.is_null());
     let body = encode(request.entry.declaration.model.output, &output)?;
     Ok((Answer { body, elements }, changes))

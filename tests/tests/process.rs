@@ -8,8 +8,12 @@ mod client;
 mod data_directory;
 #[path = "process/lifetime.rs"]
 mod lifetime;
+#[path = "process/limits.rs"]
+mod limits;
 #[path = "process/settings.rs"]
 mod settings;
+#[path = "process/state.rs"]
+mod state;
 #[path = "process/support.rs"]
 mod support;
 #[path = "process/upkeep.rs"]

@@ -55,6 +55,14 @@ impl SqliteStore {
         let is_new = !path.metadata().is_ok_and(|metadata| metadata.len() > 0);
         let candidates = root_keys(&options.root_key, is_new, &*entropy)?;
         let mut connection = Connection::open(&path).map_err(|error| unusable(&path, &error))?;
+        // SQLite opens a file that it may not write all the same, and fails at the first write.
+        if connection.is_readonly("main").map_err(|error| unusable(&path, &error))? {
+            return Err(StoreError::Unusable(format!(
+                "the database {} may only be read. Make it writable, choose another directory with --data-dir, or \
+                 keep nothing with --memory",
+                path.display()
+            )));
+        }
         prepare(&mut connection, &path, options.pages_max)?;
         let stored = stored(&connection).map_err(|error| unusable(&path, &error))?;
         let (version, root_key) = match stored {

@@ -206,7 +206,7 @@ fn a_database_that_may_only_be_read_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     fs::set_permissions(folder.data(), fs::Permissions::from_mode(0o777)).unwrap();
     let ended = refused(unprivileged(&mut folder.serve(&[])));
-    expect(&ended, 5, &[&shown(&path), "readonly", "Make the directory writable"]);
+    expect(&ended, 5, &[&shown(&path), "may only be read", "Make it writable", "--memory"]);
     assert_eq!(fs::read(&path).unwrap(), before);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     opens(&folder, &[], &ciphertext);

@@ -109,9 +109,7 @@ fn quotas_are_those_of_the_settings() {
     ok(&server, "PutKeyPolicy", policy(600 - fixed));
     exceeded("PutKeyPolicy", policy(601 - fixed), "is 600 bytes");
 
-    let encrypt = |length: usize| {
-        json!({"KeyId": id, "Plaintext": "aGVsbG8=", "EncryptionContext": {"a": "v".repeat(length)}})
-    };
+    let encrypt = |length: usize| json!({"KeyId": id, "Plaintext": "aGVsbG8=", "EncryptionContext": {"a": "v".repeat(length)}});
     let refused = |length: usize| server.call("Encrypt", &encrypt(length)).unwrap().status == 400;
     assert!(!refused(20));
     let (_, name, message) = fails(&server, "Encrypt", encrypt(32));
@@ -246,7 +244,8 @@ fn records(folder: &Folder, kind: &str) -> u64 {
 #[test]
 fn the_audit_log_is_cut_into_files_and_the_oldest_go() {
     let folder = Folder::new();
-    let server = folder.server(&["--audit-segment-bytes-max", "64KiB", "--audit-retention-records-max", "50"]);
+    let server =
+        folder.server(&["--audit-segment-bytes-max", "64KiB", "--audit-retention-records-max", "50"]);
     for _ in 0..400 {
         ok(&server, "ListKeys", json!({}));
     }
