@@ -43,7 +43,7 @@ pub enum BuildError {
     /// The engine or its store.
     Engine(OpenError),
     /// The audit log.
-    Audit(std::io::Error),
+    Audit(std::path::PathBuf, std::io::Error),
     /// A default that does not parse.
     Default,
 }
@@ -52,7 +52,12 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BuildError::Engine(error) => error.fmt(f),
-            BuildError::Audit(error) => write!(f, "the audit log cannot be opened: {error}"),
+            BuildError::Audit(folder, error) => write!(
+                f,
+                "the audit log in {} cannot be opened: {error}. Make the directory writable, choose another with \
+                 --data-dir, or keep nothing with --memory",
+                folder.display()
+            ),
             BuildError::Default => f.write_str("the default account or Region is malformed"),
         }
     }
@@ -146,7 +151,8 @@ impl Builder {
         let engine =
             Engine::open(self.store, self.clock, self.batching, &*self.entropy, self.on_unknown_outcome)
                 .map_err(BuildError::Engine)?;
-        let audit = AuditLog::open(&self.audit).map_err(BuildError::Audit)?;
+        let audit = AuditLog::open(&self.audit)
+            .map_err(|error| BuildError::Audit(self.audit.folder.clone().unwrap_or_default(), error))?;
         let mut authenticator = Authenticator::new(self.credentials, account, region);
         if let Some(unknown) = self.unknown_access_key {
             authenticator = authenticator.with_unknown_access_key(unknown);
