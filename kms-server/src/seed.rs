@@ -1,7 +1,7 @@
 //! Seed files: the accounts and keys that a server has from the start, in TOML or YAML.
 //!
-//! Parsing is pure and checks all that a file can tell by itself. What depends on the server (quotas, whether the principals
-//! of a policy exist, whether an id or alias is taken already) is checked where a seed is applied.
+//! Parsing is pure and checks all that a file can tell by itself. What depends on the server (quotas, whether an id or alias is
+//! taken already) is checked where a seed is applied.
 //!
 //! ```yaml
 //! accounts:
