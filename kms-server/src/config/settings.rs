@@ -159,7 +159,7 @@ settings! {
         custom_key_stores_max: u32 = 10, in 1..=1_000;
         /// Times that a key may be rotated on demand in its whole life.
         on_demand_rotations_per_key_max: u32 = 25, in 1..=1_000;
-        /// Bytes that the names and values of an encryption context may take together.
+        /// Bytes of an encryption context: its names and values, 8 for each pair, and 4.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
     }
 

@@ -25,7 +25,7 @@ fn a_connection_serves_one_request_after_the_other() {
     stream.write_all(&all).unwrap();
     let replies = names.map(|_| response(&mut stream).unwrap());
     assert_eq!(replies[0].json()["Keys"].as_array().unwrap().len(), 3);
-    assert_eq!(replies[1].json()["Aliases"], json!([]));
+    assert!(replies[1].json()["Aliases"].is_array(), "{}", replies[1].text);
     assert_eq!(replies[2].json()["__type"], "UnknownOperationException");
 }
 
@@ -222,7 +222,8 @@ fn web_pages_cannot_use_the_control_api() {
         assert!(reply.json()["message"].as_str().unwrap().contains(word), "{headers:?}: {}", reply.text);
         ok(&server, "DescribeKey", json!({ "KeyId": id }));
     }
-    for path in ["/_kms/state", "/_kms/keys", "/_kms/events", "/_kms/metrics", "/_kms/clock", "/_kms/health"] {
+    for path in ["/_kms/state", "/_kms/keys", "/_kms/events", "/_kms/metrics", "/_kms/clock", "/_kms/health"]
+    {
         let reply = send("GET", path, &[("host", "evil.example")], b"");
         assert_eq!(reply.status, 403, "{path}: {}", reply.text);
         assert!(!reply.text.contains(&id), "{path}");

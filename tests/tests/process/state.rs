@@ -124,7 +124,10 @@ fn reset_removes_everything_for_good_and_only_when_told_to() {
     assert_eq!(serde_json::from_str::<Value>(&done).unwrap(), json!({"done": "Removed everything."}));
     let gone = |server: &ServerProcess| {
         assert_eq!(fails(server, "DescribeKey", json!({ "KeyId": id })).1, "NotFoundException");
-        assert_eq!(ok(server, "ListAliases", json!({}))["Aliases"], json!([]));
+        // What is left are the aliases that every account has, without a key.
+        let aliases = ok(server, "ListAliases", json!({}))["Aliases"].clone();
+        let with_key = |alias: &Value| alias["TargetKeyId"].is_string();
+        assert!(!aliases.as_array().unwrap().iter().any(with_key), "{aliases}");
         let opened = server.call("Decrypt", &json!({ "CiphertextBlob": ciphertext })).unwrap();
         assert_ne!(opened.status, 200, "{}", opened.text);
         assert_eq!(metric(server, "kms_keys"), 0);
