@@ -156,7 +156,7 @@ const STATUS_200: u8 = 0x88;
 const STATUS_400: u8 = 0x8c;
 
 /// Two operations on one connection of HTTP/2.
-pub fn speaks_http2(server: &ServerProcess, scheme: &str, stream: impl Read + Write) {
+pub(crate) fn speaks_http2(server: &ServerProcess, scheme: &str, stream: impl Read + Write) {
     let mut http2 = Http2::begin(stream);
     let call = |operation: &str| {
         let pairs = fixtures::process::headers(server.port(), operation);
