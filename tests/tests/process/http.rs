@@ -1,5 +1,6 @@
 //! HTTP as clients speak it: connections that are kept, HTTP/2 without TLS, slow clients, and the guard of `/_kms/`.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -104,14 +105,15 @@ const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-struct Http2<S>(S);
+/// A connection, and what has come of each stream so far: the streams may take turns.
+struct Http2<S>(S, BTreeMap<u32, (u8, Vec<u8>)>);
 
 impl<S: Read + Write> Http2<S> {
     /// Begins without asking first, as a client does that knows what the server speaks.
     fn begin(mut stream: S) -> Self {
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         stream.write_all(&frame(SETTINGS, 0, 0, &[])).unwrap();
-        Http2(stream)
+        Http2(stream, BTreeMap::new())
     }
 
     fn send(&mut self, stream: u32, headers: &[(&str, &str)], body: &[u8]) {
@@ -121,7 +123,6 @@ impl<S: Read + Write> Http2<S> {
 
     /// The first byte of the header block, which names the status, and the body of the next stream that ends.
     fn receive(&mut self) -> (u32, u8, Vec<u8>) {
-        let mut bodies = std::collections::BTreeMap::<u32, (u8, Vec<u8>)>::new();
         loop {
             let mut head = [0; 9];
             self.0.read_exact(&mut head).unwrap();
@@ -129,7 +130,7 @@ impl<S: Read + Write> Http2<S> {
             let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
             let mut payload = vec![0; length as usize];
             self.0.read_exact(&mut payload).unwrap();
-            let found = bodies.entry(stream).or_default();
+            let found = self.1.entry(stream).or_default();
             match (head[3], head[4]) {
                 (SETTINGS, flags) if flags & ACK == 0 => {
                     self.0.write_all(&frame(SETTINGS, ACK, 0, &[])).unwrap();
@@ -144,7 +145,7 @@ impl<S: Read + Write> Http2<S> {
                 _ => {}
             }
             if matches!(head[3], DATA | HEADERS) && head[4] & END_STREAM != 0 {
-                let (status, body) = bodies.remove(&stream).unwrap();
+                let (status, body) = self.1.remove(&stream).unwrap();
                 return (stream, status, body);
             }
         }
