@@ -11,7 +11,7 @@ use crate::service::Service;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A key of a seed that could not be made. `Display` says where in the file it is, and why.
+/// A key of a seed that could not be made. `Display` says where in the file it is (`3:5`: line and column), and why.
 #[derive(Debug)]
 pub struct ApplyError {
     position: String,
@@ -20,7 +20,7 @@ pub struct ApplyError {
 
 impl std::fmt::Display for ApplyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the key of the seed at {}: {}", self.position, self.reason)
+        write!(f, "{}: {}", self.position, self.reason)
     }
 }
 

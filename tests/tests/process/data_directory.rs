@@ -104,7 +104,7 @@ fn the_root_key_may_be_in_the_environment_and_is_then_never_on_disk() {
     assert_eq!(decrypt(&server, &ciphertext), "aGVsbG8=");
 }
 
-pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 

@@ -64,6 +64,18 @@ fn a_request_that_never_ends_holds_the_server_no_longer_than_the_grace() {
 }
 
 #[test]
+fn an_idle_connection_does_not_hold_the_server() {
+    // The grace is longer than `ended` waits.
+    let server = in_memory(&["--shutdown-grace", "1h"]);
+    let mut stream = connect(&server);
+    let (head, body) = request(&server, "ListKeys", &json!({}));
+    stream.write_all(&[head, body].concat()).unwrap();
+    assert_eq!(response(&mut stream).unwrap().status, 200);
+    server.signal("TERM").unwrap();
+    expect(&server.ended(), 0, &[]);
+}
+
+#[test]
 fn the_last_use_of_a_key_survives_a_stop() {
     let folder = Folder::new();
     let server = folder.server(&[]);

@@ -1,12 +1,13 @@
 //! `kms-server` as its user meets it: a process with a command line, files, signals and a port.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, reason = "tests")]
-#![allow(unreachable_pub, reason = "the modules of a test binary")]
 
 mod client;
 mod data_directory;
 mod lifetime;
 mod limits;
+mod secrets;
+mod seeds;
 mod settings;
 mod state;
 mod support;

@@ -8,24 +8,35 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use zeroize::Zeroizing;
 
 use super::super::{Endpoint, EventsArguments, ExitCode, KeysCommand, Output, ScopeArguments, StateCommand};
 use super::{Failed, print, print_line};
+use crate::config::Environment;
 use crate::control::PASSPHRASE_HEADER;
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Client<'a> {
-    endpoint: &'a Endpoint,
+/// Names the PEM file of the CAs to trust, as for the AWS CLI and SDKs; `kms-server env --ca-bundle` sets it.
+const CA_BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";
+
+/// Calls one server.
+pub(super) struct Client {
+    endpoint: Endpoint,
     agent: ureq::Agent,
 }
 
-impl<'a> Client<'a> {
-    fn new(endpoint: &'a Endpoint) -> Self {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
-        Client { endpoint, agent: agent.build().into() }
+impl Client {
+    /// Calls `endpoint`, and trusts what the environment says.
+    pub(super) fn new(endpoint: Endpoint, environment: &Environment) -> Result<Self, Failed> {
+        let mut agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+        if let Some(path) = environment.value(CA_BUNDLE_VARIABLE).filter(|path| !path.is_empty()) {
+            agent = agent.tls_config(TlsConfig::builder().root_certs(ca_bundle(path)?).build());
+        }
+        Ok(Client { endpoint, agent: agent.build().into() })
     }
 
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Value, Failed> {
@@ -48,9 +59,13 @@ impl<'a> Client<'a> {
             Failed::new(
                 ExitCode::Unreachable,
                 format!(
-                    "no server answers at {}: {error}. Start one with `kms-server`, or name it with --endpoint or the \
-                     variable KMS_ENDPOINT",
-                    self.endpoint
+                    "no server answers at {}: {error}. {}",
+                    self.endpoint,
+                    if matches!(error, ureq::Error::Rustls(_)) || error.to_string().contains("certificate") {
+                        "Name the CA to trust with the variable AWS_CA_BUNDLE"
+                    } else {
+                        "Start one with `kms-server`, or name it with --endpoint or the variable KMS_ENDPOINT"
+                    }
                 ),
             )
         })?;
@@ -65,8 +80,25 @@ impl<'a> Client<'a> {
     }
 }
 
-pub(super) fn keys(command: &KeysCommand, endpoint: &Endpoint, output: Output) -> Result<ExitCode, Failed> {
-    let client = Client::new(endpoint);
+fn ca_bundle(path: &str) -> Result<RootCerts, Failed> {
+    let unusable =
+        |error: &dyn std::fmt::Display| Failed::usage(format!("{CA_BUNDLE_VARIABLE}: {path}: {error}"));
+    let pem = fs::read(path).map_err(|error| unusable(&error))?;
+    let items = parse_pem(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| unusable(&error))?;
+    let certificates: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(unusable(&"holds no certificate in PEM form"));
+    }
+    Ok(certificates.into())
+}
+
+pub(super) fn keys(command: &KeysCommand, client: &Client, output: Output) -> Result<ExitCode, Failed> {
     let (scope, found) = match command {
         KeysCommand::List { scope } => (scope, client.get("/_kms/keys", &[])?),
         KeysCommand::Show { key, scope } => (scope, client.get(&format!("/_kms/keys/{}", encode(key)), &[])?),
@@ -159,7 +191,7 @@ fn described(key: &Value) -> String {
 
 pub(super) fn events(
     arguments: &EventsArguments,
-    endpoint: &Endpoint,
+    client: &Client,
     output: Output,
 ) -> Result<ExitCode, Failed> {
     let filters = [
@@ -173,7 +205,7 @@ pub(super) fn events(
     ];
     let query: Vec<String> =
         filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?)))).collect();
-    let found = Client::new(endpoint).get(&format!("/_kms/events?{}", query.join("&")), &[])?;
+    let found = client.get(&format!("/_kms/events?{}", query.join("&")), &[])?;
     let records = found.get("Records").and_then(Value::as_array).cloned().unwrap_or_default();
     for record in &records {
         match output {
@@ -195,8 +227,7 @@ pub(super) fn events(
     Ok(ExitCode::Ok)
 }
 
-pub(super) fn state(command: &StateCommand, endpoint: &Endpoint, output: Output) -> Result<ExitCode, Failed> {
-    let client = Client::new(endpoint);
+pub(super) fn state(command: &StateCommand, client: &Client, output: Output) -> Result<ExitCode, Failed> {
     match command {
         StateCommand::Export { file, passphrase_file } => {
             let passphrase = passphrase(passphrase_file.as_deref())?;

@@ -8,6 +8,7 @@ mod serve;
 use std::fmt;
 use std::io::{self, Write};
 
+use self::client::Client;
 use super::{Arguments, Command, Endpoint, ExitCode, Output};
 use crate::config::Environment;
 
@@ -55,6 +56,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
     let output = arguments.client.output();
     let endpoint =
         || Endpoint::resolve(arguments.client.endpoint.as_ref(), environment).map_err(Failed::usage);
+    let client = || Client::new(endpoint()?, environment);
     match &arguments.command {
         Command::Serve(serve) => serve::run(serve, environment),
         Command::Doctor(doctor) => doctor::run(doctor, environment, output),
@@ -67,9 +69,9 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
             }
             Ok(ExitCode::Ok)
         }
-        Command::Keys(keys) => client::keys(keys, &endpoint()?, output),
-        Command::Events(events) => client::events(events, &endpoint()?, output),
-        Command::State(state) => client::state(state, &endpoint()?, output),
+        Command::Keys(keys) => client::keys(keys, &client()?, output),
+        Command::Events(events) => client::events(events, &client()?, output),
+        Command::State(state) => client::state(state, &client()?, output),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,9 @@ pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Resu
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let seed = arguments.seed(environment).map(|path| read_seed(&path)).transpose()?;
-    let service = build(&config, environment, seed.as_ref())?;
+    let path = arguments.seed(environment);
+    let seed = path.map(|path| read_seed(&path).map(|seed| (path, seed))).transpose()?;
+    let service = build(&config, environment, seed.as_ref().map(|(_, seed)| seed))?;
     let system = actix_web::rt::System::new();
     system.block_on(serve(&config, service, seed))
 }
@@ -164,9 +166,10 @@ fn credentials(config: &Config, seed: Option<&Seed>) -> Result<(Credentials, Opt
     Ok((Credentials::new(keys).map_err(Failed::usage)?, unknown))
 }
 
-async fn serve(config: &Config, service: Service, seed: Option<Seed>) -> Result<ExitCode, Failed> {
-    if let Some(seed) = seed {
-        service.apply_seed(&seed).await.map_err(Failed::usage)?;
+async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>) -> Result<ExitCode, Failed> {
+    if let Some((path, seed)) = seed {
+        let applied = service.apply_seed(&seed).await;
+        applied.map_err(|error| Failed::usage(format!("{}:{error}", path.display())))?;
     }
     let options = http::actix::Options {
         address: SocketAddr::new(config.server.address, config.server.port),

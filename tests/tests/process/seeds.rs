@@ -1,0 +1,155 @@
+//! Seed files: accounts and keys that a server has from the start.
+
+use serde_json::json;
+
+use super::support::*;
+
+const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
+
+const YAML: &str = r#"
+accounts:
+  - id: "111122223333"
+    access_keys:
+      - { id: AKIDSEED, secret: a-seeded-secret, principal: "arn:aws:iam::111122223333:user/ada" }
+keys:
+  - account: "111122223333"
+    id: 1234abcd-12ab-34cd-56ef-1234567890ab
+    description: Orders
+    material: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+    aliases: [alias/orders, alias/old/orders]
+    tags: { stage: test }
+    policy:
+      Version: "2012-10-17"
+      Statement:
+        - { Sid: seeded, Effect: Allow, Principal: { AWS: "arn:aws:iam::111122223333:root" }, Action: "kms:*", Resource: "*" }
+  - account: "111122223333"
+    aliases: [alias/asleep]
+    enabled: false
+"#;
+
+const TOML: &str = r#"
+[[accounts]]
+id = "111122223333"
+access_keys = [{ id = "AKIDSEED", secret = "a-seeded-secret", principal = "arn:aws:iam::111122223333:user/ada" }]
+
+[[keys]]
+account = "111122223333"
+id = "1234abcd-12ab-34cd-56ef-1234567890ab"
+description = "Orders"
+material = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+aliases = ["alias/orders", "alias/old/orders"]
+tags = { stage = "test" }
+
+[keys.policy]
+Version = "2012-10-17"
+
+[[keys.policy.Statement]]
+Sid = "seeded"
+Effect = "Allow"
+Principal.AWS = "arn:aws:iam::111122223333:root"
+Action = "kms:*"
+Resource = "*"
+
+[[keys]]
+account = "111122223333"
+aliases = ["alias/asleep"]
+enabled = false
+"#;
+
+/// Unsigned requests are the seed's account, although the seed brings access keys.
+const AS_ROOT: [&str; 2] = ["--auth-unknown-access-key", "root"];
+
+#[test]
+fn a_seed_is_there_from_the_first_request_and_applied_once() {
+    let mut ciphertexts = Vec::new();
+    for (name, text) in [("seed.yaml", YAML), ("seed.toml", TOML)] {
+        let folder = Folder::new();
+        let seed = folder.write(name, text);
+        let arguments = ["--seed", &seed, AS_ROOT[0], AS_ROOT[1]];
+        let server = folder.server(&arguments);
+        let look = |server: &ServerProcess| {
+            let described = ok(server, "DescribeKey", json!({"KeyId": "alias/old/orders"}));
+            assert_eq!(described["KeyMetadata"]["KeyId"], ID);
+            assert_eq!(described["KeyMetadata"]["Description"], "Orders");
+            let tags = ok(server, "ListResourceTags", json!({ "KeyId": ID }))["Tags"].clone();
+            assert_eq!(tags, json!([{"TagKey": "stage", "TagValue": "test"}]), "{name}");
+            let policy = ok(server, "GetKeyPolicy", json!({ "KeyId": ID }))["Policy"].clone();
+            assert!(policy.as_str().unwrap().contains("seeded"), "{policy}");
+            let asleep = ok(server, "DescribeKey", json!({"KeyId": "alias/asleep"}));
+            assert_eq!(asleep["KeyMetadata"]["KeyState"], "Disabled");
+            assert_eq!(metric(server, "kms_keys"), 2);
+            asleep["KeyMetadata"]["KeyId"].clone()
+        };
+        let asleep = look(&server);
+        // What a user changes stays changed.
+        ok(&server, "UpdateKeyDescription", json!({"KeyId": asleep, "Description": "mine"}));
+        ciphertexts.push(encrypt(&server, ID, "aGVsbG8="));
+        server.signal("TERM").unwrap();
+        expect(&server.ended(), 0, &[]);
+
+        let server = folder.server(&arguments);
+        assert_eq!(look(&server), asleep, "the same key as before");
+        let described = ok(&server, "DescribeKey", json!({"KeyId": "alias/asleep"}));
+        assert_eq!(described["KeyMetadata"]["Description"], "mine");
+        // The material is the file's: whatever any server sealed with it, this one opens.
+        for ciphertext in &ciphertexts {
+            assert_eq!(decrypt(&server, ciphertext), "aGVsbG8=");
+        }
+    }
+}
+
+#[test]
+fn a_seeded_access_key_closes_the_server_to_others() {
+    let folder = Folder::new();
+    let seed = folder.write("seed.yml", YAML);
+    let server = started(command(&["serve", "--port", "0", "--memory"]).env("KMS_SERVER_SEED", &seed));
+    // Signed today, or the age of the signature would be the first thing to be refused.
+    let today = wall_date(control(&server, "GET", "/_kms/health", "").header("date").unwrap());
+    let mut headers = fixtures::process::headers(server.port(), "ListKeys");
+    for (_, value) in &mut headers {
+        *value = value.replace("20260101T000000Z", &today).replace("20260101", &today[..8]);
+    }
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let reply = fixtures::process::send(server.port(), "POST", "/", &headers, b"{}").unwrap();
+    assert_eq!(reply.status, 400, "{}", reply.text);
+    assert_eq!(reply.json()["__type"], "UnrecognizedClientException", "{}", reply.text);
+    assert!(server.log().contains("unknown access keys are rejected"), "{}", server.log());
+    assert!(!server.log().contains("a-seeded-secret"));
+}
+
+/// `Sun, 22 Nov 2026 23:17:12 GMT` as signatures write it.
+fn wall_date(date: &str) -> String {
+    let words: Vec<&str> = date.split([' ', ':']).collect();
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = 1 + months.iter().position(|month| *month == words[2]).unwrap();
+    format!("{}{month:02}{}T{}{}{}Z", words[3], words[1], words[4], words[5], words[6])
+}
+
+#[test]
+fn a_bad_seed_names_file_line_and_column_and_nothing_is_made() {
+    let folder = Folder::new();
+    for (name, text, place, reason) in [
+        ("a.yaml", "keys:\n  - aliases: [app]\n", ":2:15: ", "`app` must begin with `alias/`"),
+        ("b.toml", "[[keys]]\naliasses = []\n", ":2:1: ", "the nearest is `aliases`"),
+        ("c.yaml", "keys:\n- material: '?secret?'\n", ":2:13: ", "the material is not base64"),
+        ("d.yaml", "keys:\n- {id: [\n", ":", "d.yaml:"),
+        ("e.toml", "[[keys]]\nid = \n", ":2:", "e.toml:2:"),
+        ("f.json", "{}", ": ", "a seed is TOML or YAML"),
+    ] {
+        let path = folder.write(name, text);
+        let ended = folder.refused(&["--seed", &path]);
+        expect(&ended, 2, &[&format!("{path}{place}"), reason]);
+        assert!(!ended.error.contains("?secret?"), "{}", ended.error);
+    }
+    let missing = shown(&folder.beside("missing.yaml"));
+    expect(&folder.refused(&["--seed", &missing]), 2, &[&missing, "cannot be read"]);
+    assert!(!folder.data().exists(), "nothing was made");
+}
+
+#[test]
+fn a_seed_that_the_server_refuses_names_the_key() {
+    let folder = Folder::new();
+    let seed = folder.write("seed.yaml", "keys:\n- aliases: [alias/a]\n- aliases: [alias/b]\n");
+    let ended = folder.refused(&["--seed", &seed, "--keys-max", "1"]);
+    expect(&ended, 2, &[&format!("{seed}:3:3: CreateKey: "), "LimitExceededException"]);
+}
