@@ -12,6 +12,7 @@ use lifecycle::state::{Change, Record, View};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::api::blob::to_json;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::shape::Output;
 use crate::auth::Caller;
@@ -115,8 +116,8 @@ pub fn command<C: Command>(
         Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
     trace.add_made(&changes);
-    let elements = serde_json::to_value(&output).ok().filter(|elements| !elements.is_null());
     let body = encode(request.entry.declaration.model.output, &output)?;
+    let elements = serde_json::from_slice(&body).ok();
     Ok((Answer { body, elements }, changes))
 }
 
@@ -240,18 +241,12 @@ fn refusal(state: KeyState) -> &'static str {
     }
 }
 
-/// Most responses are shorter than this.
-const RESPONSE_BYTES: usize = 1_024;
-
 fn encode(output: Output, value: &impl serde::Serialize) -> Result<Bytes, KmsError> {
     match output {
         Output::NoBody => Ok(Bytes::new()),
         Output::Empty => Ok(Bytes::from_static(b"{}")),
         Output::Structure(_) => {
-            let mut body = Vec::with_capacity(RESPONSE_BYTES);
-            serde_json::to_writer(&mut body, value)
-                .map_err(|_| KmsError::bare(ErrorCode::KMSInternalException))?;
-            Ok(Bytes::from(body))
+            to_json(value).map(Bytes::from).map_err(|_| KmsError::bare(ErrorCode::KMSInternalException))
         }
     }
 }

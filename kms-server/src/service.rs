@@ -1,8 +1,11 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
+use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use arrayvec::ArrayString;
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
@@ -27,7 +30,7 @@ use crate::pipeline::{self, Answer, Trace};
 
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
-const REQUEST_ID: &str = "x-amzn-requestid";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// A KMS. Cloning it gives another handle to the same one.
 #[derive(Clone)]
@@ -249,7 +252,7 @@ impl Service {
     ) {
         let scope = exchange.caller.as_ref().map(Caller::scope);
         let connection = request.extensions().get::<Connection>();
-        let peer = connection.and_then(|connection| connection.peer).map(|peer| peer.ip().to_string());
+        let peer = connection.and_then(|connection| connection.peer).map(|peer| spell(peer.ip()));
         let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let record = AuditRecord {
             entry: exchange.entry,
@@ -266,9 +269,7 @@ impl Service {
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
-        if let Err(error) = serde_json::to_writer(line, &record) {
-            tracing::error!(%error, "a record could not be written");
-        }
+        record.write(line);
     }
 }
 
@@ -276,6 +277,25 @@ impl Handler for Service {
     fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
         Service::call(self, request)
     }
+}
+
+/// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
+fn spell(address: IpAddr) -> ArrayString<45> {
+    let mut text = ArrayString::new();
+    match address {
+        IpAddr::V4(address) => {
+            for (at, octet) in address.octets().into_iter().enumerate() {
+                let digits = [octet / 100, octet / 10 % 10, octet % 10];
+                let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+                let dot = (at > 0).then_some('.');
+                let shown = digits.into_iter().skip(leading).map(|digit| char::from(b'0' + digit));
+                // The longest address has 45 characters.
+                dot.into_iter().chain(shown).for_each(|letter| text.push(letter));
+            }
+        }
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
+    }
+    text
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
@@ -335,5 +355,21 @@ impl From<SubmitError> for KmsError {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_spelled_as_usual() {
+        for text in
+            ["127.0.0.1", "0.0.0.0", "255.10.100.9", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4"]
+        {
+            assert_eq!(spell(text.parse().unwrap()).as_str(), text);
+        }
+        let longest = "1111:2222:3333:4444:5555:6666:7777:8888";
+        assert_eq!(spell(longest.parse().unwrap()).as_str(), longest);
     }
 }

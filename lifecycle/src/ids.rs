@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use arrayvec::ArrayString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text that is not an identifier of the wanted kind.
@@ -45,29 +46,9 @@ macro_rules! as_text {
 
 as_text!(AccountId, Region, KeyId, MaterialId, AliasName, KeyArn, AliasArn);
 
-/// ASCII text of at most `N` bytes, stored inline: ids are copied and compared on every request.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Inline<const N: usize> {
-    bytes: [u8; N],
-    length: u8,
-}
-
-impl<const N: usize> Inline<N> {
-    fn new(text: &str) -> Option<Self> {
-        let mut bytes = [0; N];
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        text.is_ascii().then_some(Inline { bytes, length: u8::try_from(text.len()).ok()? })
-    }
-
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
 /// A 12-digit AWS account id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(Inline<12>);
+pub struct AccountId(ArrayString<12>);
 
 impl AccountId {
     /// The twelve digits.
@@ -82,11 +63,8 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let digits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-        digits
-            .then(|| Inline::new(text))
-            .flatten()
-            .map(AccountId)
-            .ok_or(ParseIdError("a 12-digit account id"))
+        let wrong = ParseIdError("a 12-digit account id");
+        if digits { ArrayString::from(text).map(AccountId).map_err(|_| wrong) } else { Err(wrong) }
     }
 }
 
@@ -98,7 +76,7 @@ impl fmt::Display for AccountId {
 
 /// An AWS Region name such as `us-east-1`: 1 to 32 lower-case letters, digits and dashes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Region(Inline<32>);
+pub struct Region(ArrayString<32>);
 
 impl Region {
     /// The Region's name.
@@ -126,7 +104,8 @@ impl FromStr for Region {
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let plausible = !text.is_empty()
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        plausible.then(|| Inline::new(text)).flatten().map(Region).ok_or(ParseIdError("a Region name"))
+        let wrong = ParseIdError("a Region name");
+        if plausible { ArrayString::from(text).map(Region).map_err(|_| wrong) } else { Err(wrong) }
     }
 }
 
@@ -157,24 +136,26 @@ impl Scope {
 ///
 /// Upper-case digits are well formed but name no key, because ids are compared byte by byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(Inline<36>);
+pub struct KeyId(ArrayString<36>);
 
 impl KeyId {
     /// Sorts before every key id; names no key.
-    pub const FIRST: KeyId = KeyId(Inline { bytes: [0; 36], length: 0 });
+    pub const FIRST: KeyId = KeyId(ArrayString::new_const());
 
     /// The id of a single-Region key made from random bytes, a version 4 UUID.
     #[must_use]
     pub fn single_region(random: [u8; 16]) -> Self {
         let text = uuid_v4(random);
-        KeyId(Inline::new(&text).unwrap_or(Inline { bytes: [b'0'; 36], length: 36 }))
+        // Both forms are 36 characters, so they fit.
+        KeyId(ArrayString::from(&text).unwrap_or_default())
     }
 
     /// The id of a multi-Region key made from random bytes.
     #[must_use]
     pub fn multi_region(random: [u8; 16]) -> Self {
         let text = format!("mrk-{}", hex(&random));
-        KeyId(Inline::new(&text).unwrap_or(Inline { bytes: [b'0'; 36], length: 36 }))
+        // Both forms are 36 characters, so they fit.
+        KeyId(ArrayString::from(&text).unwrap_or_default())
     }
 
     /// Whether the id is that of a multi-Region key.
@@ -204,7 +185,8 @@ impl FromStr for KeyId {
                     })
             }
         };
-        well_formed.then(|| Inline::new(text)).flatten().map(KeyId).ok_or(ParseIdError("a key id"))
+        let wrong = ParseIdError("a key id");
+        if well_formed { ArrayString::from(text).map(KeyId).map_err(|_| wrong) } else { Err(wrong) }
     }
 }
 
@@ -226,7 +208,13 @@ pub struct KeyArn {
 impl fmt::Display for KeyArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Scope { account, region } = &self.scope;
-        write!(f, "arn:{}:kms:{region}:{account}:key/{}", region.partition(), self.id)
+        // Every response and every audit record prints one: it is put together before it is formatted.
+        let mut arn = ArrayString::<128>::new();
+        let parts = ["arn:", region.partition(), ":kms:", region.as_str(), ":", account.as_str(), ":key/"];
+        for part in parts.into_iter().chain([self.id.as_str()]) {
+            arn.try_push_str(part).map_err(|_| fmt::Error)?;
+        }
+        f.write_str(&arn)
     }
 }
 
@@ -408,10 +396,15 @@ impl KeyReference {
 /// Lower-case hexadecimal digits of `bytes`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
     let mut text = String::with_capacity(bytes.len() * 2);
-    bytes.iter().for_each(|byte| text.extend([digit(byte >> 4), digit(byte & 0x0f)]));
+    bytes.iter().for_each(|byte| push_hex(&mut text, *byte));
     text
+}
+
+fn push_hex(text: &mut String, byte: u8) {
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+    text.push(digit(byte >> 4));
+    text.push(digit(byte & 0x0f));
 }
 
 /// A version 4 UUID (RFC 9562) made from random bytes.
@@ -419,9 +412,14 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn uuid_v4(mut random: [u8; 16]) -> String {
     random[6] = (random[6] & 0x0f) | 0x40;
     random[8] = (random[8] & 0x3f) | 0x80;
-    let digits = hex(&random);
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
-    parts.join("-")
+    let mut text = String::with_capacity(36);
+    for (at, byte) in random.into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        push_hex(&mut text, byte);
+    }
+    text
 }
 
 #[cfg(test)]

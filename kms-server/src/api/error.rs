@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])+ $code:ident = $status:literal,)+) => {
@@ -204,17 +204,20 @@ impl KmsError {
 
     /// The JSON body of the response.
     pub fn body(&self) -> Vec<u8> {
-        let mut body = Map::new();
-        body.insert("__type".to_owned(), self.code.name().into());
-        if let Some(message) = &self.message {
-            // AWS (observed): a denial spells the member with a capital; some clients read only the other
-            // one.
-            if self.code == ErrorCode::AccessDeniedException {
-                body.insert("Message".to_owned(), message.as_ref().into());
-            }
-            body.insert("message".to_owned(), message.as_ref().into());
+        /// AWS (observed): a denial spells the member with a capital; some clients read only the other one.
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(rename = "__type")]
+            code: &'static str,
+            #[serde(rename = "Message", skip_serializing_if = "Option::is_none")]
+            denial: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            message: Option<&'a str>,
         }
-        Value::Object(body).to_string().into_bytes()
+        let message = self.message.as_deref();
+        let denial = message.filter(|_| self.code == ErrorCode::AccessDeniedException);
+        // A structure of texts always has a JSON form.
+        serde_json::to_vec(&Body { code: self.code.name(), denial, message }).unwrap_or_default()
     }
 }
 

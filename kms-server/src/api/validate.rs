@@ -12,7 +12,7 @@ mod constrain;
 mod convert;
 mod parse;
 
-pub use blob::blob_len;
+pub use blob::{blob_len, decoded_len};
 pub use constrain::{ECHO_BYTES_MAX, VIOLATIONS_MAX};
 pub use parse::parse_json;
 

@@ -14,7 +14,7 @@ use super::claim::SignedRequest;
 ///
 /// The last line is always the hash of the body as received. `x-amz-content-sha256` is a header like any other, so
 /// `UNSIGNED-PAYLOAD` or the hash of another body does not verify; only Amazon S3 takes the header's word.
-pub(super) fn canonical_request(request: &SignedRequest<'_>, signed_headers: &[String]) -> Vec<u8> {
+pub(super) fn canonical_request(request: &SignedRequest<'_>, signed_headers: &[Cow<'_, str>]) -> Vec<u8> {
     let mut text = Vec::with_capacity(512);
     let mut line = |bytes: &[u8]| {
         text.extend_from_slice(bytes);

@@ -2,7 +2,9 @@
 
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
+
+const SECONDS_A_DAY: i64 = 86_400;
 
 /// Seconds since the Unix epoch; the resolution of a signature's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,15 +20,25 @@ impl Instant {
         let year = number(bytes.get(..4)?)?;
         let part = |at: usize| i8::try_from(number(bytes.get(at..at + 2)?)?).ok();
         DateTime::new(year, part(4)?, part(6)?, part(9)?, part(11)?, part(13)?, 0)
-            .and_then(|civil| civil.to_zoned(TimeZone::UTC))
+            .and_then(|civil| Offset::UTC.to_timestamp(civil))
             .ok()
-            .map(|zoned| Instant(zoned.timestamp().as_second()))
+            .map(|timestamp| Instant(timestamp.as_second()))
     }
 
     /// Reads the format of the HTTP `Date` header, `Sun, 30 Aug 2015 12:36:00 GMT`.
     pub(super) fn from_http_date(text: &str) -> Option<Self> {
         let instant = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
         Some(Instant(instant.as_second()))
+    }
+
+    /// Whether the instant falls on `day`, spelled `20150830`, in UTC.
+    pub(super) fn is_on(self, day: &str) -> bool {
+        let midnight = <[u8; 8]>::try_from(day.as_bytes()).ok().and_then(|day| {
+            let mut text = *b"00000000T000000Z";
+            text.first_chunk_mut::<8>()?.copy_from_slice(&day);
+            Instant::from_basic(std::str::from_utf8(&text).ok()?)
+        });
+        midnight.is_some_and(|Instant(midnight)| (midnight..midnight + SECONDS_A_DAY).contains(&self.0))
     }
 
     /// ISO 8601 basic format in UTC.
@@ -84,7 +96,10 @@ mod tests {
         #[test]
         fn reading_never_panics_and_inverts_writing(text in "\\PC{0,24}", second in 0_i64..253_402_300_800) {
             let _ = (Instant::from_basic(&text), Instant::from_http_date(&text));
-            prop_assert_eq!(Instant::from_basic(&Instant(second).basic()), Some(Instant(second)));
+            let basic = Instant(second).basic();
+            prop_assert_eq!(Instant::from_basic(&basic), Some(Instant(second)));
+            prop_assert!(Instant(second).is_on(&basic[..8]));
+            prop_assert!(!Instant(second + SECONDS_A_DAY).is_on(&basic[..8]) && !Instant(second).is_on(&text));
         }
     }
 }

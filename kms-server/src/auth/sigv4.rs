@@ -1,5 +1,7 @@
 //! The checks of Signature Version 4, in the order in which AWS answers for them.
 
+use std::borrow::Cow;
+
 use lifecycle::clock::WallTime;
 use lifecycle::crypto::Secret;
 use lifecycle::ids::{Region, hex};
@@ -66,15 +68,15 @@ impl Claim<'_> {
             Instant(now.0.saturating_sub(life.into())),
             Instant(now.0.saturating_add(skew_max_seconds.into())),
         );
-        let (at, server) = (self.signed_at.basic(), now.basic());
+        let (at, server) = (|| self.signed_at.basic(), || now.basic());
         if self.signed_at < earliest {
-            let (limit, span) = (earliest.basic(), span(life));
+            let (at, server, limit, span) = (at(), server(), earliest.basic(), span(life));
             return Err(AuthError::invalid(format!(
                 "Signature expired: {at} is now earlier than {limit} ({server} - {span}.)"
             )));
         }
         if self.signed_at > latest {
-            let (limit, span) = (latest.basic(), span(skew_max_seconds));
+            let (at, server, limit, span) = (at(), server(), latest.basic(), span(skew_max_seconds));
             return Err(AuthError::invalid(format!(
                 "Signature not yet current: {at} is still later than {limit} ({server} + {span}.)"
             )));
@@ -89,7 +91,8 @@ impl Claim<'_> {
     /// `InvalidSignatureException`, with one sentence for each part of the scope that is wrong;
     /// `IncompleteSignatureException` for another algorithm or a credential without five parts.
     pub fn scope(&self, service: &str) -> Result<CredentialScope<'_>, AuthError> {
-        if !self.signed_headers.iter().any(|name| name == "host" || name == ":authority") {
+        let host = |name: &str| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority");
+        if !self.listed_headers().any(host) {
             return Err(AuthError::invalid(
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             ));
@@ -123,9 +126,9 @@ impl Claim<'_> {
                 "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'. "
             ));
         }
-        let at = self.signed_at.basic();
-        let day = at.get(..8).unwrap_or_default();
-        if date != day {
+        if !self.signed_at.is_on(date) {
+            let at = self.signed_at.basic();
+            let day = at.get(..8).unwrap_or_default();
             wrong.push_str(&format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{date}' != \
                  '{day}', from '{at}'."
@@ -148,14 +151,15 @@ impl Claim<'_> {
         scope: &CredentialScope<'_>,
         key: &SigningKey,
     ) -> Result<(), AuthError> {
-        let canonical = canonical_request(request, &self.signed_headers);
+        let names = self.header_names();
+        let canonical = canonical_request(request, &names);
         let to_sign = self.string_to_sign(scope, &canonical);
         let matches = signature_bytes(&self.signature)
             .is_some_and(|signature| hmac::verify(&key.0, to_sign.as_bytes(), &signature).is_ok());
         if !matches {
             return Err(mismatch(&canonical, &to_sign));
         }
-        self.check_coverage(request)
+        check_coverage(request, &names)
     }
 
     pub(super) fn string_to_sign(&self, scope: &CredentialScope<'_>, canonical: &[u8]) -> String {
@@ -163,27 +167,27 @@ impl Claim<'_> {
         let hash = hex(digest(&SHA256, canonical).as_ref());
         format!("{ALGORITHM}\n{}\n{date}/{region}/{service}/{TERMINATOR}\n{hash}", self.signed_at.basic())
     }
+}
 
-    /// AWS: IAM User Guide, "Create a signed AWS API request": the host and every `x-amz-` header must be signed. Two
-    /// need not be: the session token, which some signers add afterwards and which is compared with the key's
-    /// own anyway, and `x-amz-user-agent`, which only describes the client.
-    fn check_coverage(&self, request: &SignedRequest<'_>) -> Result<(), AuthError> {
-        let unsigned: Vec<&str> = request
-            .headers
-            .keys()
-            .map(http::HeaderName::as_str)
-            .filter(|name| name.starts_with("x-amz-"))
-            .filter(|name| !matches!(*name, "x-amz-security-token" | "x-amz-user-agent"))
-            .filter(|name| self.signed_headers.binary_search_by(|signed| signed.as_str().cmp(name)).is_err())
-            .collect();
-        if unsigned.is_empty() {
-            return Ok(());
-        }
-        let names = unsigned.join(", ");
-        Err(AuthError::invalid(format!(
-            "There were headers present in the request which were not signed: {names}"
-        )))
+/// AWS: IAM User Guide, "Create a signed AWS API request": the host and every `x-amz-` header must be signed. Two
+/// need not be: the session token, which some signers add afterwards and which is compared with the key's
+/// own anyway, and `x-amz-user-agent`, which only describes the client.
+fn check_coverage(request: &SignedRequest<'_>, signed: &[Cow<'_, str>]) -> Result<(), AuthError> {
+    let unsigned: Vec<&str> = request
+        .headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-"))
+        .filter(|name| !matches!(*name, "x-amz-security-token" | "x-amz-user-agent"))
+        .filter(|name| signed.binary_search_by(|signed| signed.as_ref().cmp(name)).is_err())
+        .collect();
+    if unsigned.is_empty() {
+        return Ok(());
     }
+    let names = unsigned.join(", ");
+    Err(AuthError::invalid(format!(
+        "There were headers present in the request which were not signed: {names}"
+    )))
 }
 
 /// AWS (observed): the text ends with the closing quote and a line feed.

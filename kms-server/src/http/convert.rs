@@ -81,11 +81,12 @@ fn request_headers(source: &framework::header::HeaderMap) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// Names that AWS SDKs send and that are not standard headers.
+/// The names that AWS SDKs send, as constants; reading any other one costs a parser.
 fn request_name(name: &framework::header::HeaderName) -> Option<HeaderName> {
     macro_rules! constants {
-        ($($name:literal),*) => {
+        ({ $($standard:ident $spelled:literal,)* } { $($name:literal,)* }) => {
             match name.as_str() {
+                $($spelled => Some(header::$standard),)*
                 $($name => {
                     const NAME: HeaderName = HeaderName::from_static($name);
                     Some(NAME)
@@ -95,6 +96,17 @@ fn request_name(name: &framework::header::HeaderName) -> Option<HeaderName> {
         };
     }
     constants!(
+        {
+        ACCEPT "accept",
+        ACCEPT_ENCODING "accept-encoding",
+        AUTHORIZATION "authorization",
+        CONNECTION "connection",
+        CONTENT_LENGTH "content-length",
+        CONTENT_TYPE "content-type",
+        HOST "host",
+        USER_AGENT "user-agent",
+        }
+        {
         "x-amz-target",
         "x-amz-date",
         "x-amz-security-token",
@@ -102,7 +114,8 @@ fn request_name(name: &framework::header::HeaderName) -> Option<HeaderName> {
         "x-amz-user-agent",
         "x-amzn-query-mode",
         "amz-sdk-invocation-id",
-        "amz-sdk-request"
+        "amz-sdk-request",
+        }
     )
 }
 
@@ -136,11 +149,18 @@ fn framing(name: &HeaderName) -> bool {
     matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION | header::UPGRADE)
 }
 
+/// The names of every answer as constants.
 fn response_name(name: &HeaderName) -> Option<framework::header::HeaderName> {
-    if name.as_str() == "x-amzn-requestid" {
-        return Some(framework::header::HeaderName::from_static("x-amzn-requestid"));
-    }
-    framework::header::HeaderName::from_bytes(name.as_str().as_bytes()).ok()
+    use framework::header as framework;
+    const REQUEST_ID: framework::HeaderName = framework::HeaderName::from_static("x-amzn-requestid");
+    Some(match *name {
+        header::CONTENT_TYPE => framework::CONTENT_TYPE,
+        header::CACHE_CONTROL => framework::CACHE_CONTROL,
+        header::PRAGMA => framework::PRAGMA,
+        header::EXPIRES => framework::EXPIRES,
+        _ if name.as_str() == "x-amzn-requestid" => REQUEST_ID,
+        _ => framework::HeaderName::from_bytes(name.as_str().as_bytes()).ok()?,
+    })
 }
 
 /// The header values of one message, written one after the other and then cut out of one allocation.

@@ -1,5 +1,6 @@
 //! What can be seen from outside: the audit log and the metrics.
 
 pub mod audit;
+mod json;
 pub mod metrics;
 pub mod record;

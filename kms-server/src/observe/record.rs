@@ -3,10 +3,9 @@
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
 use lifecycle::clock::Timestamp;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::json::Json;
 use crate::api::error::KmsError;
 use crate::api::shape::{Member, Shape, Structure};
 use crate::auth::{Caller, PrincipalKind};
@@ -45,83 +44,85 @@ pub struct AuditRecord<'a> {
     pub account: &'a str,
 }
 
-impl Serialize for AuditRecord<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("eventVersion", "1.11")?;
-        map.serialize_entry("userIdentity", &Identity(self))?;
-        map.serialize_entry("eventTime", &EventTime(self.at))?;
-        map.serialize_entry("eventSource", "kms.amazonaws.com")?;
-        map.serialize_entry("eventName", self.entry.map_or("UnknownOperation", Entry::name))?;
-        map.serialize_entry("awsRegion", self.region)?;
-        map.serialize_entry("sourceIPAddress", self.source_ip)?;
-        map.serialize_entry("userAgent", self.user_agent)?;
+impl AuditRecord<'_> {
+    /// Appends the record, one line of JSON without its end.
+    pub fn write(&self, line: &mut Vec<u8>) {
+        let json = &mut Json(line);
+        json.raw(r#"{"eventVersion":"1.11","userIdentity":"#);
+        self.write_identity(json);
+        json.raw(r#","eventTime":""#);
+        write_event_time(self.at, json);
+        json.raw(r#"","eventSource":"kms.amazonaws.com","eventName":"#);
+        json.text(self.entry.map_or("UnknownOperation", Entry::name));
+        json.raw(r#","awsRegion":"#).text(self.region);
+        json.raw(r#","sourceIPAddress":"#).text(self.source_ip);
+        json.raw(r#","userAgent":"#).text(self.user_agent);
         if let Some(error) = self.error {
-            map.serialize_entry("errorCode", error.code.name_in_audit())?;
+            json.raw(r#","errorCode":"#).text(error.code.name_in_audit());
             if let Some(message) = &error.message {
-                map.serialize_entry("errorMessage", message)?;
+                json.raw(r#","errorMessage":"#).text(message);
             }
         }
-        map.serialize_entry("requestParameters", &self.parameters())?;
-        let elements = self.elements.filter(|_| self.error.is_none());
-        map.serialize_entry("responseElements", &elements.map(LowerCamel))?;
-        map.serialize_entry("requestID", self.request_id)?;
-        map.serialize_entry("eventID", self.event_id)?;
+        json.raw(r#","requestParameters":"#);
+        self.write_parameters(json);
+        json.raw(r#","responseElements":"#);
+        match self.elements.filter(|_| self.error.is_none()) {
+            Some(elements) => write_lower_camel(elements, json),
+            None => {
+                json.raw("null");
+            }
+        }
+        json.raw(r#","requestID":"#).text(self.request_id);
+        json.raw(r#","eventID":"#).text(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
-        map.serialize_entry("readOnly", &reads)?;
+        json.raw(if reads { r#","readOnly":true"# } else { r#","readOnly":false"# });
         // AWS (observed): the list is empty where no key is needed, and missing where none was found.
         if self.error.is_none() || !self.trace.resources.is_empty() {
-            map.serialize_entry("resources", &Resources(self.trace))?;
+            json.raw(r#","resources":["#);
+            json.separated(&self.trace.resources, |json, resource| write_resource(resource, json));
+            json.raw("]");
         }
-        map.serialize_entry("eventType", "AwsApiCall")?;
-        map.serialize_entry("managementEvent", &true)?;
-        map.serialize_entry("recipientAccountId", self.account)?;
-        map.serialize_entry("eventCategory", "Management")?;
-        map.end()
+        json.raw(r#","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"#)
+            .text(self.account);
+        json.raw(r#","eventCategory":"Management"}"#);
     }
-}
 
-impl AuditRecord<'_> {
+    fn write_identity(&self, json: &mut Json<'_>) {
+        let Some(caller) = self.caller else {
+            json.raw(r#"{"type":"Unknown"}"#);
+            return;
+        };
+        json.raw(r#"{"type":"#).text(identity_type(caller.principal.kind()));
+        json.raw(r#","principalId":"#).text(principal_id(caller.principal.as_str()));
+        json.raw(r#","arn":"#).text(caller.principal.as_str());
+        json.raw(r#","accountId":"#).text(caller.principal.account().as_str());
+        if let Some(access_key) = &caller.access_key_id {
+            json.raw(r#","accessKeyId":"#).text(access_key);
+        }
+        json.raw("}");
+    }
+
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
-    fn parameters(&self) -> Option<Parameters<'_>> {
-        let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom")?;
-        let parameters = Parameters { structure: entry.declaration.model.input, value: self.input? };
-        parameters.shown().next().is_some().then_some(parameters)
-    }
-}
-
-struct EventTime(Timestamp);
-
-impl Serialize for EventTime {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match jiff::Timestamp::from_second(self.0.whole_seconds()) {
-            Ok(instant) => serializer.collect_str(&instant),
-            Err(_) => serializer.collect_str(&self.0),
-        }
-    }
-}
-
-struct Identity<'a>(&'a AuditRecord<'a>);
-
-impl Serialize for Identity<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self.0.caller {
-            Some(caller) => {
-                map.serialize_entry("type", identity_type(caller.principal.kind()))?;
-                map.serialize_entry("principalId", principal_id(caller.principal.as_str()))?;
-                map.serialize_entry("arn", caller.principal.as_str())?;
-                map.serialize_entry("accountId", &caller.principal.account())?;
-                if let Some(access_key) = &caller.access_key_id {
-                    map.serialize_entry("accessKeyId", access_key)?;
-                }
+    fn write_parameters(&self, json: &mut Json<'_>) {
+        let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom");
+        match entry.zip(self.input) {
+            Some((entry, input)) if shown(entry.declaration.model.input, input).next().is_some() => {
+                write_members(entry.declaration.model.input, input, json);
             }
-            None => map.serialize_entry("type", "Unknown")?,
+            _ => {
+                json.raw("null");
+            }
         }
-        map.end()
     }
 }
 
+fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
+    let text = match jiff::Timestamp::from_second(at.whole_seconds()) {
+        Ok(instant) => instant.to_string(),
+        Err(_) => at.to_string(),
+    };
+    json.raw(&text);
+}
 fn identity_type(kind: PrincipalKind) -> &'static str {
     match kind {
         PrincipalKind::Root => "Root",
@@ -139,101 +140,96 @@ fn principal_id(arn: &str) -> &str {
     if last == "root" { account } else { last }
 }
 
-struct Resources<'a>(&'a Trace);
+fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
+    let (account, arn) = match resource {
+        pipeline::Resource::Alias(alias) => (alias.scope.account, alias.to_string()),
+        pipeline::Resource::Key(key) => (key.scope.account, key.to_string()),
+    };
+    json.raw(r#"{"accountId":"#).text(account.as_str());
+    json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(&arn).raw("}");
+}
 
-impl Serialize for Resources<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Resource {
-            #[serde(rename = "accountId")]
-            account: String,
-            r#type: &'static str,
-            #[serde(rename = "ARN")]
-            arn: String,
-        }
-        let resource = |account: String, arn: String| Resource { account, r#type: "AWS::KMS::Key", arn };
-        serializer.collect_seq(self.0.resources.iter().map(|found| match found {
-            pipeline::Resource::Alias(alias) => resource(alias.scope.account.to_string(), alias.to_string()),
-            pipeline::Resource::Key(key) => resource(key.scope.account.to_string(), key.to_string()),
-        }))
-    }
+/// The members of a request that may be shown.
+fn shown<'a>(
+    structure: &'static Structure,
+    value: &'a Value,
+) -> impl Iterator<Item = (&'static Member, &'a Value)> {
+    let members = structure.members.iter().filter_map(move |member| Some((member, value.get(member.name)?)));
+    members.filter(|(member, value)| {
+        let secret = matches!(member.shape, Shape::Blob { .. }) || member.name == "GrantTokens";
+        !secret && !value.is_null()
+    })
 }
 
 /// The members of a request under their audit names.
-struct Parameters<'a> {
-    structure: &'static Structure,
-    value: &'a Value,
-}
-
-impl<'a> Parameters<'a> {
-    fn shown(&self) -> impl Iterator<Item = (&'static Member, &'a Value)> + use<'a> {
-        let value = self.value;
-        let members =
-            self.structure.members.iter().filter_map(move |member| Some((member, value.get(member.name)?)));
-        members.filter(|(member, value)| {
-            let secret = matches!(member.shape, Shape::Blob { .. }) || member.name == "GrantTokens";
-            !secret && !value.is_null()
-        })
-    }
-}
-
-impl Serialize for Parameters<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (member, value) in self.shown() {
-            map.serialize_key(&lower_camel(member.name))?;
-            match member.shape {
-                Shape::Map { .. } => map.serialize_value(value)?,
-                Shape::Structure(structure) => map.serialize_value(&Parameters { structure, value })?,
-                _ => map.serialize_value(&LowerCamel(value))?,
-            }
+fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
+    json.raw("{");
+    json.separated(shown(structure, value), |json, (member, value)| {
+        json.text(&lower_camel(member.name)).raw(":");
+        match member.shape {
+            Shape::Map { .. } => write_map(value, json),
+            Shape::Structure(structure) => write_members(structure, value, json),
+            _ => write_lower_camel(value, json),
         }
-        map.end()
+    });
+    json.raw("}");
+}
+
+/// A map, whose keys are the user's own.
+fn write_map(value: &Value, json: &mut Json<'_>) {
+    match value {
+        Value::Object(entries) => {
+            json.raw("{");
+            json.separated(entries, |json, (key, value)| {
+                json.text(key).raw(":").value(value);
+            });
+            json.raw("}");
+        }
+        value => {
+            json.value(value);
+        }
     }
 }
 
 /// A value whose object members start in lower case, and whose dates are texts.
-struct LowerCamel<'a>(&'a Value);
-
-impl Serialize for LowerCamel<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Array(items) => serializer.collect_seq(items.iter().map(LowerCamel)),
-            Value::Object(members) => {
-                let mut map = serializer.serialize_map(None)?;
-                let instruction = members.get("TagKey").and_then(Value::as_str).is_some_and(is_custom_tag);
-                // AWS (observed): a deletion shows its date or, while there is none, the window.
-                let dated = members.contains_key("DeletionDate");
-                for (name, value) in members {
-                    if dated && name == "PendingWindowInDays" {
-                        continue;
+fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
+    match value {
+        Value::Array(items) => {
+            json.raw("[").separated(items, |json, item| write_lower_camel(item, json)).raw("]");
+        }
+        Value::Object(members) => {
+            let instruction = members.get("TagKey").and_then(Value::as_str).is_some_and(is_custom_tag);
+            // AWS (observed): a deletion shows its date or, while there is none, the window.
+            let dated = members.contains_key("DeletionDate");
+            let shown = members.iter().filter(|(name, _)| !(dated && *name == "PendingWindowInDays"));
+            json.raw("{");
+            json.separated(shown, |json, (name, value)| {
+                json.text(&lower_camel(name)).raw(":");
+                match value {
+                    // The tag that carries key material must not carry it into the log.
+                    Value::String(_) if instruction && name == "TagValue" => {
+                        json.text("HIDDEN_DUE_TO_SECURITY_REASONS");
                     }
-                    map.serialize_key(&lower_camel(name))?;
-                    match value {
-                        // The tag that carries key material must not carry it into the log.
-                        Value::String(_) if instruction && name == "TagValue" => {
-                            map.serialize_value("HIDDEN_DUE_TO_SECURITY_REASONS")?;
-                        }
-                        Value::Number(seconds) if name.ends_with("Date") => {
-                            map.serialize_value(&date(seconds.as_f64().unwrap_or_default()))?;
-                        }
-                        _ => map.serialize_value(&LowerCamel(value))?,
+                    Value::Number(seconds) if name.ends_with("Date") => {
+                        json.text(&date(seconds.as_f64().unwrap_or_default()));
                     }
+                    value => write_lower_camel(value, json),
                 }
-                map.end()
-            }
-            scalar => scalar.serialize(serializer),
+            });
+            json.raw("}");
+        }
+        scalar => {
+            json.value(scalar);
         }
     }
 }
 
 fn lower_camel(name: &str) -> String {
-    if name == "AWSAccountId" {
-        return "aWSAccountId".to_owned();
+    let mut lower = name.to_owned();
+    if let Some(first) = lower.get_mut(..1) {
+        first.make_ascii_lowercase();
     }
-    let mut characters = name.chars();
-    let first = characters.next().map(|first| first.to_ascii_lowercase());
-    first.into_iter().chain(characters).collect()
+    lower
 }
 
 /// CloudTrail's dates, such as `May 21, 2025, 5:47:45 AM`.
@@ -258,9 +254,10 @@ mod tests {
     #[test]
     fn key_material_in_a_tag_is_hidden() {
         let tags = serde_json::json!([{"TagKey": "_custom_key_material_", "TagValue": "c2VjcmV0"}]);
-        let text = serde_json::to_string(&LowerCamel(&tags)).unwrap();
+        let mut line = Vec::new();
+        write_lower_camel(&tags, &mut Json(&mut line));
         assert_eq!(
-            text,
+            String::from_utf8(line).unwrap(),
             r#"[{"tagKey":"_custom_key_material_","tagValue":"HIDDEN_DUE_TO_SECURITY_REASONS"}]"#
         );
     }

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::{Request, Resource, Trace};
 use crate::api::error::{ErrorCode, KmsError};
+use crate::api::validate::decoded_len;
 use crate::operations::declaration::{Forms, Reach, Target};
 use crate::operations::{Resolved, ResolvedKey, not_implemented};
 
@@ -208,8 +209,7 @@ impl Lookup<'_> {
             return Ok(ResolvedKey { key, material: None });
         };
         let invalid = || KmsError::bare(ErrorCode::InvalidCiphertextException);
-        let blob = STANDARD.decode(blob).map_err(|_| invalid())?;
-        let material = envelope::material_named_by(&blob).ok_or_else(invalid)?;
+        let material = material_named_by(blob).ok_or_else(invalid)?;
         let found = self.key_of_material(material, named.as_ref());
         let lookup = Lookup {
             subject: match named {
@@ -243,6 +243,17 @@ impl Lookup<'_> {
             .cloned()
     }
 }
+
+/// The material that a blob in base64 names. Only its start is decoded: the operation decodes the whole.
+fn material_named_by(blob: &str) -> Option<MaterialId> {
+    let mut start = [0; START_LENGTH];
+    let characters = blob.get(..START_LENGTH / 3 * 4)?;
+    let decoded = STANDARD.decode_slice(characters, &mut start).ok()?;
+    envelope::material_named_by(start.get(..decoded)?, decoded_len(blob)?)
+}
+
+/// The header in whole groups of three bytes, which are four characters.
+const START_LENGTH: usize = envelope::HEADER_LENGTH.next_multiple_of(3);
 
 fn not_found(message: String) -> KmsError {
     KmsError::new(ErrorCode::NotFoundException, message)

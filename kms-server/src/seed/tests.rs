@@ -121,12 +121,15 @@ fn check_full(seed: &Seed, policy: &str) {
 
 #[test]
 fn yaml_and_toml_say_the_same() {
+    // Members are in the order of their names; a key policy is printed anew where the seed is applied.
     let policy = |null: &str| {
-        format!(
-            "{}{}{null}}}}}}}]}}",
-            r#"{"Version":"2012-10-17","Statement":[{"Sid":"root","Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*"},"#,
-            r#"{"Effect":"Deny","Principal":"*","Action":["a","b"],"Resource":"*","Condition":{"Bool":{"x":true,"n":1,"f":1.5"#,
-        )
+        let allow =
+            r#"{"Action":"kms:*","Effect":"Allow","Principal":{"AWS":"*"},"Resource":"*","Sid":"root"}"#;
+        let bool = format!(r#"{{"f":1.5,"n":1,"x":true{null}}}"#);
+        let deny = format!(
+            r#"{{"Action":["a","b"],"Condition":{{"Bool":{bool}}},"Effect":"Deny","Principal":"*","Resource":"*"}}"#
+        );
+        format!(r#"{{"Statement":[{allow},{deny}],"Version":"2012-10-17"}}"#)
     };
     let yaml = Seed::parse("seed.yaml", FULL_YAML).unwrap();
     check_full(&yaml, &policy(r#","z":null"#));

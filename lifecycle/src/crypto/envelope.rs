@@ -30,7 +30,6 @@ pub type EncryptionContext = BTreeMap<String, String>;
 const PREFIX: [u8; 5] = [0x01, 0x02, 0x02, 0x00, 0x78];
 const FLAG: u8 = 0x01;
 const SALT_LENGTH: usize = 16;
-const HEADER_LENGTH: usize = PREFIX.len() + 32 + 1 + SALT_LENGTH + 4;
 const FRAMING_LENGTH: usize = 11;
 const FRAMING_VERSION: u8 = 1;
 const OID_ENCRYPTED_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x06];
@@ -60,14 +59,18 @@ pub fn material_id(key: KeyId, material: &Secret) -> MaterialId {
     MaterialId(id)
 }
 
-/// The material that a blob names, if the blob has the form of one.
+/// How many bytes at the start of a blob tell its form and its material.
+pub const HEADER_LENGTH: usize = PREFIX.len() + 32 + 1 + SALT_LENGTH + 4;
+
+/// The material that a blob of `length` bytes names, if its first [`HEADER_LENGTH`] bytes, which may come with more of
+/// it, have the form of one.
 #[must_use]
-pub fn material_named_by(blob: &[u8]) -> Option<MaterialId> {
-    let (header, rest) = blob.split_at_checked(HEADER_LENGTH)?;
+pub fn material_named_by(start: &[u8], length: usize) -> Option<MaterialId> {
+    let header = start.first_chunk::<HEADER_LENGTH>()?;
     let declared = header.last_chunk::<4>().map(|length| u32::from_be_bytes(*length))?;
     let well_formed = header.starts_with(&PREFIX)
         && header.get(37) == Some(&FLAG)
-        && usize::try_from(declared).ok()? == rest.len();
+        && usize::try_from(declared).ok()?.checked_add(HEADER_LENGTH)? == length;
     let id = header.get(5..37)?.try_into().ok()?;
     well_formed.then_some(MaterialId(id))
 }
@@ -115,7 +118,7 @@ pub fn open(
     context: &EncryptionContext,
     blob: &[u8],
 ) -> Result<Secret, InvalidCiphertext> {
-    if material_named_by(blob) != Some(id) {
+    if material_named_by(blob, blob.len()) != Some(id) {
         return Err(InvalidCiphertext);
     }
     let salt = blob.get(38..38 + SALT_LENGTH).ok_or(InvalidCiphertext)?;
@@ -399,7 +402,7 @@ mod tests {
         fn round_trip(plaintext: Vec<u8>, pairs: std::collections::BTreeMap<String, String>) {
             let (secret, id) = material();
             let blob = seal(&secret, id, &pairs, &plaintext, &SeededEntropy::new(9)).unwrap();
-            prop_assert_eq!(material_named_by(&blob), Some(id));
+            prop_assert_eq!(material_named_by(&blob, blob.len()), Some(id));
             let opened = open(&secret, id, &pairs, &blob).unwrap();
             prop_assert_eq!(opened.expose(), &plaintext[..]);
         }

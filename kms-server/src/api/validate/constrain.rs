@@ -4,7 +4,7 @@
 //! observed: violations come in model order, a list's own before its elements'; lengths count UTF-16 code
 //! units, as Java's `String.length` does.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use serde_json::{Map, Value};
 
@@ -22,16 +22,44 @@ pub const ECHO_BYTES_MAX: usize = 512 * 1024;
 
 /// Checks the members of a converted body.
 pub(super) fn check(shape: &Structure, members: &Map<String, Value>) -> Result<(), KmsError> {
-    let mut violations = Violations { items: Vec::new(), path: String::new(), echo_left: ECHO_BYTES_MAX };
-    violations.structure(shape, members);
+    let mut violations = Violations { items: Vec::new(), echo_left: ECHO_BYTES_MAX };
+    violations.structure(shape, members, None);
     violations.into_result()
 }
 
 struct Violations {
     items: Vec<String>,
-    /// Where the pass is, in the spelling of the error texts.
-    path: String,
     echo_left: usize,
+}
+
+/// Where the pass is: a step, and where it came from. It is spelled only when there is something to report.
+#[derive(Clone, Copy)]
+struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    step: Step,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Member(&'static str),
+    /// From 1.
+    Element(usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            write!(f, "{parent}.")?;
+        }
+        match self.step {
+            Step::Element(number) => write!(f, "{number}.member"),
+            Step::Member(name) => {
+                let mut letters = name.chars();
+                letters.next().map_or(Ok(()), |first| f.write_char(first.to_ascii_lowercase()))?;
+                f.write_str(letters.as_str())
+            }
+        }
+    }
 }
 
 impl Violations {
@@ -45,117 +73,123 @@ impl Violations {
         Err(KmsError::validation(format!("{count} validation {noun} detected: {}", self.items.join("; "))))
     }
 
-    fn structure(&mut self, shape: &Structure, members: &Map<String, Value>) {
+    fn structure(&mut self, shape: &Structure, members: &Map<String, Value>, parent: Option<&Path<'_>>) {
         for member in shape.members {
-            let parent = self.enter_member(member.name);
+            let at = &Path { parent, step: Step::Member(member.name) };
             match members.get(member.name) {
-                Some(value) => self.value(member.shape, value),
-                None if member.required => self.absent(member.shape),
+                Some(value) => self.value(member.shape, value, at),
+                None if member.required => self.absent(member.shape, at),
                 None => {}
             }
-            self.path.truncate(parent);
         }
     }
 
-    fn value(&mut self, shape: &Shape, value: &Value) {
+    fn value(&mut self, shape: &Shape, value: &Value, at: &Path<'_>) {
         match (shape, value) {
-            (Shape::String(shape), Value::String(text)) => self.string(shape, text),
+            (Shape::String(shape), Value::String(text)) => self.string(shape, text, at),
             (Shape::Enum(shape), Value::String(text)) if !shape.accepts(text) => {
-                self.report(Echo::Text(text), &in_set(shape));
+                self.report(Echo::Text(text), &in_set(shape), at);
             }
             (Shape::Blob { length, .. }, Value::String(text)) => {
-                self.length(*length, decoded_len(text).unwrap_or(0), Echo::Withheld);
+                self.length(*length, decoded_len(text).unwrap_or(0), Echo::Withheld, at);
             }
             (Shape::Integer(range), Value::Number(number)) => {
-                self.range(*range, number.as_i64().unwrap_or(0))
+                self.range(*range, number.as_i64().unwrap_or(0), at);
             }
-            (Shape::List { member, length }, Value::Array(items)) => self.list(member, *length, items),
-            (Shape::Map { key, value }, Value::Object(entries)) => self.map(key, value, entries),
-            (Shape::Structure(shape), Value::Object(members)) => self.structure(shape, members),
+            (Shape::List { member, length }, Value::Array(items)) => self.list(member, *length, items, at),
+            (Shape::Map { key, value }, Value::Object(entries)) => self.map(key, value, entries, at),
+            (Shape::Structure(shape), Value::Object(members)) => self.structure(shape, members, Some(at)),
             // Unconstrained, or in the set; the first pass left nothing of another type.
             _ => {}
         }
     }
 
-    fn absent(&mut self, shape: &Shape) {
+    fn absent(&mut self, shape: &Shape, at: &Path<'_>) {
         let echo = match sensitivity(shape) {
             Sensitivity::Public => Echo::Null,
             Sensitivity::Sensitive => Echo::Withheld,
         };
-        self.report(echo, NOT_NULL);
+        self.report(echo, NOT_NULL, at);
     }
 
-    fn string(&mut self, shape: &StringShape, text: &str) {
+    fn string(&mut self, shape: &StringShape, text: &str, at: &Path<'_>) {
         let echo = match shape.sensitivity {
             Sensitivity::Public => Echo::Text(text),
             Sensitivity::Sensitive => Echo::Withheld,
         };
-        self.length(shape.length, utf16_len(text), echo);
+        self.length(shape.length, utf16_len(text), echo, at);
         if let Some(pattern) = violated_pattern(shape, text) {
-            self.report(echo, &matching(pattern));
+            self.report(echo, &matching(pattern), at);
         }
     }
 
-    fn length(&mut self, bounds: Bounds, len: usize, echo: Echo<'_>) {
+    fn length(&mut self, bounds: Bounds, len: usize, echo: Echo<'_>, at: &Path<'_>) {
         // No length of a body in memory exceeds i64.
         let len = i64::try_from(len).unwrap_or(i64::MAX);
         if let Some(min) = bounds.undercut_by(len) {
-            self.report(echo, &at_least("length", min));
+            self.report(echo, &at_least("length", min), at);
         }
         if let Some(max) = bounds.exceeded_by(len) {
-            self.report(echo, &at_most("length", max));
+            self.report(echo, &at_most("length", max), at);
         }
     }
 
-    fn range(&mut self, range: Bounds, number: i64) {
+    fn range(&mut self, range: Bounds, number: i64, at: &Path<'_>) {
         if let Some(min) = range.undercut_by(number) {
-            self.report(Echo::Number(number), &at_least("value", min));
+            self.report(Echo::Number(number), &at_least("value", min), at);
         }
         if let Some(max) = range.exceeded_by(number) {
-            self.report(Echo::Number(number), &at_most("value", max));
+            self.report(Echo::Number(number), &at_most("value", max), at);
         }
     }
 
-    fn list(&mut self, member: &Shape, length: Bounds, items: &[Value]) {
+    fn list(&mut self, member: &Shape, length: Bounds, items: &[Value], at: &Path<'_>) {
         let scalar = is_scalar(member);
         let echo = if scalar && sensitivity(member) == Sensitivity::Public {
             Echo::List(items)
         } else {
             Echo::Withheld
         };
-        self.length(length, items.len(), echo);
+        self.length(length, items.len(), echo, at);
         if scalar {
             // One item for the whole list, naming every constraint of the element.
             let null = items.iter().any(Value::is_null);
             if null || !items.iter().all(|item| satisfies(member, item)) {
                 let constraints = all_constraints(member, null);
-                self.report(echo, &format!("Member must satisfy constraint: [{constraints}]"));
+                self.report(echo, &format!("Member must satisfy constraint: [{constraints}]"), at);
             }
             return;
         }
-        for (index, item) in items.iter().enumerate() {
+        for (number, item) in (1..).zip(items) {
             if self.is_full() {
                 return;
             }
-            let parent = self.enter_element(index);
+            let at = &Path { parent: Some(at), step: Step::Element(number) };
             match item {
-                Value::Null => self.absent(member),
-                item => self.value(member, item),
+                Value::Null => self.absent(member, at),
+                item => self.value(member, item, at),
             }
-            self.path.truncate(parent);
         }
     }
 
-    fn map(&mut self, key: &StringShape, value: &StringShape, entries: &Map<String, Value>) {
+    fn map(&mut self, key: &StringShape, value: &StringShape, entries: &Map<String, Value>, at: &Path<'_>) {
         if !entries.keys().all(|text| satisfies_string(key, text)) {
             let constraints = all_constraints(&Shape::String(*key), false);
-            self.report(Echo::Map(entries), &format!("Map keys must satisfy constraint: [{constraints}]"));
+            self.report(
+                Echo::Map(entries),
+                &format!("Map keys must satisfy constraint: [{constraints}]"),
+                at,
+            );
         }
         let value = Shape::String(*value);
         let null = entries.values().any(Value::is_null);
         if null || !entries.values().all(|item| satisfies(&value, item)) {
             let constraints = all_constraints(&value, null);
-            self.report(Echo::Map(entries), &format!("Map value must satisfy constraint: [{constraints}]"));
+            self.report(
+                Echo::Map(entries),
+                &format!("Map value must satisfy constraint: [{constraints}]"),
+                at,
+            );
         }
     }
 
@@ -163,33 +197,15 @@ impl Violations {
         self.items.len() >= VIOLATIONS_MAX
     }
 
-    fn report(&mut self, echo: Echo<'_>, constraint: &str) {
+    fn report(&mut self, echo: Echo<'_>, constraint: &str, at: &Path<'_>) {
         if self.is_full() {
             return;
         }
         let mut item = String::from("Value ");
         echo.write(&mut item, &mut self.echo_left);
         // Writing to a String cannot fail.
-        let _ = write!(item, "at '{}' failed to satisfy constraint: {constraint}", self.path);
+        let _ = write!(item, "at '{at}' failed to satisfy constraint: {constraint}");
         self.items.push(item);
-    }
-
-    /// Appends a member's lowerCamel name and hands back the length to truncate to.
-    fn enter_member(&mut self, name: &str) -> usize {
-        let parent = self.path.len();
-        if parent > 0 {
-            self.path.push('.');
-        }
-        let mut letters = name.chars();
-        self.path.extend(letters.next().map(|first| first.to_ascii_lowercase()));
-        self.path.push_str(letters.as_str());
-        parent
-    }
-
-    fn enter_element(&mut self, index: usize) -> usize {
-        let parent = self.path.len();
-        let _ = write!(self.path, ".{}.member", index.saturating_add(1));
-        parent
     }
 }
 

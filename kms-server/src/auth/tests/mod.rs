@@ -75,7 +75,7 @@ impl Wire {
 
 /// The canonical request and the string to sign.
 pub(super) fn strings(wire: &Wire, claim: &Claim<'_>, scope: &CredentialScope<'_>) -> (String, String) {
-    let canonical = canonical_request(&wire.request(), &claim.signed_headers);
+    let canonical = canonical_request(&wire.request(), &claim.header_names());
     let to_sign = claim.string_to_sign(scope, &canonical);
     (String::from_utf8(canonical).unwrap(), to_sign)
 }

@@ -48,11 +48,11 @@ fn every_violation_of_every_shape() {
     let expected = [
         "7 validation errors detected: Value at 'items' failed to satisfy constraint: \
          Member must have length less than or equal to 1",
-        "Value '{a=b, C=ccc}' at 'items.1.member.labels' failed to satisfy constraint: Map keys must satisfy \
+        "Value '{C=ccc, a=b}' at 'items.1.member.labels' failed to satisfy constraint: Map keys must satisfy \
          constraint: [Member must have length less than or equal to 3, Member must have length greater \
          than or \
          equal to 1, Member must satisfy regular expression pattern: [a-z]+]",
-        "Value '{a=b, C=ccc}' at 'items.1.member.labels' failed to satisfy constraint: Map value must \
+        "Value '{C=ccc, a=b}' at 'items.1.member.labels' failed to satisfy constraint: Map value must \
          satisfy \
          constraint: [Member must have length less than or equal to 2, Member must have length greater \
          than or \
