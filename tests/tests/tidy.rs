@@ -47,6 +47,7 @@ const SERVER: &[(&str, &[&str])] = &[
 /// What each module of `lifecycle` imports from the others.
 const LIFECYCLE: &[(&str, &[&str])] = &[
     ("alias", &["clock", "ids"]),
+    ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
     ("ids", &[]),
@@ -65,7 +66,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("engine", &["control", "pipeline", "service", "http"]),
     ("service", &["cli", "cron"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
-    ("policy", &["key"]),
+    ("policy", &["authorize", "key"]),
 ];
 
 /// Settings that are declared for parts that do not exist yet. The list may only shrink.
