@@ -168,7 +168,10 @@ fn lacking(inquiry: &Inquiry<'_>, allows: &Allows) -> Vec<Source> {
     };
     // What names the caller itself needs no identity policy.
     let direct = named.filter(|by| *by > PrincipalMatch::Account);
+    // AWS: Permissions boundaries for IAM entities, Evaluating effective permissions with boundaries.
     let own = direct == Some(PrincipalMatch::Own) && !foreign;
+    let session =
+        matches!(inquiry.principal, Principal::AssumedRole { .. } | Principal::FederatedUser { .. });
     let lacks_key_side =
         lacks_key_side(inquiry, allows) || foreign && inquiry.rules.cross_account == CrossAccount::Never;
     // Where the key's account is the caller's, the key policy could name the caller and no identity policy be needed.
@@ -178,19 +181,10 @@ fn lacking(inquiry: &Inquiry<'_>, allows: &Allows) -> Vec<Source> {
         (Source::VpcEndpointPolicy, !allows.vpc_endpoint),
         (Source::KeyPolicy, lacks_key_side),
         (Source::IdentityPolicy, needs_identity && !allows.identity),
-        (Source::PermissionsBoundary, !(allows.boundary || own && is_user_or_session(inquiry.principal))),
-        (Source::SessionPolicy, !(allows.session || own && is_session(inquiry.principal))),
+        (Source::PermissionsBoundary, !(allows.boundary || own)),
+        (Source::SessionPolicy, !(allows.session || own && session)),
     ];
     lacks.into_iter().filter_map(|(source, lacks)| lacks.then_some(source)).collect()
-}
-
-// AWS: Permissions boundaries for IAM entities, Evaluating effective permissions with boundaries.
-fn is_user_or_session(principal: &Principal) -> bool {
-    matches!(principal, Principal::User { .. }) || is_session(principal)
-}
-
-fn is_session(principal: &Principal) -> bool {
-    matches!(principal, Principal::AssumedRole { .. } | Principal::FederatedUser { .. })
 }
 
 /// What would have to be different, as a sentence.
