@@ -1,5 +1,7 @@
 //! Reading and validating a policy document.
 
+use serde::Serialize;
+
 use super::condition::Condition;
 use super::error::{PolicyError, excerpt};
 use super::json::Json;
@@ -19,7 +21,7 @@ pub enum Kind {
 }
 
 /// Whether a statement allows or denies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Effect {
     /// `Allow`
     Allow,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::arn::{Arn, Resource, is_account_id, path_and_name, plain_name, without_path};
 use super::error::PolicyError;
 use super::principal::{Account, Principal, ServicePrincipal};
@@ -42,7 +44,8 @@ pub enum PrincipalPattern {
 }
 
 /// How a statement came to cover the principal, from the weakest to the most direct.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PrincipalMatch {
     /// The statement names nobody: it is of an identity policy, and applies to whom that is attached.
     Attached,
@@ -173,6 +176,21 @@ impl PrincipalPattern {
             }
             _ => None,
         }
+    }
+}
+
+/// Whom the statement names: `the role`.
+impl fmt::Display for PrincipalMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attached => "whom it is attached to",
+            Self::Account => "the account",
+            Self::Anyone => "anyone",
+            Self::Federated => "the identity provider",
+            Self::Service => "the service",
+            Self::Role => "the role",
+            Self::Own => "the caller itself",
+        })
     }
 }
 
