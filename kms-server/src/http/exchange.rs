@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -13,7 +13,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::{Connection, Handler, Refusal, Transport, convert};
 
@@ -77,20 +77,24 @@ impl Drop for Counted {
 
 impl<H: Handler> Edge<H> {
     /// Answers one request.
-    pub(super) async fn exchange(&self, request: ServiceRequest) -> ServiceResponse {
-        let counted = Counted::new(&self.traffic, |traffic| &traffic.requests);
-        let (request, mut payload) = request.into_parts();
-        match self.answer(request.head(), &mut payload).await {
-            Ok(response) => {
-                let (mut builder, bytes) = convert::response(response);
-                let body = Reply { bytes, _unread: None, _counted: counted };
-                ServiceResponse::new(request, builder.body(body))
-            }
-            Err(refusal) => {
-                tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
-                let (mut builder, bytes) = convert::response(refusal.into_response());
-                let body = Reply { bytes, _unread: Some(payload), _counted: counted };
-                ServiceResponse::new(request, builder.force_close().body(body))
+    // An `async fn` would keep its argument twice, in a future that is allocated for each request.
+    #[expect(clippy::manual_async_fn, reason = "see above")]
+    pub(super) fn exchange(&self, request: ServiceRequest) -> impl Future<Output = ServiceResponse> {
+        async move {
+            let counted = Counted::new(&self.traffic, |traffic| &traffic.requests);
+            let (request, mut payload) = request.into_parts();
+            match self.answer(request.head(), &mut payload).await {
+                Ok(response) => {
+                    let (mut builder, bytes) = convert::response(response);
+                    let body = Reply { bytes, _unread: None, _counted: counted };
+                    ServiceResponse::new(request, builder.body(body))
+                }
+                Err(refusal) => {
+                    tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
+                    let (mut builder, bytes) = convert::response(refusal.into_response());
+                    let body = Reply { bytes, _unread: Some(payload), _counted: counted };
+                    ServiceResponse::new(request, builder.force_close().body(body))
+                }
             }
         }
     }
@@ -126,7 +130,12 @@ impl<H: Handler> Edge<H> {
         if declared.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > bytes_max)) {
             return Err(Refusal::TooLarge { bytes_max });
         }
-        match tokio::time::timeout(self.request_timeout, read(payload, bytes_max)).await {
+        let mut reading = pin!(read(payload, bytes_max));
+        // The body of an AWS client has arrived with the head: no timer is made for it.
+        if let Some(result) = reading.as_mut().now_or_never() {
+            return result;
+        }
+        match Box::pin(tokio::time::timeout(self.request_timeout, reading)).await {
             Ok(result) => result,
             Err(_elapsed) => Err(Refusal::TooSlow { allowed: self.request_timeout }),
         }

@@ -209,7 +209,8 @@ impl AuditLog {
                 }
             }
         };
-        tokio::time::timeout(self.queue_wait, free).await.map_err(|_| AuditFull)
+        // Boxed, because hardly any request waits.
+        Box::pin(tokio::time::timeout(self.queue_wait, free)).await.map_err(|_| AuditFull)
     }
 
     fn try_reserve(&self) -> Option<Place<'_>> {
