@@ -2,6 +2,8 @@
 //!
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
+use std::collections::BTreeMap;
+
 use lifecycle::clock::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -65,6 +67,11 @@ impl Serialize for AuditRecord<'_> {
         map.serialize_entry("requestParameters", &self.parameters())?;
         let elements = self.elements.filter(|_| self.error.is_none());
         map.serialize_entry("responseElements", &elements.map(LowerCamel))?;
+        // AWS: RetireGrant tells here which grant it was, because a token may have named it.
+        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
+        if let Some(grant) = self.trace.ended.filter(|_| retires && self.error.is_none()) {
+            map.serialize_entry("additionalEventData", &BTreeMap::from([("grantId", grant)]))?;
+        }
         map.serialize_entry("requestID", self.request_id)?;
         map.serialize_entry("eventID", self.event_id)?;
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
@@ -171,7 +178,7 @@ impl<'a> Parameters<'a> {
         let members =
             self.structure.members.iter().filter_map(move |member| Some((member, value.get(member.name)?)));
         members.filter(|(member, value)| {
-            let secret = matches!(member.shape, Shape::Blob { .. }) || member.name == "GrantTokens";
+            let secret = matches!(member.shape, Shape::Blob { .. }) || is_token(member.name);
             !secret && !value.is_null()
         })
     }
@@ -205,7 +212,7 @@ impl Serialize for LowerCamel<'_> {
                 // AWS (observed): a deletion shows its date or, while there is none, the window.
                 let dated = members.contains_key("DeletionDate");
                 for (name, value) in members {
-                    if dated && name == "PendingWindowInDays" {
+                    if dated && name == "PendingWindowInDays" || is_token(name) {
                         continue;
                     }
                     map.serialize_key(&lower_camel(name))?;
@@ -225,6 +232,11 @@ impl Serialize for LowerCamel<'_> {
             scalar => scalar.serialize(serializer),
         }
     }
+}
+
+/// Whether a member holds grant tokens, which a record never shows.
+fn is_token(member: &str) -> bool {
+    matches!(member, "GrantToken" | "GrantTokens")
 }
 
 fn lower_camel(name: &str) -> String {
