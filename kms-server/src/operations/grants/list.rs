@@ -166,14 +166,6 @@ impl Query for ListRetirableGrants {
         let named = input.retiring()?;
         check_filter(authorized, Some(named))?;
         let retiring = read_principal(named, scope.region.partition())?;
-        // AWS: the principal must be one of the caller's account; which error others get is not known.
-        let account = retiring.principal().account();
-        if account.is_some_and(|account| account.id() != scope.account.as_str()) {
-            return Err(KmsError::new(
-                ErrorCode::AccessDeniedException,
-                "The retiring principal must be one of your own account.",
-            ));
-        }
         let home = scope.arn_of("grant");
         let pager = Pager::new(
             authorized.environment.marker_key,
@@ -182,6 +174,14 @@ impl Query for ListRetirableGrants {
             input.limit,
             input.marker.as_deref(),
         )?;
+        // AWS: the principal must be one of the caller's account; which error others get is not known.
+        let account = retiring.principal().account();
+        if account.is_some_and(|account| account.id() != scope.account.as_str()) {
+            return Err(KmsError::new(
+                ErrorCode::AccessDeniedException,
+                "The retiring principal must be one of your own account.",
+            ));
+        }
         let after = pager.after()?.map(|Place(key, id)| (key, id));
         let found = authorized.view.retirable(scope.region, retiring.as_str(), after);
         let same = found.filter(|grant| grant.retiring.as_ref() == Some(&retiring));
