@@ -241,7 +241,9 @@ fn who_may_retire_a_grant() {
     use RetireRight::{Grantee, GranteeAccount, OwningAccount, RetiringAccount, RetiringPrincipal};
     let owner = "arn:aws:iam::999988887777:user/admin";
     let retiring = "arn:aws:iam::444455556666:role/retirer";
-    let cases: &[(&[GrantOperation], &str, &str, &str, &[RetireRight])] = &[
+    // The operations of the grant, its grantee and retiring principal, the caller, and the caller's rights.
+    type Case<'a> = (&'a [GrantOperation], &'a str, &'a str, &'a str, &'a [RetireRight]);
+    let cases: &[Case<'_>] = &[
         (&[], ROLE, retiring, retiring, &[RetiringPrincipal]),
         (&[], ROLE, retiring, "arn:aws:sts::444455556666:assumed-role/retirer/s", &[RetiringPrincipal]),
         (&[], ROLE, retiring, "arn:aws:iam::444455556666:root", &[]),

@@ -294,7 +294,7 @@ async fn a_dry_run_knows_of_every_refusal_and_changes_nothing() {
     ] {
         input["DryRun"] = json!(true);
         call(&kms, operation, input).await.refuses("DryRunOperationException", text);
-        assert_eq!(ids(&kms, &key).await, [id.clone()]);
+        assert_eq!(ids(&kms, &key).await, [id.as_str()]);
     }
     for operation in ["RevokeGrant", "RetireGrant"] {
         let unknown = json!({"KeyId": key, "GrantId": "0".repeat(64), "DryRun": true});
