@@ -387,7 +387,7 @@ mod tests {
         Grant {
             key: arn(key),
             id: GrantId([id; 32]),
-            name: None,
+            name: (who > 2).then(|| who.to_string().into()),
             created_at: Timestamp(0),
             grantee: named(who),
             retiring: (who < 4).then(|| named(who / 2)),
@@ -457,7 +457,13 @@ mod tests {
     /// Every way to find grants agrees with a scan of all of them.
     fn check_grants(state: &State) {
         let view = state.at(Timestamp(0));
-        let visible = || state.grants.all().filter(|grant| view.key(&grant.key).is_some());
+        let all = || state.grants.all();
+        let counted: std::collections::BTreeSet<_> = all().map(|grant| grant.key).collect();
+        let named = all().filter(|grant| grant.name.is_some()).count();
+        let retirable = all().filter(|grant| grant.retiring.is_some()).count();
+        // A look-up would not notice what deleted grants had left behind.
+        assert_eq!(state.grants.entries(), [all().count(), named, retirable, counted.len()]);
+        let visible = || all().filter(|grant| view.key(&grant.key).is_some());
         let callers = [
             "arn:aws:iam::111122223333:root",
             "arn:aws:iam::111122223333:user/bob",
@@ -476,6 +482,11 @@ mod tests {
             let after = GrantId([2; 32]);
             let rest: Vec<_> = of_key.iter().filter(|grant| grant.id > after).copied().collect();
             assert_eq!(view.grants(key, Some(after)).collect::<Vec<_>>(), rest);
+            for name in ["3", "4", "x"] {
+                let named = of_key.iter().filter(|grant| grant.name.as_deref() == Some(name));
+                let found: Vec<_> = view.grants_named(key, name.into()).collect();
+                assert_eq!(found, named.copied().collect::<Vec<_>>());
+            }
             for text in callers {
                 let caller = crate::policy::Principal::parse(text).unwrap();
                 let matching = of_key.iter().filter(|grant| grant.grantee.matches(&caller).is_some());

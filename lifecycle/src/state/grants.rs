@@ -13,12 +13,17 @@ use crate::policy::Principal;
 /// A grant among those of all keys.
 type Name = (KeyArn, GrantId);
 
+/// The grants of each key by some text, in order of id.
+type ByText = RedBlackTreeSetSync<(KeyArn, Arc<str>, GrantId)>;
+
 /// All grants.
 #[derive(Clone, Default)]
 pub(super) struct Grants {
     all: RedBlackTreeMapSync<Name, Arc<Grant>>,
-    /// By key and text of the grantee.
-    by_grantee: RedBlackTreeSetSync<(KeyArn, Arc<str>, GrantId)>,
+    /// By the text of the grantee.
+    by_grantee: ByText,
+    /// By the name that the maker gave.
+    by_name: ByText,
     /// By Region and text of the retiring principal.
     by_retiring: RedBlackTreeSetSync<(Region, Arc<str>, Name)>,
     counts: HashTrieMapSync<KeyArn, usize>,
@@ -31,7 +36,10 @@ impl Grants {
 
     pub(super) fn put(&mut self, grant: Arc<Grant>) {
         self.delete(grant.key, grant.id);
-        self.by_grantee.insert_mut(grantee_entry(&grant));
+        self.by_grantee.insert_mut((grant.key, Arc::clone(grant.grantee.text()), grant.id));
+        if let Some(name) = &grant.name {
+            self.by_name.insert_mut((grant.key, Arc::clone(name), grant.id));
+        }
         if let Some(retiring) = &grant.retiring {
             self.by_retiring.insert_mut(retiring_entry(&grant, retiring));
         }
@@ -41,7 +49,10 @@ impl Grants {
 
     pub(super) fn delete(&mut self, key: KeyArn, id: GrantId) {
         let Some(grant) = self.all.get(&(key, id)).cloned() else { return };
-        self.by_grantee.remove_mut(&grantee_entry(&grant));
+        self.by_grantee.remove_mut(&(key, Arc::clone(grant.grantee.text()), id));
+        if let Some(name) = &grant.name {
+            self.by_name.remove_mut(&(key, Arc::clone(name), id));
+        }
         if let Some(retiring) = &grant.retiring {
             self.by_retiring.remove_mut(&retiring_entry(&grant, retiring));
         }
@@ -59,24 +70,28 @@ impl Grants {
         self.counts.get(key).copied().unwrap_or(0)
     }
 
-    fn of_grantee(
-        &self,
+    /// How many entries the indexes have: by grantee, by name, by retiring principal, and of counts.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> [usize; 4] {
+        [self.by_grantee.size(), self.by_name.size(), self.by_retiring.size(), self.counts.size()]
+    }
+
+    /// The grants of a key that an index has under `text`, those after `after`.
+    fn under<'a>(
+        &'a self,
+        index: &'a ByText,
         key: KeyArn,
-        grantee: Arc<str>,
+        text: Arc<str>,
         after: Option<GrantId>,
-    ) -> impl Iterator<Item = &Arc<Grant>> + use<'_> {
+    ) -> impl Iterator<Item = &'a Arc<Grant>> + use<'a> {
         let start = match after {
-            Some(id) => Bound::Excluded((key, Arc::clone(&grantee), id)),
-            None => Bound::Included((key, Arc::clone(&grantee), GrantId::FIRST)),
+            Some(id) => Bound::Excluded((key, Arc::clone(&text), id)),
+            None => Bound::Included((key, Arc::clone(&text), GrantId::FIRST)),
         };
-        let range = self.by_grantee.range((start, Bound::Unbounded));
-        let found = range.take_while(move |(of, text, _)| *of == key && *text == grantee);
+        let range = index.range((start, Bound::Unbounded));
+        let found = range.take_while(move |(of, under, _)| *of == key && *under == text);
         found.filter_map(|(key, _, id)| self.all.get(&(*key, *id)))
     }
-}
-
-fn grantee_entry(grant: &Grant) -> (KeyArn, Arc<str>, GrantId) {
-    (grant.key, Arc::clone(grant.grantee.text()), grant.id)
 }
 
 fn retiring_entry(grant: &Grant, retiring: &GrantPrincipal) -> (Region, Arc<str>, Name) {
@@ -114,7 +129,17 @@ impl<'a> View<'a> {
     ) -> impl Iterator<Item = &'a Arc<Grant>> + use<'a> {
         let grants = self.key(&key).map(|_| &self.state.grants);
         let grantee = Arc::<str>::from(grantee);
-        grants.into_iter().flat_map(move |grants| grants.of_grantee(key, Arc::clone(&grantee), after))
+        grants.into_iter().flat_map(move |all| all.under(&all.by_grantee, key, Arc::clone(&grantee), after))
+    }
+
+    /// The grants of a key that have this name.
+    pub fn grants_named(
+        &self,
+        key: KeyArn,
+        name: Arc<str>,
+    ) -> impl Iterator<Item = &'a Arc<Grant>> + use<'a> {
+        let grants = self.key(&key).map(|_| &self.state.grants);
+        grants.into_iter().flat_map(move |all| all.under(&all.by_name, key, Arc::clone(&name), None))
     }
 
     /// The grants of a key whose grantee is `caller`, its role, its account or its service. Grants of others cost
@@ -127,7 +152,7 @@ impl<'a> View<'a> {
         let grants = self.key(&key).map(|_| &self.state.grants);
         let texts = grants.map(|_| spellings(caller)).unwrap_or_default();
         texts.into_iter().flat_map(move |text| {
-            grants.into_iter().flat_map(move |grants| grants.of_grantee(key, Arc::clone(&text), None))
+            grants.into_iter().flat_map(move |all| all.under(&all.by_grantee, key, Arc::clone(&text), None))
         })
     }
 

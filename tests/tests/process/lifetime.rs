@@ -108,7 +108,7 @@ fn keys_aliases_tags_policies_grants_and_states_survive_a_restart() {
     let ciphertext = encrypt(&server, "alias/app", "aGVsbG8=");
     let role = "arn:aws:iam::111122223333:role/app";
     let granted = json!({
-        "KeyId": id, "GranteePrincipal": role, "RetiringPrincipal": "arn:aws:iam::000000000000:root",
+        "KeyId": id, "GranteePrincipal": role, "RetiringPrincipal": role,
         "Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"a": "b"}}, "Name": "n",
     });
     let token = ok(&server, "CreateGrant", granted)["GrantToken"].clone();
@@ -122,7 +122,7 @@ fn keys_aliases_tags_policies_grants_and_states_survive_a_restart() {
             ok(server, "GetKeyPolicy", json!({ "KeyId": id })),
             decrypt(server, &ciphertext),
             ok(server, "ListGrants", json!({"KeyId": id, "GranteePrincipal": role})),
-            ok(server, "ListRetirableGrants", json!({"RetiringPrincipal": "arn:aws:iam::000000000000:root"})),
+            ok(server, "ListRetirableGrants", json!({"RetiringPrincipal": role})),
         ];
         json!(facts)
     };

@@ -136,9 +136,9 @@ impl Command for CreateGrant {
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let grant = requested(authorized, input)?;
-        let same = authorized.view.grants_of_grantee(grant.key, grant.grantee.as_str(), None);
-        let known =
-            grant.name.as_ref().and_then(|_| same.into_iter().find(|same| same.is_repeated_by(&grant)));
+        let mut named =
+            grant.name.iter().flat_map(|name| authorized.view.grants_named(grant.key, Arc::clone(name)));
+        let known = named.find(|known| known.is_repeated_by(&grant));
         let (id, changes) = match known {
             Some(known) => (known.id, Vec::new()),
             None => {
