@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
+use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region};
 
 use crate::auth::{Authenticator, Credentials, UnknownAccessKey};
@@ -157,7 +158,8 @@ impl Builder {
         if let Some(unknown) = self.unknown_access_key {
             authenticator = authenticator.with_unknown_access_key(unknown);
         }
-        let marker_key = Arc::new(MarkerKey::new(engine.marker_secret()));
+        let token_key = TokenKey::new(engine.installation_secret());
+        let marker_key = Arc::new(MarkerKey::new(engine.installation_secret()));
         Ok(Service::new(Inner {
             engine,
             authenticator,
@@ -169,6 +171,7 @@ impl Builder {
             account,
             region,
             marker_key,
+            token_key,
         }))
     }
 }

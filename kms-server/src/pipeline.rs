@@ -5,10 +5,15 @@
 
 mod resolve;
 
+pub(crate) use resolve::denied;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
-use lifecycle::ids::{AliasArn, KeyArn};
+use lifecycle::grant::Grant;
+use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
-use lifecycle::state::{Change, Record, View};
+use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -38,6 +43,8 @@ pub struct Request<'a> {
 pub struct Trace {
     /// What was found or made, in that order.
     pub resources: Vec<Resource>,
+    /// The grant that was ended.
+    pub ended: Option<GrantId>,
 }
 
 /// Something that a request concerns.
@@ -57,15 +64,21 @@ impl Trace {
         })
     }
 
-    /// Adds what a command makes anew; everything else that it changes was found before.
+    /// Adds what a command makes anew or finds by itself; everything else that it changes was found before.
     fn add_made(&mut self, changes: &[Change]) {
         let nothing_found = self.resources.is_empty();
         let no_alias = !self.resources.iter().any(|resource| matches!(resource, Resource::Alias(_)));
         self.resources.extend(changes.iter().filter_map(|change| match change {
             Change::Put(Record::Key(key)) if nothing_found => Some(Resource::Key(key.arn)),
+            // A token names no key that could have been looked up before.
+            Change::Delete(RecordId::Grant(key, _)) if nothing_found => Some(Resource::Key(*key)),
             Change::Put(Record::Alias(alias)) if no_alias => Some(Resource::Alias(alias.arn.clone())),
             _ => None,
         }));
+        self.ended = changes.iter().find_map(|change| match change {
+            Change::Delete(RecordId::Grant(_, id)) => Some(*id),
+            _ => None,
+        });
     }
 }
 
@@ -95,6 +108,7 @@ pub fn query<Q: Query>(
     trace: &mut Trace,
 ) -> Result<Answer, KmsError> {
     let (input, resolved) = admit::<Q>(request, view, environment, trace)?;
+    check_dry_run(request)?;
     let authorized =
         Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
     let output = Q::run(&authorized, &input)?;
@@ -115,6 +129,8 @@ pub fn command<C: Command>(
     let authorized =
         Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
+    // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
+    check_dry_run(request)?;
     trace.add_made(&changes);
     let body = encode(request.entry.declaration.model.output, &output)?;
     let elements = serde_json::from_slice(&body).ok();
@@ -135,18 +151,15 @@ pub fn not_built(
         type Output = ();
     }
     match admit::<Unbuilt>(request, view, environment, trace) {
+        // Even of a dry run nobody can promise that it would have succeeded.
         Ok(_) => not_implemented(request.entry.name()),
-        // Nobody can promise that it would have succeeded.
-        Err(error) if error.code == ErrorCode::DryRunOperationException => {
-            not_implemented(request.entry.name())
-        }
         Err(error) => error,
     }
 }
 
 /// The order of checks.
 ///
-/// AWS (observed): usage before state, state before spec and algorithm, dry run last.
+/// AWS (observed): usage before state, state before spec and algorithm; a dry run ends after all of them.
 fn admit<O: Operation>(
     request: &Request<'_>,
     view: View<'_>,
@@ -158,7 +171,7 @@ fn admit<O: Operation>(
         .map_err(|error| KmsError::new(ErrorCode::SerializationException, error.to_string()))?;
     O::parameters(&input, environment.limits)?;
     let resolved = resolve::resolve(request, view, trace)?;
-    authorize(request)?;
+    authorize(request, view, environment)?;
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
@@ -167,27 +180,42 @@ fn admit<O: Operation>(
         check_state(target, &found.key)?;
     }
     O::compatible(&input, &resolved)?;
-    if request.input.get("DryRun") == Some(&Value::Bool(true)) {
-        return Err(KmsError::new(
-            ErrorCode::DryRunOperationException,
-            "The request would have succeeded, but the DryRun option is set.",
-        ));
-    }
     Ok((input, resolved))
+}
+
+fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {
+    if request.input.get("DryRun") != Some(&Value::Bool(true)) {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        ErrorCode::DryRunOperationException,
+        "The request would have succeeded, but the DryRun option is set.",
+    ))
 }
 
 fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Target> {
     declaration.targets.iter().filter(|target| !matches!(target, Target::Alias { .. }))
 }
 
-/// Policies are stored but not evaluated yet, so every caller is allowed what its account may do. Grants do
-/// not exist, so that no grant token can be genuine.
-fn authorize(request: &Request<'_>) -> Result<(), KmsError> {
-    let tokens = request.input.get("GrantTokens").and_then(Value::as_array);
-    if tokens.is_some_and(|tokens| !tokens.is_empty()) {
-        return Err(KmsError::bare(ErrorCode::InvalidGrantTokenException));
-    }
-    Ok(())
+/// Policies are stored but not evaluated yet, so every caller is allowed what its account may do. Grant tokens
+/// must be genuine all the same.
+fn authorize(request: &Request<'_>, view: View<'_>, environment: &Environment<'_>) -> Result<(), KmsError> {
+    grants_by_token(request, view, environment).map(drop)
+}
+
+/// The grants that the request names by their tokens; they may be of any key.
+///
+/// # Errors
+/// `InvalidGrantTokenException` for a token that is not genuine, or whose grant is no more.
+fn grants_by_token<'a>(
+    request: &Request<'_>,
+    view: View<'a>,
+    environment: &Environment<'_>,
+) -> Result<Vec<&'a Arc<Grant>>, KmsError> {
+    let tokens = request.input.get("GrantTokens").and_then(Value::as_array).into_iter().flatten();
+    let region = request.caller.scope().region;
+    let texts = tokens.filter_map(Value::as_str);
+    texts.map(|token| environment.grant_of_token(view, region, token)).collect()
 }
 
 fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {

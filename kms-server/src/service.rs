@@ -9,6 +9,7 @@ use arrayvec::ArrayString;
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
+use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, uuid_v4};
 use lifecycle::state::Usage;
 use serde_json::Value;
@@ -58,6 +59,8 @@ pub struct Inner {
     pub region: Region,
     /// Signs list markers.
     pub marker_key: Arc<MarkerKey>,
+    /// Makes and reads grant tokens.
+    pub token_key: TokenKey,
 }
 
 /// A request on its way: what is known of it so far.
@@ -226,6 +229,7 @@ impl Service {
             entropy: &*self.0.entropy,
             limits: &self.0.limits,
             marker_key: &self.0.marker_key,
+            token_key: &self.0.token_key,
             ledger: self.0.engine.ledger(),
         }
     }

@@ -50,11 +50,12 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
+    ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "tag"]),
     ("policy", &[]),
     ("schedule", &["clock", "ids", "state"]),
-    ("state", &["alias", "clock", "ids", "key"]),
+    ("state", &["alias", "clock", "grant", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 

@@ -149,12 +149,20 @@ settings! {
         keys_max: u32 = 100_000, in 1..=10_000_000;
         /// Aliases that a key may have; the next one is refused with LimitExceededException.
         aliases_per_key_max: u32 = 50, in 1..=10_000;
+        /// Grants that a key may have; the next one is refused with LimitExceededException.
+        grants_per_key_max: u32 = 50_000, in 1..=1_000_000;
         /// Tags that a key may have; AWS never raises this.
         tags_per_key_max: u32 = 50, in 1..=1_000;
         /// Bytes of a key policy; AWS never raises this.
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
         /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
+    }
+
+    /// How grants take effect.
+    grants: Grants, flags "grants-" {
+        /// Time on the clock of keys until a new grant counts without its token; AWS takes up to five minutes.
+        consistency_delay: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
     }
 
     /// The clock by which keys rotate, expire and are deleted. It is set when a data directory is first used; then it is stored.

@@ -15,6 +15,7 @@ use lifecycle::alias::Alias;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::envelope::material_id;
 use lifecycle::crypto::{Entropy, Secret};
+use lifecycle::grant::Grant;
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material};
 use lifecycle::state::{Record, State, Usage};
@@ -43,6 +44,9 @@ struct Document {
     materials: Vec<Exported>,
     aliases: Vec<Alias>,
     usages: Vec<Usage>,
+    /// Absent in the exports of servers that had none.
+    #[serde(default)]
+    grants: Vec<Grant>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,11 +119,13 @@ fn document(
         materials: Vec::new(),
         aliases: Vec::new(),
         usages: Vec::new(),
+        grants: Vec::new(),
     };
     for record in state.records() {
         match record {
             Record::Key(key) => document.keys.push(Key::clone(&key)),
             Record::Alias(alias) => document.aliases.push(Alias::clone(&alias)),
+            Record::Grant(grant) => document.grants.push(Grant::clone(&grant)),
             Record::Usage(usage) => document.usages.push(Usage::clone(&usage)),
             Record::Material(material) => {
                 let sealed = match (&sealer, &material.secret) {
@@ -185,6 +191,12 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
             return Err(dangling(&format!("the last use of {}", usage.key)));
         }
         records.push(Record::Usage(Arc::new(usage)));
+    }
+    for grant in document.grants {
+        if !keys.contains(&grant.key) {
+            return Err(dangling(&format!("the grant {}", grant.id)));
+        }
+        records.push(Record::Grant(Arc::new(grant)));
     }
     Ok(records)
 }

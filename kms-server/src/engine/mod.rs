@@ -61,7 +61,7 @@ pub struct Engine {
     queue: std::sync::mpsc::SyncSender<Job>,
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
-    marker_secret: Vec<u8>,
+    installation_secret: Vec<u8>,
 }
 
 /// Why a command was not carried out by the writer.
@@ -128,9 +128,9 @@ impl Engine {
         entropy: &dyn Entropy,
         on_unknown_outcome: OnUnknownOutcome,
     ) -> Result<Self, OpenError> {
-        let Loaded { records, clock, marker_secret, version } = rows::load(store.load()?)?;
+        let Loaded { records, clock, installation_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
-        let (clock, marker_secret, version) = match (clock, marker_secret) {
+        let (clock, installation_secret, version) = match (clock, installation_secret) {
             (Some(clock), Some(secret)) => (clock, secret, version),
             (clock, secret) => {
                 let clock = clock.unwrap_or_else(|| {
@@ -165,7 +165,7 @@ impl Engine {
             queue,
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
-            marker_secret,
+            installation_secret,
         })
     }
 
@@ -175,10 +175,10 @@ impl Engine {
         self.published.load()
     }
 
-    /// The stored secret that signs list markers.
+    /// The stored secret from which the keys of list markers and grant tokens come.
     #[must_use]
-    pub fn marker_secret(&self) -> &[u8] {
-        &self.marker_secret
+    pub fn installation_secret(&self) -> &[u8] {
+        &self.installation_secret
     }
 
     /// Last uses since start.

@@ -72,6 +72,11 @@ impl AuditRecord<'_> {
                 json.raw("null");
             }
         }
+        // AWS: RetireGrant tells here which grant it was, because a token may have named it.
+        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
+        if let Some(grant) = self.trace.ended.filter(|_| retires && self.error.is_none()) {
+            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
+        }
         json.raw(r#","requestID":"#).text(self.request_id);
         json.raw(r#","eventID":"#).text(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
@@ -156,7 +161,7 @@ fn shown<'a>(
 ) -> impl Iterator<Item = (&'static Member, &'a Value)> {
     let members = structure.members.iter().filter_map(move |member| Some((member, value.get(member.name)?)));
     members.filter(|(member, value)| {
-        let secret = matches!(member.shape, Shape::Blob { .. }) || member.name == "GrantTokens";
+        let secret = matches!(member.shape, Shape::Blob { .. }) || is_token(member.name);
         !secret && !value.is_null()
     })
 }
@@ -201,7 +206,9 @@ fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
             let instruction = members.get("TagKey").and_then(Value::as_str).is_some_and(is_custom_tag);
             // AWS (observed): a deletion shows its date or, while there is none, the window.
             let dated = members.contains_key("DeletionDate");
-            let shown = members.iter().filter(|(name, _)| !(dated && *name == "PendingWindowInDays"));
+            let shown = members
+                .iter()
+                .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_token(name)));
             json.raw("{");
             json.separated(shown, |json, (name, value)| {
                 json.text(&lower_camel(name)).raw(":");
@@ -222,6 +229,11 @@ fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
             json.value(scalar);
         }
     }
+}
+
+/// Whether a member holds grant tokens, which a record never shows.
+fn is_token(member: &str) -> bool {
+    matches!(member, "GrantToken" | "GrantTokens")
 }
 
 fn lower_camel(name: &str) -> String {

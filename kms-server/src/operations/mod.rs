@@ -7,6 +7,7 @@ mod aliases;
 mod data_keys;
 pub mod declaration;
 mod encryption;
+mod grants;
 mod keys;
 mod metadata;
 mod page;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::grant::{Grant, TokenKey};
 use lifecycle::ids::MaterialId;
 use lifecycle::key::Key;
 use lifecycle::state::{Change, Usage, View};
@@ -41,8 +43,27 @@ pub struct Environment<'a> {
     pub limits: &'a Limits,
     /// Signs list markers.
     pub marker_key: &'a MarkerKey,
+    /// Makes and reads grant tokens.
+    pub token_key: &'a TokenKey,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
+}
+
+impl Environment<'_> {
+    /// The grant that a token names, on a key of a Region.
+    ///
+    /// # Errors
+    /// `InvalidGrantTokenException` for a token that is not genuine, or whose grant is no more.
+    pub(crate) fn grant_of_token<'v>(
+        &self,
+        view: View<'v>,
+        region: lifecycle::ids::Region,
+        token: &str,
+    ) -> Result<&'v Arc<Grant>, KmsError> {
+        let named = self.token_key.read(token).filter(|(key, _)| key.scope.region == region);
+        let grant = named.and_then(|(key, id)| view.grant(key, id));
+        grant.ok_or_else(|| KmsError::bare(ErrorCode::InvalidGrantTokenException))
+    }
 }
 
 /// The last use of each key since start, kept beside the state.

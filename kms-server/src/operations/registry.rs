@@ -6,11 +6,11 @@ use super::declaration::{
     DELETABLE, Declaration, ENABLED, Effect, Forms, IMPORTABLE, MATERIAL_REMOVABLE, NOT_PENDING_DELETION,
     READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE, USABLE_OR_UNAVAILABLE,
 };
-use super::{aliases, data_keys, encryption, keys, policies, random, tags, usage};
+use super::{aliases, data_keys, encryption, grants, keys, policies, random, tags, usage};
 use crate::api::model::{
     agreement, aliases as alias_model, custom_stores, data_keys as data_key_model,
-    encryption as encryption_model, grants, import, keys as key_model, mac, policies as policy_model,
-    replication, rotation, signing, tags as tag_model,
+    encryption as encryption_model, grants as grant_model, import, keys as key_model, mac,
+    policies as policy_model, replication, rotation, signing, tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
@@ -100,7 +100,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(custom_stores::CONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::CREATE_ALIAS, command!(aliases::CreateAlias), [key("TargetKeyId", KeyOnly, "CreateAlias", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(custom_stores::CREATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
-    entry!(grants::CREATE_GRANT, NotBuilt, [key("KeyId", KeyOnly, "CreateGrant", USABLE_OR_UNAVAILABLE)], None, AnyAccount, Writes, Untracked),
+    entry!(grant_model::CREATE_GRANT, command!(grants::CreateGrant), [key("KeyId", KeyOnly, "CreateGrant", USABLE_OR_UNAVAILABLE)], None, AnyAccount, Writes, Untracked),
     entry!(key_model::CREATE_KEY, command!(keys::CreateKey), [], None, OwnAccount, Writes, Untracked),
     entry!(agreement::DECAPSULATE, NotBuilt, [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::DECRYPT, query!(encryption::Decrypt), [Target::Ciphertext { key: "KeyId", algorithm: "EncryptionAlgorithm", action: "Decrypt" }], ENCRYPTS, AnyAccount, Reads, Tracked),
@@ -130,17 +130,17 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(signing::GET_PUBLIC_KEY, NotBuilt, [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
     entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(grants::LIST_GRANTS, NotBuilt, [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
+    entry!(grant_model::LIST_GRANTS, query!(grants::ListGrants), [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
     entry!(policy_model::LIST_KEY_POLICIES, query!(policies::ListKeyPolicies), [key("KeyId", KeyOnly, "ListKeyPolicies", Every)], None, OwnAccount, Reads, Untracked),
     entry!(rotation::LIST_KEY_ROTATIONS, NotBuilt, [key("KeyId", KeyOnly, "ListKeyRotations", Every)], None, OwnAccount, Reads, Untracked),
     entry!(key_model::LIST_KEYS, query!(keys::ListKeys), [], None, OwnAccount, Reads, Untracked),
     entry!(tag_model::LIST_RESOURCE_TAGS, query!(tags::ListResourceTags), [key("KeyId", KeyOnly, "ListResourceTags", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(grants::LIST_RETIRABLE_GRANTS, NotBuilt, [], None, OwnAccount, Reads, Untracked),
+    entry!(grant_model::LIST_RETIRABLE_GRANTS, query!(grants::ListRetirableGrants), [], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::PUT_KEY_POLICY, command!(policies::PutKeyPolicy), [key("KeyId", KeyOnly, "PutKeyPolicy", Every)], None, OwnAccount, Writes, Untracked),
     entry!(encryption_model::RE_ENCRYPT, query!(encryption::ReEncrypt), [Target::Ciphertext { key: "SourceKeyId", algorithm: "SourceEncryptionAlgorithm", action: "ReEncryptFrom" }, key("DestinationKeyId", Any, "ReEncryptTo", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(replication::REPLICATE_KEY, NotBuilt, [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked),
-    entry!(grants::RETIRE_GRANT, NotBuilt, [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked),
-    entry!(grants::REVOKE_GRANT, NotBuilt, [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
+    entry!(grant_model::RETIRE_GRANT, command!(grants::RetireGrant), [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked),
+    entry!(grant_model::REVOKE_GRANT, command!(grants::RevokeGrant), [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
     entry!(rotation::ROTATE_KEY_ON_DEMAND, NotBuilt, [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
     entry!(key_model::SCHEDULE_KEY_DELETION, command!(keys::ScheduleKeyDeletion), [key("KeyId", KeyOnly, "ScheduleKeyDeletion", DELETABLE)], None, OwnAccount, Writes, Untracked),
     entry!(signing::SIGN, NotBuilt, [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),

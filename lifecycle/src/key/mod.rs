@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use material::Material;
+pub(crate) use spec::wire_enum;
 pub use spec::{EncryptionAlgorithm, KeyManager, KeySpec, KeyUsage, Origin};
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
 

@@ -10,6 +10,7 @@ mod coverage;
 mod data_keys;
 mod deletion;
 mod encryption;
+mod grants;
 mod identifiers;
 mod keys;
 mod model;

@@ -111,6 +111,8 @@ fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Res
         .limits(Limits {
             keys_max: config.limits.keys_max as usize,
             aliases_per_key_max: config.limits.aliases_per_key_max as usize,
+            grants_per_key_max: config.limits.grants_per_key_max as usize,
+            grant_consistency_delay: config.grants.consistency_delay,
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
