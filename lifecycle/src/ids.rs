@@ -70,6 +70,9 @@ impl<const N: usize> Inline<N> {
 pub struct AccountId(Inline<12>);
 
 impl AccountId {
+    /// `000000000000`, the account of whoever names none.
+    pub const ZERO: AccountId = AccountId(Inline { bytes: [b'0'; 12], length: 12 });
+
     /// The twelve digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -7,6 +7,7 @@
 pub mod alias;
 pub mod clock;
 pub mod crypto;
+pub mod iam;
 pub mod ids;
 pub mod key;
 pub mod policy;

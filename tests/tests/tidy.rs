@@ -49,11 +49,12 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("alias", &["clock", "ids"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
+    ("iam", &["crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "tag"]),
     ("policy", &[]),
     ("schedule", &["clock", "ids", "state"]),
-    ("state", &["alias", "clock", "ids", "key"]),
+    ("state", &["alias", "clock", "iam", "ids", "key"]),
     ("tag", &[]),
 ];
 
