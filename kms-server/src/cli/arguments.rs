@@ -4,7 +4,9 @@ use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
 use super::settings::{SettingsArguments, hide_settings_but};
-use crate::config::{AccountId, Environment, Region, SEED_VARIABLE, Value, VariableName};
+use crate::config::{
+    AccountId, Environment, PRINCIPALS_VARIABLE, Region, SEED_VARIABLE, Value, VariableName,
+};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
@@ -86,12 +88,21 @@ pub struct ServeArguments {
     /// TOML or YAML file with keys to make before the first request [env: KMS_SERVER_SEED]
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+
+    /// TOML or YAML file with accounts, users, roles and their access keys [env: KMS_SERVER_PRINCIPALS]
+    #[arg(long, value_name = "FILE")]
+    principals: Option<PathBuf>,
 }
 
 impl ServeArguments {
     /// The seed file that `--seed` or `KMS_SERVER_SEED` names.
     pub fn seed(&self, environment: &Environment) -> Option<PathBuf> {
         self.seed.clone().or_else(|| environment.value(SEED_VARIABLE).map(PathBuf::from))
+    }
+
+    /// The file of principals that `--principals` or `KMS_SERVER_PRINCIPALS` names.
+    pub fn principals(&self, environment: &Environment) -> Option<PathBuf> {
+        self.principals.clone().or_else(|| environment.value(PRINCIPALS_VARIABLE).map(PathBuf::from))
     }
 }
 

@@ -3,13 +3,14 @@
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
 use lifecycle::clock::Timestamp;
+use lifecycle::policy::Principal;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::api::error::KmsError;
 use crate::api::shape::{Member, Shape, Structure};
-use crate::auth::{Caller, PrincipalKind};
+use crate::auth::Caller;
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
 use crate::operations::registry::Entry;
@@ -108,10 +109,10 @@ impl Serialize for Identity<'_> {
         let mut map = serializer.serialize_map(None)?;
         match self.0.caller {
             Some(caller) => {
-                map.serialize_entry("type", identity_type(caller.principal.kind()))?;
-                map.serialize_entry("principalId", principal_id(caller.principal.as_str()))?;
-                map.serialize_entry("arn", caller.principal.as_str())?;
-                map.serialize_entry("accountId", &caller.principal.account())?;
+                map.serialize_entry("type", identity_type(caller.principal()))?;
+                map.serialize_entry("principalId", &*caller.identity.user_id)?;
+                map.serialize_entry("arn", caller.arn())?;
+                map.serialize_entry("accountId", &caller.identity.account())?;
                 if let Some(access_key) = &caller.access_key_id {
                     map.serialize_entry("accessKeyId", access_key)?;
                 }
@@ -122,21 +123,15 @@ impl Serialize for Identity<'_> {
     }
 }
 
-fn identity_type(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::Root => "Root",
-        PrincipalKind::User => "IAMUser",
-        PrincipalKind::AssumedRole => "AssumedRole",
-        PrincipalKind::FederatedUser => "FederatedUser",
+fn identity_type(principal: &Principal) -> &'static str {
+    match principal {
+        Principal::Root(_) => "Root",
+        Principal::User { .. } => "IAMUser",
+        Principal::Role { .. } => "Role",
+        Principal::AssumedRole { .. } => "AssumedRole",
+        Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Service(_) => "AWSService",
     }
-}
-
-/// AWS's unique ids of users and roles do not exist here: the account id stands for its root user, as in AWS,
-/// and the last part of the ARN for anybody else.
-fn principal_id(arn: &str) -> &str {
-    let account = arn.split(':').nth(4).unwrap_or_default();
-    let last = arn.rsplit(['/', ':']).next().unwrap_or_default();
-    if last == "root" { account } else { last }
 }
 
 struct Resources<'a>(&'a Trace);

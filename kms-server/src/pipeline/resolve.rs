@@ -184,7 +184,7 @@ impl Lookup<'_> {
                 "User: {} is not authorized to perform: kms:{} on {resource} because the resource does not exist \
                  in this Region, no resource-based policies allow access, or a resource-based policy explicitly \
                  denies access",
-                self.request.caller.principal.as_str(),
+                self.request.caller.arn(),
                 self.action
             ),
         )
