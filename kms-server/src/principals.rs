@@ -20,6 +20,7 @@
 //!     trust: { Statement: { Effect: Allow, Principal: { AWS: "111122223333" }, Action: "sts:AssumeRole" } }
 //! ```
 
+mod change;
 mod policy;
 mod print;
 mod read;
@@ -27,8 +28,9 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+pub use self::change::{Name, Refused, create_access_key, delete, put};
 pub use self::print::printed;
-pub use self::read::{AccessKeyRead, Read, Subject, entries_of, read};
+pub use self::read::entries_of;
 
 use std::fmt;
 

@@ -20,7 +20,7 @@ const TAGS_MAX: usize = 50;
 
 /// What a table describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub(super) enum Subject {
     /// An account.
     Account,
     /// A user.
@@ -31,22 +31,22 @@ pub enum Subject {
 
 /// A principal as it was written.
 #[derive(Debug)]
-pub struct Read {
+pub(super) struct Read {
     /// The account, user or role. A unique id that was not given follows from the ARN.
-    pub entry: Entry,
+    pub(super) entry: Entry,
     /// Whether a unique id was given.
-    pub with_id: bool,
+    pub(super) with_id: bool,
     /// Its access keys; `None` if nothing was said about them.
-    pub access_keys: Option<Vec<AccessKeyRead>>,
+    pub(super) access_keys: Option<Vec<AccessKeyRead>>,
 }
 
 /// An access key as it was written.
 #[derive(Debug)]
-pub struct AccessKeyRead {
+pub(super) struct AccessKeyRead {
     /// Its id.
-    pub id: Arc<str>,
+    pub(super) id: Arc<str>,
     /// Its secret; without one, a key is meant that exists.
-    pub secret: Option<Secret>,
+    pub(super) secret: Option<Secret>,
 }
 
 /// Everything in a document with the lists `accounts`, `users` and `roles`.
@@ -96,7 +96,7 @@ fn owner(entry: &Entry) -> Principal {
 ///
 /// # Errors
 /// The first fault; it names the principal.
-pub fn read(node: &Node, subject: Subject, named: Option<&Principal>) -> Result<Read, DocumentError> {
+pub(super) fn read(node: &Node, subject: Subject, named: Option<&Principal>) -> Result<Read, DocumentError> {
     match subject {
         Subject::Account => account(node, named),
         Subject::User => user(node, named),

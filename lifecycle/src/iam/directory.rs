@@ -220,12 +220,33 @@ impl Directory {
         self.access_keys.get(id).map(|key| (&key.held.entry, &key.identity))
     }
 
+    /// Whether there is an entry for a user or a role, or for the account of a root user.
+    #[must_use]
+    pub fn describes(&self, principal: &Principal) -> bool {
+        match (principal, EntityName::of(principal)) {
+            (Principal::Root(_), _) => self.account(account_of(principal)).is_some(),
+            (Principal::User { .. }, Some(name)) => {
+                self.user(&name).is_some_and(|user| user.principal == *principal)
+            }
+            (Principal::Role { .. }, Some(name)) => {
+                self.role(&name).is_some_and(|role| role.principal == *principal)
+            }
+            _ => false,
+        }
+    }
+
     /// The access keys that belong to a principal.
     pub fn access_keys_of<'a>(
         &'a self,
         owner: &'a Principal,
     ) -> impl Iterator<Item = &'a Arc<AccessKey>> + 'a {
-        self.access_keys.values().map(|key| &key.held.entry).filter(move |key| key.owner == *owner)
+        // An account is one, in whatever partition its root user is named.
+        let root = matches!(owner, Principal::Root(_)).then(|| account_of(owner));
+        let belongs = move |key: &&Arc<AccessKey>| match root {
+            Some(account) => matches!(key.owner, Principal::Root(_)) && account_of(&key.owner) == account,
+            None => key.owner == *owner,
+        };
+        self.access_keys.values().map(|key| &key.held.entry).filter(belongs)
     }
 
     /// A principal as authorization sees it, whether or not the directory describes it. Of a role session, whose ARN does

@@ -293,6 +293,22 @@ impl Entry {
         }
     }
 
+    /// How long its policies are, in bytes.
+    #[must_use]
+    pub fn policy_bytes(&self) -> usize {
+        let sum = |policies: &[Policy]| policies.iter().map(|policy| policy.text().len()).sum::<usize>();
+        let one = |policy: &Option<Policy>| policy.as_ref().map_or(0, |policy| policy.text().len());
+        match self {
+            Entry::Account(account) => account.organization.as_ref().map_or(0, |organization| {
+                let levels = organization.service_control.iter().map(|level| sum(level));
+                levels.sum::<usize>() + sum(&organization.resource_control)
+            }),
+            Entry::User(user) => sum(&user.policies) + one(&user.boundary),
+            Entry::Role(role) => sum(&role.policies) + one(&role.boundary) + role.trust.text().len(),
+            Entry::AccessKey(_) => 0,
+        }
+    }
+
     /// How a person names it: the account's digits, the ARN, or the access key id.
     #[must_use]
     pub fn label(&self) -> String {
