@@ -16,6 +16,7 @@ mod model;
 mod not_built;
 mod paging;
 mod policies;
+mod principals;
 mod protocol;
 mod random;
 mod states;
