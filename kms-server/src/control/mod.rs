@@ -57,10 +57,10 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
             key(service, path.trim_start_matches("/_kms/keys/"))
         }
-        (_, path) if path.starts_with(principals::PATH) => match principals::call(service, &request).await {
-            Some(answered) => answered,
-            None => Err(unknown(request.method(), path)),
-        },
+        (_, path) if path.starts_with("/_kms/principals") => {
+            let answered = principals::call(service, &request).await;
+            answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
+        }
         (method, path) => Err(unknown(method, path)),
     };
     match answered {
