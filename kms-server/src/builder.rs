@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
 use lifecycle::grant::TokenKey;
+use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
 
-use crate::auth::{Authenticator, Credentials, UnknownAccessKey};
+use crate::auth::{Authenticator, Signatures, UnknownAccessKey};
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
 use crate::limits::Limits;
 use crate::observe::audit::{AuditLog, AuditOptions};
@@ -31,7 +32,8 @@ pub struct Builder {
     limits: Limits,
     json_depth_max: usize,
     audit: AuditOptions,
-    credentials: Credentials,
+    principals: Vec<iam::Entry>,
+    signatures: Signatures,
     unknown_access_key: Option<UnknownAccessKey>,
     account: Option<AccountId>,
     region: Option<Region>,
@@ -78,7 +80,8 @@ impl Builder {
             limits: Limits::default(),
             json_depth_max: 32,
             audit: AuditOptions::default(),
-            credentials: Credentials::default(),
+            principals: Vec::new(),
+            signatures: Signatures::Verify,
             unknown_access_key: None,
             account: None,
             region: None,
@@ -122,11 +125,22 @@ impl Builder {
         Builder { audit, ..self }
     }
 
-    /// The configured access keys, and what becomes of others; `None` lets them in as root while no key is
-    /// configured.
+    /// The configured accounts, users, roles and access keys. They are not stored, and nothing changes them.
     #[must_use]
-    pub fn credentials(self, credentials: Credentials, unknown: Option<UnknownAccessKey>) -> Self {
-        Builder { credentials, unknown_access_key: unknown, ..self }
+    pub fn principals(self, principals: Vec<iam::Entry>) -> Self {
+        Builder { principals, ..self }
+    }
+
+    /// What becomes of access keys that belong to nobody; `None` lets them in as root while there is no principal.
+    #[must_use]
+    pub fn unknown_access_key(self, unknown_access_key: Option<UnknownAccessKey>) -> Self {
+        Builder { unknown_access_key, ..self }
+    }
+
+    /// Whether signatures are checked.
+    #[must_use]
+    pub fn signatures(self, signatures: Signatures) -> Self {
+        Builder { signatures, ..self }
     }
 
     /// The account and Region of requests that name none.
@@ -149,12 +163,18 @@ impl Builder {
         let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
-        let engine =
-            Engine::open(self.store, self.clock, self.batching, &*self.entropy, self.on_unknown_outcome)
-                .map_err(BuildError::Engine)?;
+        let engine = Engine::open(
+            self.store,
+            self.principals,
+            self.clock,
+            self.batching,
+            &*self.entropy,
+            self.on_unknown_outcome,
+        )
+        .map_err(BuildError::Engine)?;
         let audit = AuditLog::open(&self.audit)
             .map_err(|error| BuildError::Audit(self.audit.folder.clone().unwrap_or_default(), error))?;
-        let mut authenticator = Authenticator::new(self.credentials, account, region);
+        let mut authenticator = Authenticator::new(account, region).with_signatures(self.signatures);
         if let Some(unknown) = self.unknown_access_key {
             authenticator = authenticator.with_unknown_access_key(unknown);
         }

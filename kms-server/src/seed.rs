@@ -18,7 +18,6 @@
 
 mod apply;
 mod key;
-mod policy;
 mod spec;
 
 #[cfg(test)]

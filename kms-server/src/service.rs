@@ -171,7 +171,9 @@ impl Service {
             body: request.body(),
         };
         let now = Now { wall: wall::now(), domain: exchange.at };
-        let caller = self.0.authenticator.authenticate(&signed, "kms", now)?;
+        let snapshot = self.0.engine.snapshot();
+        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
+        drop(snapshot);
         exchange.caller = Some(caller.clone());
         let mut input = parse_json(request.body(), self.0.json_depth_max)?;
         let validated = validate(entry.declaration.model.input, &mut input);

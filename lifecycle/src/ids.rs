@@ -51,6 +51,12 @@ as_text!(AccountId, Region, KeyId, MaterialId, GrantId, AliasName, KeyArn, Alias
 pub struct AccountId(ArrayString<12>);
 
 impl AccountId {
+    /// `000000000000`, the account of whoever names none.
+    #[must_use]
+    pub fn zero() -> AccountId {
+        AccountId(ArrayString::from("000000000000").unwrap_or_default())
+    }
+
     /// The twelve digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

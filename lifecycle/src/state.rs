@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::alias::Alias;
 use crate::clock::Timestamp;
 use crate::grant::Grant;
+use crate::iam::{Clash, Directory, Entry, EntryId, Source};
 use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope};
 use crate::key::{Key, KeyManager, Material};
 
@@ -28,6 +29,8 @@ pub enum Record {
     Key(Arc<Key>),
     /// The secret bytes of a key.
     Material(Arc<Material>),
+    /// An account, a user, a role or an access key.
+    Principal(Entry),
     /// When a key was last used.
     Usage(Arc<Usage>),
 }
@@ -43,6 +46,8 @@ pub enum RecordId {
     Key(KeyArn),
     /// One material of one key.
     Material(KeyArn, MaterialId),
+    /// An account, a user, a role or an access key.
+    Principal(EntryId),
     /// The last use of a key.
     Usage(KeyArn),
 }
@@ -56,6 +61,7 @@ impl Record {
             Record::Grant(grant) => RecordId::Grant(grant.key, grant.id),
             Record::Key(key) => RecordId::Key(key.arn),
             Record::Material(material) => RecordId::Material(material.key, material.id),
+            Record::Principal(entry) => RecordId::Principal(entry.id()),
             Record::Usage(usage) => RecordId::Usage(usage.key),
         }
     }
@@ -99,6 +105,7 @@ pub struct State {
     aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,
     customer_keys: HashTrieMapSync<Scope, usize>,
     deletions: RedBlackTreeSetSync<(Timestamp, KeyArn)>,
+    directory: Directory,
 }
 
 impl State {
@@ -120,6 +127,20 @@ impl State {
         }
     }
 
+    /// Adds principals that are configured: they are read at every start and are no records.
+    ///
+    /// # Errors
+    /// One of them is there already.
+    pub fn configure(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), Clash> {
+        self.directory.configure(entries)
+    }
+
+    /// All principals, at any instant.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// The state as seen at an instant.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> View<'_> {
@@ -136,7 +157,9 @@ impl State {
         let aliases = self.aliases.values().map(|alias| Record::Alias(Arc::clone(alias)));
         let usages = self.usages.values().map(|usage| Record::Usage(Arc::clone(usage)));
         let grants = self.grants.all().map(|grant| Record::Grant(Arc::clone(grant)));
-        keys.chain(materials).chain(aliases).chain(usages).chain(grants)
+        let stored = self.directory.entries().filter(|(_, source)| *source == Source::Stored);
+        let principals = stored.map(|(entry, _)| Record::Principal(entry));
+        keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals)
     }
 
     /// How many keys there are, in all accounts and Regions.
@@ -180,6 +203,7 @@ impl State {
             Record::Usage(usage) => {
                 self.usages.insert_mut(usage.key, usage);
             }
+            Record::Principal(entry) => self.directory.store(entry),
         }
     }
 
@@ -211,6 +235,7 @@ impl State {
             RecordId::Usage(arn) => {
                 self.usages.remove_mut(arn);
             }
+            RecordId::Principal(id) => self.directory.remove(id),
         }
     }
 

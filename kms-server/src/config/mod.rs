@@ -44,6 +44,12 @@ pub const FILE_VARIABLE: &str = "KMS_SERVER_CONFIG";
 /// Names the seed file, where `--seed` does not.
 pub const SEED_VARIABLE: &str = "KMS_SERVER_SEED";
 
+/// Names the file of principals, where `--principals` does not.
+pub const PRINCIPALS_VARIABLE: &str = "KMS_SERVER_PRINCIPALS";
+
+/// The variables that begin like settings and are none: they name files.
+const FILE_VARIABLES: [&str; 3] = [FILE_VARIABLE, SEED_VARIABLE, PRINCIPALS_VARIABLE];
+
 impl Config {
     /// The file of the root key: the configured one, or `root.key` in the data directory.
     pub fn root_key_file(&self) -> PathBuf {

@@ -133,9 +133,9 @@ settings! {
 
     /// Who may call.
     auth: Auth, flags "auth-" {
-        /// `verify` checks the signature of configured access keys; `ignore` only reads which key signed.
+        /// `verify` checks the signature of known access keys; `ignore` only reads which key signed.
         signatures: Signatures = Signatures::Verify;
-        /// An access key that is not configured is its account's root, or is rejected; `auto` rejects once keys are configured.
+        /// An unknown access key is its account's root, or is rejected; `auto` rejects once there is a user, a role or an access key.
         unknown_access_key: UnknownAccessKey = UnknownAccessKey::Auto;
         /// `off` allows everything; `log` and `enforce`, which evaluate policies and grants, are refused until they are built.
         mode: Authorization = Authorization::Off;

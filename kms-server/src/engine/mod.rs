@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Entropy;
+use lifecycle::iam;
 use lifecycle::ids::KeyArn;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State, Usage};
@@ -94,6 +95,8 @@ pub enum OpenError {
     Store(StoreError),
     /// A record could not be read.
     Record(String),
+    /// A principal is configured that is stored already, or configured twice.
+    Principal(iam::Clash),
     /// There were no random bytes for the installation's secret, or no thread for the writer.
     System(String),
 }
@@ -103,6 +106,15 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::Store(error) => error.fmt(f),
             OpenError::Record(what) => write!(f, "a stored record cannot be read: {what}"),
+            OpenError::Principal(clash) => match clash.with {
+                iam::Source::Configured => write!(f, "{clash}; leave one of the two"),
+                iam::Source::Stored => write!(
+                    f,
+                    "{clash}. Rename it in the configuration; or start without it, remove the stored one with \
+                     `kms-server principals delete {}`, and start with it again",
+                    clash.label
+                ),
+            },
             OpenError::System(what) => f.write_str(what),
         }
     }
@@ -117,12 +129,14 @@ impl From<StoreError> for OpenError {
 }
 
 impl Engine {
-    /// Loads the store and starts the writer.
+    /// Loads the store, adds the principals that are configured, and starts the writer.
     ///
     /// # Errors
-    /// The store or one of its records cannot be read, or the first records of a new store not be written.
+    /// The store or one of its records cannot be read, the first records of a new store not be written, or a configured
+    /// principal is there already.
     pub fn open(
         mut store: Box<dyn Store>,
+        configured: Vec<iam::Entry>,
         start: ClockStart,
         batching: Batching,
         entropy: &dyn Entropy,
@@ -144,7 +158,8 @@ impl Engine {
                 (clock, secret, version)
             }
         };
-        let state = State::load(records);
+        let mut state = State::load(records);
+        state.configure(configured).map_err(OpenError::Principal)?;
         let snapshot = Snapshot { state: state.clone(), clock, version };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));

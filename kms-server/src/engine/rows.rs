@@ -6,6 +6,7 @@ use lifecycle::alias::Alias;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Secret;
 use lifecycle::grant::Grant;
+use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material};
 use lifecycle::state::{Change, Record, RecordId, Usage};
@@ -57,6 +58,10 @@ fn record(row: Row) -> Result<Option<Record>, OpenError> {
         kind if *kind == Kind::GRANT => Record::Grant(Arc::new(body::<Grant>(&row)?)),
         kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
         kind if *kind == Kind::USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
+        kind if *kind == Kind::PRINCIPAL => {
+            let entry = body::<Body>(&row)?.with_secret(row.secret);
+            Record::Principal(entry.ok_or_else(|| OpenError::Record(format!("{}: no secret", row.id)))?)
+        }
         kind if *kind == Kind::MATERIAL => {
             let MaterialBody { key, id, created_at } = body(&row)?;
             Record::Material(Arc::new(Material { key, id, created_at, secret: row.secret }))
@@ -92,8 +97,10 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
     });
     let clock = clock.map(|clock| put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes_of_rows = rows.chain(clock).collect::<Result<_, _>>().map_err(unencodable)?;
-    // A secret whose row is deleted is erased in any case; nothing here replaces one in place.
-    Ok(Batch { changes: changes_of_rows, old_secrets: OldSecrets::MayLinger })
+    // A secret whose row is deleted is erased in any case; only those of access keys are replaced in place.
+    let replaces = |change: &Change| matches!(change, Change::Put(Record::Principal(Entry::AccessKey(_))));
+    let old_secrets = if changes.iter().any(replaces) { OldSecrets::Erased } else { OldSecrets::MayLinger };
+    Ok(Batch { changes: changes_of_rows, old_secrets })
 }
 
 fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
@@ -103,6 +110,7 @@ fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
         Record::Grant(grant) => put(kind, id, grant, None),
         Record::Key(key) => put(kind, id, key, None),
         Record::Usage(usage) => put(kind, id, usage, None),
+        Record::Principal(entry) => put(kind, id, &entry.body(), entry.secret().cloned()),
         Record::Material(material) => {
             let Material { key, id: material_id, created_at, secret } = &**material;
             let body = MaterialBody { key: *key, id: *material_id, created_at: *created_at };
@@ -127,6 +135,7 @@ fn name(id: &RecordId) -> (Kind, String) {
         RecordId::Grant(key, id) => (Kind::GRANT, format!("{key}/{id}")),
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
         RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),
+        RecordId::Principal(id) => (Kind::PRINCIPAL, id.to_string()),
         RecordId::Material(key, id) => (Kind::MATERIAL, format!("{key}/{id}")),
     }
 }

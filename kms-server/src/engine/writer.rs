@@ -115,6 +115,7 @@ fn weight(change: &Change) -> usize {
             let tags: usize = key.tags.iter().map(|tag| tag.tag_key.len() + tag.tag_value.len()).sum();
             ROW + key.policy.len() + key.description.len() + tags
         }
+        Change::Put(Record::Principal(entry)) => ROW + entry.policy_bytes(),
         _ => ROW,
     }
 }

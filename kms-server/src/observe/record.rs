@@ -3,12 +3,13 @@
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
 use lifecycle::clock::Timestamp;
+use lifecycle::policy::Principal;
 use serde_json::Value;
 
 use super::json::Json;
 use crate::api::error::KmsError;
 use crate::api::shape::{Member, Shape, Structure};
-use crate::auth::{Caller, PrincipalKind};
+use crate::auth::Caller;
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
 use crate::operations::registry::Entry;
@@ -97,10 +98,10 @@ impl AuditRecord<'_> {
             json.raw(r#"{"type":"Unknown"}"#);
             return;
         };
-        json.raw(r#"{"type":"#).text(identity_type(caller.principal.kind()));
-        json.raw(r#","principalId":"#).text(principal_id(caller.principal.as_str()));
-        json.raw(r#","arn":"#).text(caller.principal.as_str());
-        json.raw(r#","accountId":"#).text(caller.principal.account().as_str());
+        json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
+        json.raw(r#","principalId":"#).text(&caller.identity.user_id);
+        json.raw(r#","arn":"#).text(caller.arn());
+        json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
         if let Some(access_key) = &caller.access_key_id {
             json.raw(r#","accessKeyId":"#).text(access_key);
         }
@@ -128,21 +129,15 @@ fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
     };
     json.raw(&text);
 }
-fn identity_type(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::Root => "Root",
-        PrincipalKind::User => "IAMUser",
-        PrincipalKind::AssumedRole => "AssumedRole",
-        PrincipalKind::FederatedUser => "FederatedUser",
+fn identity_type(principal: &Principal) -> &'static str {
+    match principal {
+        Principal::Root(_) => "Root",
+        Principal::User { .. } => "IAMUser",
+        Principal::Role { .. } => "Role",
+        Principal::AssumedRole { .. } => "AssumedRole",
+        Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Service(_) => "AWSService",
     }
-}
-
-/// AWS's unique ids of users and roles do not exist here: the account id stands for its root user, as in AWS,
-/// and the last part of the ARN for anybody else.
-fn principal_id(arn: &str) -> &str {
-    let account = arn.split(':').nth(4).unwrap_or_default();
-    let last = arn.rsplit(['/', ':']).next().unwrap_or_default();
-    if last == "root" { account } else { last }
 }
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lifecycle::key::Key;
 use lifecycle::policy::{
-    Budget, Context, Decision, Document, Kind, PolicyError, Principal, PrincipalPattern, Question,
-    default_key_policy, evaluate, print,
+    Budget, Context, Decision, Document, Kind, PolicyError, PrincipalPattern, Question, default_key_policy,
+    evaluate, print,
 };
 use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
@@ -75,16 +75,15 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
         )
     };
     let caller = authorized.caller;
-    let principal = Principal::parse(caller.principal.as_str()).ok_or_else(locked_out)?;
     // CreateKey has no key yet; a key policy can only speak of "this key" anyway.
     let key = authorized.resolved.keys.first().map(|found| found.key.arn.to_string());
     let key = key.unwrap_or_else(|| authorized.scope().arn_of("key/00000000-0000-0000-0000-000000000000"));
     let context = Context::new()
         .with("kms:PolicyName", DEFAULT)
-        .with("kms:CallerAccount", caller.principal.account().as_str())
-        .with("aws:PrincipalArn", caller.principal.as_str())
-        .with("aws:PrincipalAccount", caller.principal.account().as_str());
-    let question = Question::new(&principal, "kms:PutKeyPolicy", &key, &context);
+        .with("kms:CallerAccount", caller.identity.account().as_str())
+        .with("aws:PrincipalArn", caller.arn())
+        .with("aws:PrincipalAccount", caller.identity.account().as_str());
+    let question = Question::new(caller.principal(), "kms:PutKeyPolicy", &key, &context);
     let verdict = evaluate(document, &question, &mut Budget::default());
     // A policy that is too complex to judge cannot be shown to be safe. Identity policies do not exist yet, so
     // whatever the policy delegates to the account, the caller has.

@@ -255,7 +255,7 @@ pub(crate) fn denied(caller: &Caller, action: &str, resource: &str) -> KmsError 
             "User: {} is not authorized to perform: kms:{action} on {resource} because the resource does not exist \
              in this Region, no resource-based policies allow access, or a resource-based policy explicitly \
              denies access",
-            caller.principal.as_str()
+            caller.arn()
         ),
     )
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Seed, SeedKey};
 use crate::api::error::KmsError;
-use crate::auth::{Caller, PrincipalArn, SignatureCheck};
+use crate::auth::Caller;
 use crate::service::Service;
 
 use base64::Engine;
@@ -52,12 +52,9 @@ impl Service {
         if self.has(key, Scope { account, region }) {
             return Ok(());
         }
-        let caller = Caller {
-            principal: PrincipalArn::root(account, region),
-            access_key_id: None,
-            region,
-            signature: SignatureCheck::Unverified,
-        };
+        let directory = self.parts().engine.snapshot().state.directory().clone();
+        let root = self.parts().authenticator.root(&directory, account, region);
+        let caller = Caller::unverified(root, None, region);
         let before: Vec<_> = self.ids_of(Scope { account, region });
         self.seeded(&caller, "CreateKey", created(key)).await?;
         let id = match &key.id {

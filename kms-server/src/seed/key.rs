@@ -1,7 +1,7 @@
 //! One key of a seed.
 
 use super::spec::{SeedOrigin, SeedSpec, SeedUsage};
-use super::{Taken, at, policy};
+use super::{Taken, at};
 use crate::config::{AccountId, Region, Value as _};
 use crate::document::{DocumentError, Entry, Fields, Node, Position, quoted};
 use base64::Engine as _;
@@ -102,7 +102,7 @@ impl SeedKey {
             material,
             aliases: aliases(&fields, &scope, taken)?,
             tags: tags(&fields)?,
-            policy: fields.node("policy").map(policy::from_node).transpose()?,
+            policy: fields.node("policy").map(Node::policy_text).transpose()?,
             enabled,
             account: scope.0.clone(),
             region: scope.1.clone(),

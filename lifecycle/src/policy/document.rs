@@ -18,6 +18,10 @@ pub enum Kind {
     /// A policy without principals: of a user, a group or a role, of a session, a permissions boundary, or
     /// a service control policy.
     Identity,
+    /// The policy of a role that says who may assume it: its statements name principals, and no resource, because
+    /// the role itself is the only one.
+    // AWS: IAM User Guide, "Roles terms and concepts", trust policy.
+    Trust,
 }
 
 /// Whether a statement allows or denies.
@@ -165,8 +169,8 @@ impl Statement {
         };
         let principals = clause(members.principal, members.not_principal, "Principal", parse_principals)?;
         let principals = match (kind, principals) {
-            (Kind::KeyPolicy, Some(clause)) if !clause.items().is_empty() => Some(clause),
-            (Kind::KeyPolicy, _) => return Err(PolicyError::no_principal()),
+            (Kind::KeyPolicy | Kind::Trust, Some(clause)) if !clause.items().is_empty() => Some(clause),
+            (Kind::KeyPolicy | Kind::Trust, _) => return Err(PolicyError::no_principal()),
             (Kind::Identity, None) => None,
             (Kind::Identity, Some(_)) => {
                 return Err(PolicyError::grammar("a policy of an identity cannot name principals"));
@@ -176,9 +180,16 @@ impl Statement {
             .filter(|clause| !clause.items().is_empty())
             .ok_or_else(PolicyError::missing_action)?;
         let read = |value: &Json<'_>| parse_resources(value, variables);
-        let resources = clause(members.resource, members.not_resource, "Resource", read)?
-            .filter(|clause| !clause.items().is_empty())
-            .ok_or_else(PolicyError::missing_resource)?;
+        let resources = clause(members.resource, members.not_resource, "Resource", read)?;
+        let resources = match (kind, resources) {
+            (Kind::Trust, None) => Clause::AllBut(Box::default()),
+            (Kind::Trust, Some(_)) => {
+                return Err(PolicyError::grammar("a trust policy cannot name resources"));
+            }
+            (Kind::KeyPolicy | Kind::Identity, resources) => resources
+                .filter(|clause| !clause.items().is_empty())
+                .ok_or_else(PolicyError::missing_resource)?,
+        };
         let conditions = match members.condition {
             None => Box::default(),
             Some(conditions) => parse_conditions(conditions, variables)?,

@@ -7,9 +7,14 @@ mod end;
 mod list;
 mod tokens;
 
+use std::sync::Arc;
+
 use fixtures::{REGION, TestKms};
-use kms_server::auth::{AccessKey, Credentials, UnknownAccessKey};
+use kms_server::auth::UnknownAccessKey;
 use kms_server::builder::Builder;
+use lifecycle::crypto::Secret;
+use lifecycle::iam::{AccessKey, Entry};
+use lifecycle::policy::Principal;
 use serde_json::{Value, json};
 
 use super::wire::call;
@@ -50,11 +55,14 @@ async fn ids(kms: &TestKms, key: &str) -> Vec<String> {
 /// A KMS that knows an access key for each of these principals, called by its place in the list: `K0`, `K1`…
 fn with_callers(principals: &[&str], change: impl FnOnce(Builder) -> Builder) -> TestKms {
     let keys = principals.iter().enumerate().map(|(at, principal)| {
-        let secret = kms_server::store::Secret::new(b"secret".to_vec());
-        AccessKey::new(&format!("K{at}"), secret, principal.parse().unwrap()).unwrap()
+        Entry::AccessKey(Arc::new(AccessKey {
+            id: format!("K{at}").into(),
+            secret: Secret::new(b"secret".to_vec()),
+            owner: Principal::parse(principal).unwrap(),
+        }))
     });
-    let credentials = Credentials::new(keys).unwrap();
-    TestKms::with(|builder| change(builder.credentials(credentials, Some(UnknownAccessKey::Root))))
+    let keys = keys.collect();
+    TestKms::with(|builder| change(builder.principals(keys).unknown_access_key(Some(UnknownAccessKey::Root))))
 }
 
 /// A client of the caller at a place in the list.

@@ -17,6 +17,7 @@ mod model;
 mod not_built;
 mod paging;
 mod policies;
+mod principals;
 mod protocol;
 mod random;
 mod states;

@@ -6,6 +6,7 @@ mod client;
 mod data_directory;
 mod lifetime;
 mod limits;
+mod principals;
 mod secrets;
 mod seeds;
 mod settings;

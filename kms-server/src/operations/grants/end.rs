@@ -7,7 +7,6 @@ use lifecycle::ids::KeyArn;
 use lifecycle::state::{Change, RecordId};
 use serde::Deserialize;
 
-use super::caller;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 use crate::operations::{Authorized, Command, Operation};
@@ -82,7 +81,7 @@ impl Command for RetireGrant {
         let counts = by_token || grant.is_consistent_at(authorized.view.now(), delay);
         // Identity policies do not exist yet: every caller is allowed what its account may do.
         let suffices = |right: &RetireRight| counts || !right.needs_consistency();
-        if !grant.retire_rights(&caller(authorized)?).iter().any(suffices) {
+        if !grant.retire_rights(authorized.caller.principal()).iter().any(suffices) {
             return Err(denied(authorized.caller, Self::NAME, "this resource"));
         }
         Ok(((), end(grant)))

@@ -10,9 +10,7 @@ pub(super) use end::{RetireGrant, RevokeGrant};
 pub(super) use list::{ListGrants, ListRetirableGrants};
 
 use lifecycle::grant::{GrantPrincipal, Member};
-use lifecycle::policy::Principal;
 
-use super::Authorized;
 use crate::api::error::{ErrorCode, KmsError};
 
 /// A principal of a request: the member that names it, and the text.
@@ -47,10 +45,4 @@ fn read_principal((member, text): Named<'_>, partition: &str) -> Result<GrantPri
             format!("ARN does not refer to a valid principal: {text}"),
         )
     })
-}
-
-/// Who calls, as grants name principals.
-fn caller(authorized: &Authorized<'_>) -> Result<Principal, KmsError> {
-    let principal = Principal::parse(authorized.caller.principal.as_str());
-    principal.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))
 }
