@@ -104,6 +104,10 @@ impl fmt::Display for AccountId {
 pub struct Region(Inline<32>);
 
 impl Region {
+    /// `us-east-1`, the Region of whoever names none.
+    pub const US_EAST_1: Region =
+        Region(Inline { bytes: *b"us-east-1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", length: 9 });
+
     /// The Region's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
