@@ -30,7 +30,7 @@ mod tests;
 
 pub use self::change::{Name, Refused, create_access_key, delete, put};
 pub use self::print::printed;
-pub use self::read::entries_of;
+pub use self::read::{ACCESS_KEY_ID, SECRET, entries_of, is_access_key_id, is_secret, principal};
 
 use std::fmt;
 

@@ -85,6 +85,12 @@ impl fmt::Display for AccountId {
 pub struct Region(ArrayString<32>);
 
 impl Region {
+    /// `us-east-1`, the Region of whoever names none.
+    #[must_use]
+    pub fn us_east_1() -> Region {
+        Region(ArrayString::from("us-east-1").unwrap_or_default())
+    }
+
     /// The Region's name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -355,8 +355,22 @@ impl<'a> View<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Secret;
+    use crate::iam::{AccessKey, Account};
     use crate::key::{EncryptionAlgorithm, KeySpec, KeyUsage, Origin, Switch};
+    use crate::policy::Principal;
     use proptest::prelude::*;
+
+    #[test]
+    fn configured_principals_are_no_records_and_outlive_them() {
+        let mut state = State::load([Record::Principal(access_key(1))]);
+        state.configure([access_key(2), account()]).unwrap();
+        assert_eq!(state.records().collect::<Vec<_>>(), [Record::Principal(access_key(1))]);
+        let all: Vec<_> = state.records().map(|record| Change::Delete(record.id())).collect();
+        state.apply(all);
+        assert!(state.directory().access_key("1").is_none() && state.directory().access_key("2").is_some());
+        assert!(state.configure([access_key(2)]).is_err());
+    }
 
     fn scope() -> Scope {
         Scope { account: "111122223333".parse().unwrap(), region: "us-east-1".parse().unwrap() }
@@ -459,6 +473,16 @@ mod tests {
         assert_eq!(state.records().count(), 0, "nothing is left behind");
     }
 
+    fn access_key(number: u8) -> Entry {
+        let owner = Principal::parse("arn:aws:iam::111122223333:root").unwrap();
+        let secret = Secret::new(vec![number]);
+        Entry::AccessKey(Arc::new(AccessKey { id: number.to_string().into(), secret, owner }))
+    }
+
+    fn account() -> Entry {
+        Entry::Account(Arc::new(Account::new(scope().account)))
+    }
+
     fn change() -> impl Strategy<Value = Change> {
         let number = 0..6_u8;
         prop_oneof![
@@ -470,6 +494,12 @@ mod tests {
             (number.clone(), number.clone())
                 .prop_map(|(n, t)| Change::Put(Record::Alias(Arc::new(alias(n, t))))),
             number.clone().prop_map(|n| Change::Delete(RecordId::Key(arn(n)))),
+            number.clone().prop_map(|n| Change::Put(Record::Principal(access_key(n)))),
+            number.clone().prop_map(|n| Change::Delete(RecordId::Principal(access_key(n).id()))),
+            any::<bool>().prop_map(|put| match put {
+                true => Change::Put(Record::Principal(account())),
+                false => Change::Delete(RecordId::Principal(account().id())),
+            }),
             number.clone().prop_map(|n| Change::Delete(RecordId::Material(arn(n), MaterialId([n % 3; 32])))),
             (number.clone(), number.clone(), number.clone())
                 .prop_map(|(n, key, who)| Change::Put(Record::Grant(Arc::new(grant(n, key, who))))),
@@ -552,6 +582,9 @@ mod tests {
             prop_assert_eq!(state.deletions().copied().collect::<Vec<_>>(), deletions);
             prop_assert_eq!(state.at(Timestamp(0)).customer_key_count(&scope()), keys.len());
             check_grants(&state);
+            let described = state.directory().account(scope().account).is_some();
+            let entries: Vec<_> = state.directory().entries().map(|(entry, _)| entry.id()).collect();
+            prop_assert_eq!(entries.contains(&account().id()), described);
             let rebuilt = State::load(state.records());
             prop_assert_eq!(rebuilt.records().collect::<Vec<_>>(), state.records().collect::<Vec<_>>());
         }

@@ -4,12 +4,11 @@ use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
 use super::settings::{SettingsArguments, hide_settings_but};
-use crate::config::{
-    AccountId, Environment, PRINCIPALS_VARIABLE, Region, SEED_VARIABLE, Value, VariableName,
-};
+use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
+use lifecycle::ids::{AccountId, Region};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -147,9 +146,9 @@ impl EnvArguments {
         let credentials = if self.keep_credentials {
             ClientCredentials::Kept
         } else {
-            ClientCredentials::Account(self.scope.account.clone())
+            ClientCredentials::Account(self.scope.account)
         };
-        let (region, ca_bundle) = (self.scope.region.clone(), self.ca_bundle.clone());
+        let (region, ca_bundle) = (self.scope.region, self.ca_bundle.clone());
         ClientEnvironment { endpoint, region, credentials, ca_bundle }
     }
 }

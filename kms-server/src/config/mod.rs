@@ -18,10 +18,10 @@ mod variable_name;
 #[cfg(test)]
 mod tests;
 
-pub use self::access_key::{AccessKey, AccessKeys, Principal, SecretText};
+pub use self::access_key::AccessKeys;
+pub(crate) use self::access_key::access_key;
 pub use self::environment::Environment;
 pub use self::file::read_text;
-pub use self::identity::{AccountId, Region};
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;

@@ -1,13 +1,13 @@
 //! The declaration of every setting. The [`Config`] types, the file, the flags, the variables and `config.toml` all come from it.
 
 use super::access_key::AccessKeys;
-use super::identity::{AccountId, Region};
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
     Authorization, ByteSize, LogFormat, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
+use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -126,7 +126,7 @@ settings! {
     /// Who a request is when it does not say.
     identity: Identity, flags "" {
         /// Account of requests whose access key names no other.
-        account: AccountId = AccountId::local();
+        account: AccountId = AccountId::zero();
         /// Region of requests that are not signed for another.
         region: Region = Region::us_east_1();
     }

@@ -12,7 +12,7 @@ use lifecycle::ids::AccountId;
 use lifecycle::policy::{self, Principal};
 use lifecycle::state::{Change, Record, RecordId};
 
-use super::read::{AccessKeyRead, Read, Subject, read};
+use super::read::{AccessKeyRead, Read, Subject, is_access_key_id, principal, read};
 use crate::document::{Node, quoted};
 
 /// Access keys that a user, or the root user of an account, may have when one more is made.
@@ -75,11 +75,9 @@ impl Name {
             return Ok(Name::Account(account, Principal::Root(policy::Account::of("aws", account))));
         }
         if !text.starts_with("arn:") {
-            let key = (1..=128).contains(&text.len())
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            return if key { Ok(Name::AccessKey(text.into())) } else { Err(wrong()) };
+            return if is_access_key_id(text) { Ok(Name::AccessKey(text.into())) } else { Err(wrong()) };
         }
-        let principal = Principal::parse(text).ok_or_else(wrong)?;
+        let principal = principal(text).ok_or_else(wrong)?;
         match (&principal, EntityName::of(&principal)) {
             (Principal::Root(account), _) => {
                 let id = account.id().parse().map_err(|_| wrong())?;

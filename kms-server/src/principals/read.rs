@@ -178,7 +178,7 @@ fn organization(node: &Node) -> Result<Organization, DocumentError> {
 fn user(node: &Node, named: Option<&Principal>) -> Result<Read, DocumentError> {
     let known = ["arn", "account", "name", "id", "tags", "policies", "boundary", "access_keys"];
     let fields = Fields::of(node, "a user", &known)?;
-    let principal = principal(&fields, node, named, Subject::User)?;
+    let principal = described(&fields, node, named, Subject::User)?;
     let label = principal.arn();
     let read = || {
         Ok(User {
@@ -198,7 +198,7 @@ fn role(node: &Node, named: Option<&Principal>) -> Result<Read, DocumentError> {
     let known =
         ["arn", "account", "name", "id", "trust", "tags", "policies", "boundary", "max_session_seconds"];
     let fields = Fields::of(node, "a role", &known)?;
-    let principal = principal(&fields, node, named, Subject::Role)?;
+    let principal = described(&fields, node, named, Subject::Role)?;
     let label = principal.arn();
     let read = || {
         let statement = fields.node("trust").ok_or_else(|| node.error("a role needs the field `trust`"))?;
@@ -217,7 +217,7 @@ fn role(node: &Node, named: Option<&Principal>) -> Result<Read, DocumentError> {
 }
 
 /// The user or role that `arn`, or `account` and `name`, or the caller names.
-fn principal(
+fn described(
     fields: &Fields<'_>,
     node: &Node,
     named: Option<&Principal>,
@@ -241,7 +241,7 @@ fn principal(
     let principal = match given {
         None => named.cloned(),
         Some((place, arn)) => {
-            let found = Principal::parse(&arn).filter(|found| match subject {
+            let found = super::principal(&arn).filter(|found| match subject {
                 Subject::User => matches!(found, Principal::User { .. }),
                 Subject::Role | Subject::Account => matches!(found, Principal::Role { .. }),
             });
@@ -332,16 +332,40 @@ fn access_keys(fields: &Fields<'_>) -> Result<Option<Vec<AccessKeyRead>>, Docume
 fn access_key(node: &Node) -> Result<AccessKeyRead, DocumentError> {
     let fields = Fields::of(node, "an access key", &["id", "secret"])?;
     let id = fields.text("id")?;
-    if !(1..=128).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
-        return Err(node.error("expected an access key id of 1 to 128 letters, digits and `_`"));
+    if !is_access_key_id(id) {
+        return Err(node.error(format!("expected {ACCESS_KEY_ID}")));
     }
     let secret = fields.optional_text("secret")?;
-    if secret.is_some_and(|secret| {
-        !(1..=256).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic())
-    }) {
-        return Err(node.error("expected a secret access key of 1 to 256 visible ASCII characters"));
+    if secret.is_some_and(|secret| !is_secret(secret)) {
+        return Err(node.error(format!("expected {SECRET}")));
     }
     let secret = secret.map(|secret| Secret::new(secret.as_bytes().to_vec()));
     Ok(AccessKeyRead { id: id.into(), secret })
+}
+
+/// What an access key id is, for a message.
+pub const ACCESS_KEY_ID: &str = "an access key id of 1 to 128 letters, digits and `_`";
+
+/// Whether a text is an access key id.
+#[must_use]
+pub fn is_access_key_id(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// What a secret access key is, for a message.
+pub const SECRET: &str = "a secret access key of 1 to 256 visible ASCII characters";
+
+/// Whether a text is a secret access key.
+#[must_use]
+pub fn is_secret(secret: &str) -> bool {
+    (1..=256).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The principal of an ARN in a partition of AWS, if no part of its path is empty.
+#[must_use]
+pub fn principal(arn: &str) -> Option<Principal> {
+    let aws = |partition: &str| partition == "aws" || partition.starts_with("aws-");
+    Principal::parse(arn)
+        .filter(|_| !arn.contains("//"))
+        .filter(|principal| principal.account().is_some_and(|account| aws(account.partition())))
 }

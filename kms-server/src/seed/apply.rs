@@ -41,14 +41,8 @@ impl Service {
     }
 
     async fn apply_key(&self, key: &SeedKey) -> Result<(), String> {
-        let account = match &key.account {
-            Some(account) => account.as_str().parse().map_err(|_| "the account is malformed")?,
-            None => self.parts().account,
-        };
-        let region = match &key.region {
-            Some(region) => region.as_str().parse().map_err(|_| "the Region is malformed")?,
-            None => self.parts().region,
-        };
+        let account = key.account.unwrap_or(self.parts().account);
+        let region = key.region.unwrap_or(self.parts().region);
         if self.has(key, Scope { account, region }) {
             return Ok(());
         }

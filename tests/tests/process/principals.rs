@@ -104,6 +104,36 @@ fn stored_principals_survive_and_their_secrets_are_sealed() {
 }
 
 #[test]
+fn a_replaced_or_deleted_secret_is_in_no_file_not_even_sealed() {
+    let folder = Folder::new();
+    let put = |server: &ServerProcess, secret: &str| {
+        let body = json!({ "access_keys": [{ "id": "AKIDGIVEN", "secret": secret }] }).to_string();
+        client_ok(server, &["principals", "put", ALICE, &folder.write("alice.json", &body)]);
+    };
+    let sealed = || -> Vec<u8> {
+        let query = "SELECT bytes FROM slots JOIN records USING (slot) WHERE id = 'access-key/AKIDGIVEN'";
+        let database = rusqlite::Connection::open(folder.data().join("kms.db")).unwrap();
+        database.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    let found = |bytes: &[u8]| folder.files().iter().any(|(_, file)| contains(file, bytes));
+    let server = folder.server(&[]);
+    put(&server, "the-first-secret");
+    // The server holds the database for itself: look while none runs.
+    server.kill();
+    let first = sealed();
+    assert!(found(&first));
+    let server = folder.server(&[]);
+    put(&server, "the-second-secret");
+    assert!(!found(&first), "in the database or the -wal file, with the server running");
+    server.kill();
+    let second = sealed();
+    assert!(found(&second));
+    let server = folder.server(&[]);
+    client_ok(&server, &["principals", "delete", ALICE]);
+    assert!(!found(&second));
+}
+
+#[test]
 fn configured_principals_come_from_a_file_or_the_settings_and_are_read_only() {
     let folder = Folder::new();
     let file = folder.write("principals.yaml", YAML);

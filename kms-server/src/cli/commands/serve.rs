@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::crypto::{Secret, SystemEntropy};
-use lifecycle::iam::{AccessKey, Entry};
-use lifecycle::policy;
+use lifecycle::crypto::SystemEntropy;
+use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
 use super::super::{ExitCode, ServeArguments};
@@ -18,8 +17,7 @@ use super::{Failed, print_line};
 use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
-    self, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures, Tls,
-    UnknownAccessKey,
+    self, Config, Environment, LogFormat, RootKeySource as Source, Signatures, Tls, UnknownAccessKey,
 };
 use crate::cron;
 use crate::engine::{Batching, ClockStart, OpenError, wall};
@@ -43,7 +41,7 @@ pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Resu
     }
     let path = arguments.seed(environment);
     let seed = path.map(|path| read_seed(&path).map(|seed| (path, seed))).transpose()?;
-    let mut principals = access_keys(config, seed.as_ref().map(|(_, seed)| seed))?;
+    let mut principals = access_keys(config, seed.as_ref().map(|(_, seed)| seed));
     if let Some(path) = arguments.principals(environment) {
         principals.extend(read_principals(&path)?);
     }
@@ -107,8 +105,6 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
         let options = database(config, environment)?;
         Box::new(SqliteStore::open(&options).map_err(Failed::data)?)
     };
-    let account = config.identity.account.as_str().parse().map_err(Failed::usage)?;
-    let region = config.identity.region.as_str().parse().map_err(Failed::usage)?;
     let (signatures, ignored) = match config.auth.signatures {
         Signatures::Verify => (Check::Verify, None),
         // Whoever does not look at signatures wants to know no access keys either.
@@ -121,7 +117,7 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
     };
     Builder::new(store)
         .entropy(entropy)
-        .home(account, region)
+        .home(config.identity.account, config.identity.region)
         .clock(ClockStart {
             at: config.clock.start.map(|start| Timestamp(start.as_millisecond())),
             rate: if config.clock.frozen { 0.0 } else { config.clock.rate.per_second() },
@@ -168,25 +164,10 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
 }
 
 /// The access keys of the settings and of a seed.
-fn access_keys(config: &Config, seed: Option<&Seed>) -> Result<Vec<Entry>, Failed> {
+fn access_keys(config: &Config, seed: Option<&Seed>) -> Vec<Entry> {
     let seeded = seed.iter().flat_map(|seed| &seed.accounts).flat_map(|account| &account.access_keys);
-    let keys = config.auth.access_keys.as_slice().iter().chain(seeded).map(|key| {
-        let arn = match &key.principal {
-            Principal::Root(account) => format!("arn:aws:iam::{}:root", account.as_str()),
-            Principal::Arn { arn, .. } => arn.clone(),
-        };
-        let signs = |owner: &policy::Principal| !matches!(owner, policy::Principal::Role { .. });
-        let owner = policy::Principal::parse(&arn).filter(signs).ok_or_else(|| {
-            Failed::usage(format!(
-                "the access key {} belongs to {arn}, which cannot sign requests; name a user, a role session \
-                 (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION) or an account",
-                key.id
-            ))
-        })?;
-        let secret = Secret::new(key.secret.expose().as_bytes().to_vec());
-        Ok(Entry::AccessKey(Arc::new(AccessKey { id: key.id.as_str().into(), secret, owner })))
-    });
-    keys.collect()
+    let keys = config.auth.access_keys.as_slice().iter().chain(seeded);
+    keys.map(|key| Entry::AccessKey(Arc::new(key.clone()))).collect()
 }
 
 async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>) -> Result<ExitCode, Failed> {

@@ -103,7 +103,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("identity.region", "us-gov-west-1"),
     ("auth.signatures", "ignore"),
     ("auth.unknown_access_key", "reject"),
-    ("auth.access_keys", "A:s/+=:111122223333 B:t:arn:aws:iam::111122223333:role/a,b"),
+    ("auth.access_keys", "A:s/+=:111122223333 B:t:arn:aws:iam::111122223333:user/a,b"),
     ("limits.keys_max", "5"),
     ("limits.aliases_per_key_max", "5"),
     ("limits.grants_per_key_max", "5"),
