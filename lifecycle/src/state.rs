@@ -266,6 +266,12 @@ impl<'a> View<'a> {
         self.now
     }
 
+    /// All principals.
+    #[must_use]
+    pub fn directory(&self) -> &'a Directory {
+        &self.state.directory
+    }
+
     /// A key by ARN.
     #[must_use]
     pub fn key(&self, arn: &KeyArn) -> Option<&'a Arc<Key>> {

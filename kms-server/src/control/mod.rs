@@ -228,7 +228,7 @@ fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
         "region": key.arn.scope.region.as_str(),
         "aliases": aliases,
         "tags": tags,
-        "policy": &*key.policy,
+        "policy": key.policy.as_str(),
         "materials": key.materials.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
