@@ -9,7 +9,7 @@ use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
-use lifecycle::ids::{AccountId, Region, uuid_v4};
+use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::state::Usage;
 use serde_json::Value;
 
@@ -70,12 +70,12 @@ pub struct Inner {
 
 /// A request on its way: what is known of it so far.
 struct Exchange {
-    request_id: String,
-    event_id: String,
+    request_id: Uuid,
+    event_id: Uuid,
     entry: Option<&'static Entry>,
     caller: Option<Caller>,
     input: Option<Arc<Value>>,
-    circumstances: Arc<Circumstances>,
+    circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
 }
@@ -142,7 +142,7 @@ impl Service {
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, &request_id);
+            return failure(&error, request_id.as_str());
         };
         let mut exchange = Exchange {
             request_id,
@@ -150,10 +150,10 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
-            circumstances: Arc::new(circumstances::of_connection(
+            circumstances: circumstances::of_connection(
                 request.headers(),
                 request.extensions().get::<Connection>(),
-            )),
+            ),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
@@ -161,15 +161,15 @@ impl Service {
         self.count(&exchange, &result);
         place.record(|line| self.write_record(&exchange, &result, line));
         match result {
-            Ok(answer) => success(answer.body, &exchange.request_id),
-            Err(error) => failure(&error, &exchange.request_id),
+            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
+            Err(error) => failure(&error, exchange.request_id.as_str()),
         }
     }
 
-    fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
+    fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
-        Ok(random.map(uuid_v4))
+        Ok(random.map(Uuid::v4))
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
@@ -191,11 +191,9 @@ impl Service {
         let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
         drop(snapshot);
         let caller = match self.0.service_headers {
-            ServiceHeaders::Heed => circumstances::add_services(
-                request.headers(),
-                Arc::make_mut(&mut exchange.circumstances),
-                caller,
-            )?,
+            ServiceHeaders::Heed => {
+                circumstances::add_services(request.headers(), &mut exchange.circumstances, caller)?
+            }
             ServiceHeaders::Ignore => caller,
         };
         exchange.caller = Some(caller.clone());
@@ -204,7 +202,7 @@ impl Service {
         let input = Arc::new(input);
         exchange.input = Some(Arc::clone(&input));
         validated?;
-        let circumstances = Arc::clone(&exchange.circumstances);
+        let circumstances = exchange.circumstances.clone();
         match entry.body {
             Body::Query(run) => {
                 let snapshot = self.0.engine.snapshot();
@@ -284,10 +282,10 @@ impl Service {
             for key in exchange.trace.keys() {
                 self.0.engine.ledger().record(Usage {
                     key,
-                    operation: entry.name().to_owned(),
+                    operation: entry.name().into(),
                     at: exchange.at,
-                    event_id: exchange.event_id.clone(),
-                    request_id: exchange.request_id.clone(),
+                    event_id: exchange.event_id,
+                    request_id: exchange.request_id,
                 });
             }
         }
@@ -304,10 +302,10 @@ impl Service {
             trace: &exchange.trace,
             error: result.as_ref().err(),
             at: exchange.at,
-            event_id: &exchange.event_id,
-            request_id: &exchange.request_id,
-            source_ip: circumstances.source_ip.as_deref().unwrap_or("127.0.0.1"),
-            user_agent: circumstances.user_agent.as_deref().unwrap_or_default(),
+            event_id: exchange.event_id.as_str(),
+            request_id: exchange.request_id.as_str(),
+            source_ip: circumstances.source_ip,
+            user_agent: circumstances.user_agent(),
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
