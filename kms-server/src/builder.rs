@@ -185,7 +185,7 @@ impl Builder {
             self.principals,
             self.clock,
             self.batching,
-            &*self.entropy,
+            Arc::clone(&self.entropy),
             self.on_unknown_outcome,
         )
         .map_err(BuildError::Engine)?;

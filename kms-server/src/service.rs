@@ -183,7 +183,12 @@ impl Service {
     async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
         let entry = self.prepare(request, exchange)?;
         match entry.body {
-            Body::Query(_) | Body::NotBuilt => self.answer(entry, exchange),
+            Body::Query(_) | Body::NotBuilt => {
+                if self.0.engine.is_behind(exchange.at) {
+                    Box::pin(self.0.engine.catch_up()).await?;
+                }
+                self.answer(entry, exchange)
+            }
             Body::Command(_) => {
                 let (caller, input) = exchange.prepared()?;
                 let (caller, input) = (caller.clone(), Arc::clone(input));
@@ -376,7 +381,7 @@ impl From<SubmitError> for KmsError {
                 ErrorCode::ThrottlingException,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),
-            SubmitError::Stopped | SubmitError::Commit(_) => {
+            SubmitError::Stopped | SubmitError::Commit(_) | SubmitError::Entropy(_) => {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }
         }

@@ -64,13 +64,14 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
+    ("due", &["clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "policy", "tag"]),
     ("policy", &["ids"]),
-    ("schedule", &["clock", "ids", "state"]),
-    ("state", &["alias", "clock", "grant", "iam", "ids", "key", "policy"]),
+    ("schedule", &["clock", "crypto", "due", "ids", "key", "state"]),
+    ("state", &["alias", "clock", "due", "grant", "iam", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 

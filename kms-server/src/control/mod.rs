@@ -97,8 +97,8 @@ fn health(service: &Service) -> Value {
 fn clock(snapshot: &Snapshot) -> Value {
     let rate = snapshot.clock.rate();
     let due = lifecycle::schedule::next_due(&snapshot.state).map(|due| {
-        let lifecycle::schedule::Event::DeleteKey(key) = due.event;
-        json!({ "at": due.at.to_string(), "event": "DeleteKey", "resource": key.to_string() })
+        let resource = due.event.key().to_string();
+        json!({ "at": due.at.to_string(), "event": due.event.kind(), "resource": resource })
     });
     json!({
         "now": snapshot.now().to_string(),
@@ -229,6 +229,6 @@ fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
         "aliases": aliases,
         "tags": tags,
         "policy": key.policy.as_str(),
-        "materials": key.materials.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "materials": view.materials_of(key.arn).map(|material| material.id.to_string()).collect::<Vec<_>>(),
     })
 }

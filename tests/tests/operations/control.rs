@@ -232,7 +232,7 @@ async fn a_bad_document_changes_nothing() {
         (unknown, None, "not an exported state: unknown field `nonsense`"),
         (with(&good, "/format", json!(2)), None, "the state has format 2, this server reads 1"),
         (with(&good, "/keys", json!([])), None, "a material of"),
-        (with(&good, "/materials", json!([])), None, "the material"),
+        (with(&good, "/materials", json!([])), None, "material number 0 of"),
         (with(&good, "/keys/0/arn", json!("foo")), None, "not an exported state"),
         (
             with(&good, "/aliases/0/target", json!("1234abcd-12ab-34cd-56ef-1234567890ab")),

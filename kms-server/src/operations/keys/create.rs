@@ -190,7 +190,14 @@ fn make(
         Some(secret) => secret,
         None => Secret::new(entropy.array::<MATERIAL_LENGTH>()?.to_vec()),
     };
-    let material = Material { key: arn, id: material_id(id, &secret), created_at: now, secret: Some(secret) };
+    let material = Material {
+        key: arn,
+        id: material_id(id, &secret),
+        number: 0,
+        created_at: now,
+        rotation: None,
+        secret: Some(secret),
+    };
     let key = Key {
         arn,
         spec: input.spec(),
@@ -204,7 +211,10 @@ fn make(
         pending_deletion: None,
         policy,
         tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
-        materials: vec![material.id],
+        current_material: Some(material.id),
+        material_count: 1,
+        rotation: None,
+        on_demand_rotations: 0,
     };
     Ok((key, material))
 }
