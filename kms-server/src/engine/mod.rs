@@ -62,6 +62,7 @@ pub struct Engine {
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
     marker_secret: Vec<u8>,
+    clock_was_stored: bool,
 }
 
 /// Why a command was not carried out by the writer.
@@ -130,6 +131,7 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let Loaded { records, clock, marker_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
+        let clock_was_stored = clock.is_some();
         let (clock, marker_secret, version) = match (clock, marker_secret) {
             (Some(clock), Some(secret)) => (clock, secret, version),
             (clock, secret) => {
@@ -166,6 +168,7 @@ impl Engine {
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
             marker_secret,
+            clock_was_stored,
         })
     }
 
@@ -179,6 +182,12 @@ impl Engine {
     #[must_use]
     pub fn marker_secret(&self) -> &[u8] {
         &self.marker_secret
+    }
+
+    /// Whether the store had a clock, so that [`ClockStart`] had no effect.
+    #[must_use]
+    pub fn clock_was_stored(&self) -> bool {
+        self.clock_was_stored
     }
 
     /// Last uses since start.
