@@ -101,10 +101,9 @@ impl Service {
             let accepts_aliases = key.id.is_none();
             Some(Found { id: alias.target, accepts_aliases })
         };
-        let by_id = view.key(&arn).map(|found| Found {
-            id: arn.id,
-            accepts_aliases: found.pending_deletion.is_none(),
-        });
+        let by_id = view
+            .key(&arn)
+            .map(|found| Found { id: arn.id, accepts_aliases: found.pending_deletion.is_none() });
         by_id.or_else(by_alias)
     }
 

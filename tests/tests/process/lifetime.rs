@@ -52,7 +52,7 @@ fn sigterm_and_sigint_let_a_request_in_flight_end() {
 }
 
 #[test]
-fn a_request_that_never_ends_holds_the_server_no_longer_than_the_grace() {
+pub(crate) fn a_request_that_never_ends_holds_the_server_no_longer_than_the_grace() {
     let server = in_memory(&["--shutdown-grace", "1s"]);
     let mut stream = connect(&server);
     let (head, _) = request(&server, "CreateKey", &json!({}));
@@ -141,9 +141,11 @@ fn the_clock_is_set_once_and_then_stored() {
     let server = folder.server(&arguments);
     assert_eq!(clock(&server), expected, "flags do not move a stored clock");
     assert!(eventually(|| warned(&server).then_some(())).is_some(), "{}", server.log());
-    for words in
-        ["no effect of clock.start, clock.rate: ", "shows 2020-02-29T12:00:00.000Z and stands still", "--data-dir"]
-    {
+    for words in [
+        "no effect of clock.start, clock.rate: ",
+        "shows 2020-02-29T12:00:00.000Z and stands still",
+        "--data-dir",
+    ] {
         assert!(server.log().contains(words), "{words:?} in {}", server.log());
     }
     server.kill();

@@ -209,7 +209,8 @@ fn what_a_failed_start_left_out_is_made_up_for_at_the_next() {
 #[test]
 fn an_alias_that_was_moved_and_a_key_that_is_to_be_deleted_stay_so() {
     let folder = Folder::new();
-    let text = "keys:\n- {account: '111122223333', aliases: [alias/a, alias/b]}\n- {account: '111122223333'}\n";
+    let text =
+        "keys:\n- {account: '111122223333', aliases: [alias/a, alias/b]}\n- {account: '111122223333'}\n";
     let seed = folder.write("seed.yaml", text);
     let server = folder.server(&["--seed", &seed]);
     let named = ok(&server, "DescribeKey", json!({"KeyId": "alias/a"}))["KeyMetadata"]["KeyId"].clone();

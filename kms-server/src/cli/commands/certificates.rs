@@ -14,11 +14,12 @@ use crate::http;
 
 /// TLS as configured, and what must be kept for as long as it is served.
 pub(super) fn of(config: &Config) -> Result<(Option<rustls::ServerConfig>, Option<Temporary>), Failed> {
-    let (certificate, key) = match (config.server.tls, &config.server.tls_certificate, &config.server.tls_private_key) {
-        (Tls::Off, ..) => return Ok((None, None)),
-        (Tls::On, Some(certificate), Some(key)) => (certificate, key),
-        (Tls::On, ..) => return development(config).map(|(tls, made)| (Some(tls), made)),
-    };
+    let (certificate, key) =
+        match (config.server.tls, &config.server.tls_certificate, &config.server.tls_private_key) {
+            (Tls::Off, ..) => return Ok((None, None)),
+            (Tls::On, Some(certificate), Some(key)) => (certificate, key),
+            (Tls::On, ..) => return development(config).map(|(tls, made)| (Some(tls), made)),
+        };
     let tls = http::tls::load(certificate, key).map_err(Failed::usage)?;
     Ok((Some(tls), None))
 }

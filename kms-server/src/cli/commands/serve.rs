@@ -16,7 +16,8 @@ use super::{Failed, certificates, print_line};
 use crate::auth::{AccessKey, Credentials, UnknownAccessKey as Unknown};
 use crate::builder::Builder;
 use crate::config::{
-    self, Clock, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures, UnknownAccessKey,
+    self, Clock, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures,
+    UnknownAccessKey,
 };
 use crate::cron;
 use crate::engine::{Batching, ClockStart};
@@ -26,9 +27,6 @@ use crate::observe::audit::AuditOptions;
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
-
-/// Bytes of an imported state: the records of 100,000 keys take about a third of it.
-const CONTROL_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
@@ -178,7 +176,7 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
         workers: config.server.workers as usize,
         connections_max: config.server.connections_max as usize,
         body_bytes_max: config.server.body_bytes_max.len(),
-        control_body_bytes_max: CONTROL_BODY_BYTES_MAX,
+        control_body_bytes_max: config.server.control_body_bytes_max.len(),
         request_timeout: config.server.request_timeout,
         keep_alive: config.server.keep_alive,
     };
