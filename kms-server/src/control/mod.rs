@@ -17,9 +17,6 @@ use crate::service::Service;
 /// The header that carries the passphrase of a state export or import.
 pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
 
-/// Where health is told: the project's own path, and the one that clients of LocalStack ask.
-const HEALTH: [&str; 2] = ["/_kms/health", "/_localstack/health"];
-
 /// Records in one answer of `GET /_kms/events`, unless `limit` says otherwise.
 const EVENTS_DEFAULT: usize = 100;
 
@@ -43,13 +40,13 @@ impl Refusal {
 pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
     let path = request.uri().path().to_owned();
     // Whoever calls in process is no web page, and health tells nothing that a page could use.
-    let open = HEALTH.contains(&path.as_str());
+    let open = matches!(path.as_str(), "/_kms/health" | "/_localstack/health");
     let connection = request.extensions().get::<Connection>().filter(|_| !open);
     if let Some(Err(refusal)) = connection.map(|connection| guard::check(&request, connection.local)) {
         return refusal.response();
     }
     let answered = match (request.method(), path.as_str()) {
-        (&Method::GET, path) if HEALTH.contains(&path) => Ok(health(service)),
+        (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
         (&Method::GET, "/_kms/clock") => Ok(clock(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/events") => events(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),

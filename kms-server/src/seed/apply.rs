@@ -97,14 +97,12 @@ impl Service {
         let by_alias = || {
             let mut names = key.aliases.iter().filter_map(|alias| alias.parse().ok());
             let alias = names.find_map(|name| view.alias(&AliasArn { scope: arn.scope, name }))?;
-            // A key with an id of its own is no other key; its aliases went elsewhere, and that is left alone.
-            let accepts_aliases = key.id.is_none();
-            Some(Found { id: alias.target, accepts_aliases })
+            view.key(&KeyArn { id: alias.target, ..arn })
         };
-        let by_id = view
-            .key(&arn)
-            .map(|found| Found { id: arn.id, accepts_aliases: found.pending_deletion.is_none() });
-        by_id.or_else(by_alias)
+        let found = view.key(&arn).or_else(by_alias)?;
+        // A key with an id of its own is no other key: its aliases went elsewhere, and that is left alone.
+        let is_it = found.arn.id == arn.id || key.id.is_none();
+        Some(Found { id: found.arn.id, accepts_aliases: is_it && found.pending_deletion.is_none() })
     }
 
     /// The aliases of the seed's key that no key has.

@@ -386,8 +386,9 @@ fn audit_files_past_their_days_go_at_the_start() {
     assert!(written.len() > 3, "{written:?}");
     // The first file is three days old, the second one and a half.
     for (path, hours) in written.iter().zip([72, 36]) {
-        let then = std::time::SystemTime::now() - Duration::from_secs(hours * 3_600);
-        std::fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let then = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(hours * 3_600);
+        file.set_modified(then).unwrap();
     }
     drop(folder.server(&["--audit-retention-days", "2"]));
     assert_eq!(files(), written[1..]);

@@ -232,4 +232,14 @@ fn an_alias_that_was_moved_and_a_key_that_is_to_be_deleted_stay_so() {
     let server = folder.server(&["--seed", &seed]);
     assert_eq!(fails(&server, "DescribeKey", json!({"KeyId": "alias/a"})).1, "NotFoundException");
     assert_eq!(ids(&server), before);
+    // Neither does it by an alias that was moved to it.
+    stop(server);
+    let seed =
+        folder.write("other.yaml", "keys:\n- {account: '111122223333', aliases: [alias/c, alias/b]}\n");
+    let server = folder.server(&[]);
+    ok(&server, "ScheduleKeyDeletion", json!({"KeyId": other, "PendingWindowInDays": 7}));
+    stop(server);
+    let server = folder.server(&["--seed", &seed]);
+    assert_eq!(fails(&server, "DescribeKey", json!({"KeyId": "alias/c"})).1, "NotFoundException");
+    assert_eq!(ids(&server), before);
 }
