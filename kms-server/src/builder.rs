@@ -4,15 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
+use lifecycle::grant::TokenKey;
+use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
 
-use crate::auth::{Authenticator, Credentials, UnknownAccessKey};
+use crate::auth::{Authenticator, Signatures, UnknownAccessKey};
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
 use crate::limits::Limits;
 use crate::observe::audit::{AuditLog, AuditOptions};
 use crate::observe::metrics::Metrics;
 use crate::operations::MarkerKey;
-use crate::service::{Inner, Service};
+use crate::pipeline::Authorization;
+use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 
 /// The default account, as in every local emulator.
@@ -28,9 +31,12 @@ pub struct Builder {
     clock: ClockStart,
     batching: Batching,
     limits: Limits,
+    authorization: Authorization,
+    service_headers: ServiceHeaders,
     json_depth_max: usize,
     audit: AuditOptions,
-    credentials: Credentials,
+    principals: Vec<iam::Entry>,
+    signatures: Signatures,
     unknown_access_key: Option<UnknownAccessKey>,
     account: Option<AccountId>,
     region: Option<Region>,
@@ -75,9 +81,12 @@ impl Builder {
             clock: ClockStart { at: None, rate: 1.0 },
             batching: Batching::default(),
             limits: Limits::default(),
+            authorization: Authorization::default(),
+            service_headers: ServiceHeaders::Heed,
             json_depth_max: 32,
             audit: AuditOptions::default(),
-            credentials: Credentials::default(),
+            principals: Vec::new(),
+            signatures: Signatures::Verify,
             unknown_access_key: None,
             account: None,
             region: None,
@@ -109,6 +118,18 @@ impl Builder {
         Builder { limits, ..self }
     }
 
+    /// Whether, and with how much work, policies and grants are enforced.
+    #[must_use]
+    pub fn authorization(self, authorization: Authorization) -> Self {
+        Builder { authorization, ..self }
+    }
+
+    /// Whether clients may play AWS services by headers.
+    #[must_use]
+    pub fn service_headers(self, service_headers: ServiceHeaders) -> Self {
+        Builder { service_headers, ..self }
+    }
+
     /// How deep the JSON of a request may nest.
     #[must_use]
     pub fn json_depth_max(self, json_depth_max: usize) -> Self {
@@ -121,11 +142,22 @@ impl Builder {
         Builder { audit, ..self }
     }
 
-    /// The configured access keys, and what becomes of others; `None` lets them in as root while no key is
-    /// configured.
+    /// The configured accounts, users, roles and access keys. They are not stored, and nothing changes them.
     #[must_use]
-    pub fn credentials(self, credentials: Credentials, unknown: Option<UnknownAccessKey>) -> Self {
-        Builder { credentials, unknown_access_key: unknown, ..self }
+    pub fn principals(self, principals: Vec<iam::Entry>) -> Self {
+        Builder { principals, ..self }
+    }
+
+    /// What becomes of access keys that belong to nobody; `None` lets them in as root while there is no principal.
+    #[must_use]
+    pub fn unknown_access_key(self, unknown_access_key: Option<UnknownAccessKey>) -> Self {
+        Builder { unknown_access_key, ..self }
+    }
+
+    /// Whether signatures are checked.
+    #[must_use]
+    pub fn signatures(self, signatures: Signatures) -> Self {
+        Builder { signatures, ..self }
     }
 
     /// The account and Region of requests that name none.
@@ -148,16 +180,23 @@ impl Builder {
         let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
-        let engine =
-            Engine::open(self.store, self.clock, self.batching, &*self.entropy, self.on_unknown_outcome)
-                .map_err(BuildError::Engine)?;
+        let engine = Engine::open(
+            self.store,
+            self.principals,
+            self.clock,
+            self.batching,
+            &*self.entropy,
+            self.on_unknown_outcome,
+        )
+        .map_err(BuildError::Engine)?;
         let audit = AuditLog::open(&self.audit)
             .map_err(|error| BuildError::Audit(self.audit.folder.clone().unwrap_or_default(), error))?;
-        let mut authenticator = Authenticator::new(self.credentials, account, region);
+        let mut authenticator = Authenticator::new(account, region).with_signatures(self.signatures);
         if let Some(unknown) = self.unknown_access_key {
             authenticator = authenticator.with_unknown_access_key(unknown);
         }
-        let marker_key = Arc::new(MarkerKey::new(engine.marker_secret()));
+        let token_key = TokenKey::new(engine.installation_secret());
+        let marker_key = Arc::new(MarkerKey::new(engine.installation_secret()));
         Ok(Service::new(Inner {
             engine,
             authenticator,
@@ -169,6 +208,9 @@ impl Builder {
             account,
             region,
             marker_key,
+            token_key,
+            authorization: self.authorization,
+            service_headers: self.service_headers,
         }))
     }
 }

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod observe;
 pub mod operations;
 pub mod pipeline;
+pub mod principals;
 pub mod seed;
 pub mod service;
 pub mod store;

@@ -1,14 +1,20 @@
-//! Quotas of the service, each with AWS's default.
+//! Quotas of the service, and its delays, each with AWS's default but for delays, which are none.
 //!
 //! AWS: KMS developer guide, "Quotas".
 
-/// Upper bounds that the operations enforce.
+use std::time::Duration;
+
+/// Upper bounds that the operations enforce, and how long a change takes to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Customer managed keys per account and Region.
     pub keys_max: usize,
     /// Aliases per key.
     pub aliases_per_key_max: usize,
+    /// Grants per customer managed key.
+    pub grants_per_key_max: usize,
+    /// Domain time until a new grant counts for requests without its token.
+    pub grant_consistency_delay: Duration,
     /// Tags per key.
     pub tags_per_key_max: usize,
     /// Bytes of a key policy.
@@ -22,6 +28,8 @@ impl Default for Limits {
         Limits {
             keys_max: 100_000,
             aliases_per_key_max: 50,
+            grants_per_key_max: 50_000,
+            grant_consistency_delay: Duration::ZERO,
             tags_per_key_max: 50,
             policy_bytes_max: 32_768,
             encryption_context_bytes_max: 8_192,

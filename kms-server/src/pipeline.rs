@@ -3,12 +3,20 @@
 //! Parameters, identifiers, look-up, authorisation, key usage, key state, compatibility, dry run, and then the
 //! operation itself. Validation of members has happened before.
 
+mod authorize;
+mod facts;
 mod resolve;
 
+pub use authorize::{Authorization, Mode};
+pub use facts::Circumstances;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
-use lifecycle::ids::{AliasArn, KeyArn};
+use lifecycle::grant::Grant;
+use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
-use lifecycle::state::{Change, Record, View};
+use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,6 +39,8 @@ pub struct Request<'a> {
     pub caller: &'a Caller,
     /// The members of the request.
     pub input: &'a Value,
+    /// The connection, and the service that calls on behalf of somebody.
+    pub circumstances: &'a Circumstances,
 }
 
 /// What became known of a request on its way, for the audit log; filled in whether or not it succeeds.
@@ -38,6 +48,10 @@ pub struct Request<'a> {
 pub struct Trace {
     /// What was found or made, in that order.
     pub resources: Vec<Resource>,
+    /// The grant that was ended.
+    pub ended: Option<GrantId>,
+    /// Why policies and grants do not allow the request, if they do not.
+    pub denial: Option<Value>,
 }
 
 /// Something that a request concerns.
@@ -57,15 +71,21 @@ impl Trace {
         })
     }
 
-    /// Adds what a command makes anew; everything else that it changes was found before.
+    /// Adds what a command makes anew or finds by itself; everything else that it changes was found before.
     fn add_made(&mut self, changes: &[Change]) {
         let nothing_found = self.resources.is_empty();
         let no_alias = !self.resources.iter().any(|resource| matches!(resource, Resource::Alias(_)));
         self.resources.extend(changes.iter().filter_map(|change| match change {
             Change::Put(Record::Key(key)) if nothing_found => Some(Resource::Key(key.arn)),
+            // A token names no key that could have been looked up before.
+            Change::Delete(RecordId::Grant(key, _)) if nothing_found => Some(Resource::Key(*key)),
             Change::Put(Record::Alias(alias)) if no_alias => Some(Resource::Alias(alias.arn.clone())),
             _ => None,
         }));
+        self.ended = changes.iter().find_map(|change| match change {
+            Change::Delete(RecordId::Grant(_, id)) => Some(*id),
+            _ => None,
+        });
     }
 }
 
@@ -94,9 +114,11 @@ pub fn query<Q: Query>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<Answer, KmsError> {
-    let (input, resolved) = admit::<Q>(request, view, environment, trace)?;
+    let Admitted { input, resolved, by_grants } = admit::<Q>(request, view, environment, trace)?;
+    check_dry_run(request)?;
+    let caller = request.caller;
     let authorized =
-        Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
+        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
     let output = Q::run(&authorized, &input)?;
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
 }
@@ -111,10 +133,13 @@ pub fn command<C: Command>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<(Answer, Vec<Change>), KmsError> {
-    let (input, resolved) = admit::<C>(request, view, environment, trace)?;
+    let Admitted { input, resolved, by_grants } = admit::<C>(request, view, environment, trace)?;
+    let caller = request.caller;
     let authorized =
-        Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
+        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
+    // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
+    check_dry_run(request)?;
     trace.add_made(&changes);
     let body = encode(request.entry.declaration.model.output, &output)?;
     let elements = serde_json::from_slice(&body).ok();
@@ -135,30 +160,36 @@ pub fn not_built(
         type Output = ();
     }
     match admit::<Unbuilt>(request, view, environment, trace) {
+        // Even of a dry run nobody can promise that it would have succeeded.
         Ok(_) => not_implemented(request.entry.name()),
-        // Nobody can promise that it would have succeeded.
-        Err(error) if error.code == ErrorCode::DryRunOperationException => {
-            not_implemented(request.entry.name())
-        }
         Err(error) => error,
     }
 }
 
+/// A request that has passed every check.
+struct Admitted<I> {
+    input: I,
+    resolved: Resolved,
+    /// The grants without which it would have been denied.
+    by_grants: Vec<Arc<Grant>>,
+}
+
 /// The order of checks.
 ///
-/// AWS (observed): usage before state, state before spec and algorithm, dry run last.
+/// AWS (observed): usage before state, state before spec and algorithm; a dry run ends after all of them.
 fn admit<O: Operation>(
     request: &Request<'_>,
     view: View<'_>,
     environment: &Environment<'_>,
     trace: &mut Trace,
-) -> Result<(O::Input, Resolved), KmsError> {
+) -> Result<Admitted<O::Input>, KmsError> {
     let declaration = &request.entry.declaration;
     let input = O::Input::deserialize(request.input)
         .map_err(|error| KmsError::new(ErrorCode::SerializationException, error.to_string()))?;
     O::parameters(&input, environment.limits)?;
-    let resolved = resolve::resolve(request, view, trace)?;
-    authorize(request)?;
+    let mut resolved = resolve::resolve(request, view, trace)?;
+    resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
+    let by_grants = authorize::authorize(request, view, environment, &resolved, trace)?;
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
@@ -167,27 +198,21 @@ fn admit<O: Operation>(
         check_state(target, &found.key)?;
     }
     O::compatible(&input, &resolved)?;
-    if request.input.get("DryRun") == Some(&Value::Bool(true)) {
-        return Err(KmsError::new(
-            ErrorCode::DryRunOperationException,
-            "The request would have succeeded, but the DryRun option is set.",
-        ));
+    Ok(Admitted { input, resolved, by_grants })
+}
+
+fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {
+    if request.input.get("DryRun") != Some(&Value::Bool(true)) {
+        return Ok(());
     }
-    Ok((input, resolved))
+    Err(KmsError::new(
+        ErrorCode::DryRunOperationException,
+        "The request would have succeeded, but the DryRun option is set.",
+    ))
 }
 
 fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Target> {
     declaration.targets.iter().filter(|target| !matches!(target, Target::Alias { .. }))
-}
-
-/// Policies are stored but not evaluated yet, so every caller is allowed what its account may do. Grants do
-/// not exist, so that no grant token can be genuine.
-fn authorize(request: &Request<'_>) -> Result<(), KmsError> {
-    let tokens = request.input.get("GrantTokens").and_then(Value::as_array);
-    if tokens.is_some_and(|tokens| !tokens.is_empty()) {
-        return Err(KmsError::bare(ErrorCode::InvalidGrantTokenException));
-    }
-    Ok(())
 }
 
 fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {

@@ -18,7 +18,6 @@
 
 mod apply;
 mod key;
-mod policy;
 mod spec;
 
 #[cfg(test)]
@@ -28,8 +27,10 @@ pub use self::apply::ApplyError;
 pub use self::key::{SeedKey, SeedMaterial};
 pub use self::spec::{SeedOrigin, SeedSpec, SeedUsage};
 
-use crate::config::{AccessKey, AccountId, Value as _, ValueError};
+use crate::config::{self, Value as _, ValueError};
 use crate::document::{DocumentError, Fields, Language, Node, Position, quoted};
+use lifecycle::iam::AccessKey;
+use lifecycle::ids::AccountId;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -119,13 +120,13 @@ impl SeedAccount {
         let fields = Fields::of(node, "an account", &["id", "access_keys"])?;
         let id = fields.node("id").ok_or_else(|| node.error("an account needs the field `id`"))?;
         let account = AccountId::from_node(id).map_err(|error| at(id, error))?;
-        if !taken.accounts.insert(account.clone()) {
+        if !taken.accounts.insert(account) {
             return Err(id.error(format!("account {account} is given twice")));
         }
         let mut access_keys = Vec::new();
         for element in fields.elements("access_keys")? {
-            let key = AccessKey::from_node(element, Some(&account))?;
-            if !taken.access_keys.insert(key.id.clone()) {
+            let key = config::access_key(element, Some(account))?;
+            if !taken.access_keys.insert(key.id.to_string()) {
                 return Err(element.error(format!("the access key id {} is given twice", quoted(&key.id))));
             }
             access_keys.push(key);

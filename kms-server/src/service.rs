@@ -1,14 +1,14 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
+mod circumstances;
+
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use arrayvec::ArrayString;
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
+use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, uuid_v4};
 use lifecycle::state::Usage;
 use serde_json::Value;
@@ -26,7 +26,9 @@ use crate::observe::record::AuditRecord;
 use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
-use crate::pipeline::{self, Answer, Trace};
+use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+
+pub use circumstances::ServiceHeaders;
 
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
@@ -58,6 +60,12 @@ pub struct Inner {
     pub region: Region,
     /// Signs list markers.
     pub marker_key: Arc<MarkerKey>,
+    /// Makes and reads grant tokens.
+    pub token_key: TokenKey,
+    /// How requests are authorised.
+    pub authorization: Authorization,
+    /// Whether clients may play services.
+    pub service_headers: ServiceHeaders,
 }
 
 /// A request on its way: what is known of it so far.
@@ -67,6 +75,7 @@ struct Exchange {
     entry: Option<&'static Entry>,
     caller: Option<Caller>,
     input: Option<Arc<Value>>,
+    circumstances: Arc<Circumstances>,
     trace: Trace,
     at: Timestamp,
 }
@@ -95,7 +104,13 @@ impl Service {
         validate(entry.declaration.model.input, &mut input)?;
         let service = self.clone();
         let decided = self.0.engine.submit(move |draft| {
-            service.decide(entry, &caller, &input, draft, &mut Trace::default()).map(|_| ())
+            let request = pipeline::Request {
+                entry,
+                caller: &caller,
+                input: &input,
+                circumstances: &Circumstances::default(),
+            };
+            service.decide(&request, draft, &mut Trace::default()).map(|_| ())
         });
         decided.await?
     }
@@ -135,12 +150,16 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
+            circumstances: Arc::new(circumstances::of_connection(
+                request.headers(),
+                request.extensions().get::<Connection>(),
+            )),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
         let result = self.run(request, &mut exchange).await;
         self.count(&exchange, &result);
-        place.record(|line| self.write_record(request, &exchange, &result, line));
+        place.record(|line| self.write_record(&exchange, &result, line));
         match result {
             Ok(answer) => success(answer.body, &exchange.request_id),
             Err(error) => failure(&error, &exchange.request_id),
@@ -168,23 +187,44 @@ impl Service {
             body: request.body(),
         };
         let now = Now { wall: wall::now(), domain: exchange.at };
-        let caller = self.0.authenticator.authenticate(&signed, "kms", now)?;
+        let snapshot = self.0.engine.snapshot();
+        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
+        drop(snapshot);
+        let caller = match self.0.service_headers {
+            ServiceHeaders::Heed => circumstances::add_services(
+                request.headers(),
+                Arc::make_mut(&mut exchange.circumstances),
+                caller,
+            )?,
+            ServiceHeaders::Ignore => caller,
+        };
         exchange.caller = Some(caller.clone());
         let mut input = parse_json(request.body(), self.0.json_depth_max)?;
         let validated = validate(entry.declaration.model.input, &mut input);
         let input = Arc::new(input);
         exchange.input = Some(Arc::clone(&input));
         validated?;
+        let circumstances = Arc::clone(&exchange.circumstances);
         match entry.body {
             Body::Query(run) => {
                 let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request { entry, caller: &caller, input: &input };
+                let request = pipeline::Request {
+                    entry,
+                    caller: &caller,
+                    input: &input,
+                    circumstances: &circumstances,
+                };
                 let view = snapshot.state.at(exchange.at);
                 run(&request, view, &self.environment(), &mut exchange.trace)
             }
             Body::NotBuilt => {
                 let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request { entry, caller: &caller, input: &input };
+                let request = pipeline::Request {
+                    entry,
+                    caller: &caller,
+                    input: &input,
+                    circumstances: &circumstances,
+                };
                 let view = snapshot.state.at(exchange.at);
                 Err(pipeline::not_built(&request, view, &self.environment(), &mut exchange.trace))
             }
@@ -192,7 +232,13 @@ impl Service {
                 let service = self.clone();
                 let decided = Box::pin(self.0.engine.submit(move |draft| {
                     let mut trace = Trace::default();
-                    let decided = service.decide(entry, &caller, &input, draft, &mut trace);
+                    let request = pipeline::Request {
+                        entry,
+                        caller: &caller,
+                        input: &input,
+                        circumstances: &circumstances,
+                    };
+                    let decided = service.decide(&request, draft, &mut trace);
                     (decided, trace)
                 }));
                 let (decided, trace) = decided.await?;
@@ -205,18 +251,15 @@ impl Service {
     /// Runs a command on the writer's state.
     fn decide(
         &self,
-        entry: &'static Entry,
-        caller: &Caller,
-        input: &Value,
+        request: &pipeline::Request<'_>,
         draft: &mut crate::engine::Draft<'_>,
         trace: &mut Trace,
     ) -> Result<Answer, KmsError> {
-        let Body::Command(decide) = entry.body else {
+        let Body::Command(decide) = request.entry.body else {
             return Err(KmsError::bare(ErrorCode::KMSInternalException));
         };
-        let request = pipeline::Request { entry, caller, input };
         let view = draft.state().at(draft.now());
-        let (answer, changes) = decide(&request, view, &self.environment(), trace)?;
+        let (answer, changes) = decide(request, view, &self.environment(), trace)?;
         draft.apply(changes);
         Ok(answer)
     }
@@ -226,7 +269,9 @@ impl Service {
             entropy: &*self.0.entropy,
             limits: &self.0.limits,
             marker_key: &self.0.marker_key,
+            token_key: &self.0.token_key,
             ledger: self.0.engine.ledger(),
+            authorization: self.0.authorization,
         }
     }
 
@@ -248,17 +293,9 @@ impl Service {
         }
     }
 
-    fn write_record(
-        &self,
-        request: &Request<Bytes>,
-        exchange: &Exchange,
-        result: &Result<Answer, KmsError>,
-        line: &mut Vec<u8>,
-    ) {
+    fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
         let scope = exchange.caller.as_ref().map(Caller::scope);
-        let connection = request.extensions().get::<Connection>();
-        let peer = connection.and_then(|connection| connection.peer).map(|peer| spell(peer.ip()));
-        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let circumstances = &exchange.circumstances;
         let record = AuditRecord {
             entry: exchange.entry,
             caller: exchange.caller.as_ref(),
@@ -269,8 +306,8 @@ impl Service {
             at: exchange.at,
             event_id: &exchange.event_id,
             request_id: &exchange.request_id,
-            source_ip: peer.as_deref().unwrap_or("127.0.0.1"),
-            user_agent: agent.unwrap_or_default(),
+            source_ip: circumstances.source_ip.as_deref().unwrap_or("127.0.0.1"),
+            user_agent: circumstances.user_agent.as_deref().unwrap_or_default(),
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
@@ -286,25 +323,6 @@ impl Handler for Service {
     fn refused(&self, reason: Refused) {
         self.0.metrics.refuse(reason);
     }
-}
-
-/// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
-fn spell(address: IpAddr) -> ArrayString<45> {
-    let mut text = ArrayString::new();
-    match address {
-        IpAddr::V4(address) => {
-            for (at, octet) in address.octets().into_iter().enumerate() {
-                let digits = [octet / 100, octet / 10 % 10, octet % 10];
-                let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
-                let dot = (at > 0).then_some('.');
-                let shown = digits.into_iter().skip(leading).map(|digit| char::from(b'0' + digit));
-                // The longest address has 45 characters.
-                dot.into_iter().chain(shown).for_each(|letter| text.push(letter));
-            }
-        }
-        IpAddr::V6(address) => drop(write!(text, "{address}")),
-    }
-    text
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
@@ -379,16 +397,5 @@ mod tests {
         }
         let size = size(|service, request| service.call(request));
         assert!(size <= 800, "{size} bytes");
-    }
-
-    #[test]
-    fn addresses_are_spelled_as_usual() {
-        for text in
-            ["127.0.0.1", "0.0.0.0", "255.10.100.9", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4"]
-        {
-            assert_eq!(spell(text.parse().unwrap()).as_str(), text);
-        }
-        let longest = "1111:2222:3333:4444:5555:6666:7777:8888";
-        assert_eq!(spell(longest.parse().unwrap()).as_str(), longest);
     }
 }

@@ -44,13 +44,19 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(AccountId, Region, KeyId, MaterialId, AliasName, KeyArn, AliasArn);
+as_text!(AccountId, Region, KeyId, MaterialId, GrantId, AliasName, KeyArn, AliasArn);
 
 /// A 12-digit AWS account id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(ArrayString<12>);
 
 impl AccountId {
+    /// `000000000000`, the account of whoever names none.
+    #[must_use]
+    pub fn zero() -> AccountId {
+        AccountId(ArrayString::from("000000000000").unwrap_or_default())
+    }
+
     /// The twelve digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -79,6 +85,12 @@ impl fmt::Display for AccountId {
 pub struct Region(ArrayString<32>);
 
 impl Region {
+    /// `us-east-1`, the Region of whoever names none.
+    #[must_use]
+    pub fn us_east_1() -> Region {
+        Region(ArrayString::from("us-east-1").unwrap_or_default())
+    }
+
     /// The Region's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -205,6 +217,17 @@ pub struct KeyArn {
     pub id: KeyId,
 }
 
+impl KeyArn {
+    /// Sorts before every key ARN; names no key.
+    pub const FIRST: KeyArn = KeyArn {
+        scope: Scope {
+            account: AccountId(ArrayString::new_const()),
+            region: Region(ArrayString::new_const()),
+        },
+        id: KeyId::FIRST,
+    };
+}
+
 impl fmt::Display for KeyArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Scope { account, region } = &self.scope;
@@ -306,21 +329,37 @@ impl FromStr for MaterialId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let error = ParseIdError("64 hexadecimal digits");
-        // The number parser alone would take a sign for a digit.
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(error);
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| error)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| error)?;
-        }
-        Ok(MaterialId(bytes))
+        from_hex(text).map(MaterialId).ok_or(ParseIdError("64 hexadecimal digits"))
     }
 }
 
 impl fmt::Display for MaterialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// Identifies a grant on its key: 64 lower-case hexadecimal digits on the wire, drawn at random.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrantId(pub [u8; 32]);
+
+impl GrantId {
+    /// Sorts before every other grant id.
+    pub const FIRST: GrantId = GrantId([0; 32]);
+}
+
+impl FromStr for GrantId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        // Upper-case digits are refused, because an id has one spelling.
+        let lower_case = !text.bytes().any(|b| b.is_ascii_uppercase());
+        let bytes = lower_case.then(|| from_hex(text)).flatten();
+        bytes.map(GrantId).ok_or(ParseIdError("64 lower-case hexadecimal digits"))
+    }
+}
+
+impl fmt::Display for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
     }
@@ -407,6 +446,19 @@ fn push_hex(text: &mut String, byte: u8) {
     text.push(digit(byte & 0x0f));
 }
 
+/// The bytes that exactly 64 hexadecimal digits stand for.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    // The number parser alone would take a sign for a digit.
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// A version 4 UUID (RFC 9562) made from random bytes.
 #[must_use]
 pub fn uuid_v4(mut random: [u8; 16]) -> String {
@@ -449,6 +501,15 @@ mod tests {
         assert_eq!(text.parse::<MaterialId>().unwrap().to_string(), text);
         for other in ["+f".repeat(32), "0g".repeat(32), "0f".repeat(31), "é".repeat(32), String::new()] {
             assert!(other.parse::<MaterialId>().is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_grant_id_has_one_spelling() {
+        let text = "0f".repeat(32);
+        assert_eq!(text.parse::<GrantId>().unwrap().to_string(), text);
+        for other in ["0F".repeat(32), "0g".repeat(32), "0f".repeat(31), String::new()] {
+            assert!(other.parse::<GrantId>().is_err(), "{other}");
         }
     }
 

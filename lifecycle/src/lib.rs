@@ -8,6 +8,8 @@ pub mod alias;
 pub mod authorize;
 pub mod clock;
 pub mod crypto;
+pub mod grant;
+pub mod iam;
 pub mod ids;
 pub mod key;
 pub mod policy;

@@ -16,7 +16,7 @@ pub struct Due {
 /// The kinds of due events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
-    /// The waiting period of a key ends: the key, its material and its aliases cease to exist.
+    /// The waiting period of a key ends: the key, its material, its aliases and its grants cease to exist.
     DeleteKey(KeyArn),
 }
 
@@ -48,8 +48,9 @@ pub fn changes(state: &State, due: &Due) -> Vec<Change> {
                 .aliases_of(arn, None)
                 .map(|name| RecordId::Alias(crate::ids::AliasArn { scope: arn.scope, name: name.clone() }));
             let materials = key.materials.iter().map(|id| RecordId::Material(arn, *id));
+            let grants = before.grants(arn, None).map(|grant| RecordId::Grant(arn, grant.id));
             let rest = [RecordId::Usage(arn), RecordId::Key(arn)];
-            aliases.chain(materials).chain(rest).map(Change::Delete).collect()
+            aliases.chain(grants).chain(materials).chain(rest).map(Change::Delete).collect()
         }
     }
 }

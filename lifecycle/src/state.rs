@@ -3,6 +3,8 @@
 //! Cloning a [`State`] is cheap, because its maps share structure. Every index is kept by [`State::apply`]
 //! and by nothing else.
 
+mod grants;
+
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -11,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::alias::Alias;
 use crate::clock::Timestamp;
-use crate::ids::{AliasArn, AliasName, KeyArn, KeyId, MaterialId, Scope};
+use crate::grant::Grant;
+use crate::iam::{Clash, Directory, Entry, EntryId, Source};
+use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope};
 use crate::key::{Key, KeyManager, Material};
 
 /// Something that is stored, whole.
@@ -19,10 +23,14 @@ use crate::key::{Key, KeyManager, Material};
 pub enum Record {
     /// An alias.
     Alias(Arc<Alias>),
+    /// A grant.
+    Grant(Arc<Grant>),
     /// A key without its secret bytes.
     Key(Arc<Key>),
     /// The secret bytes of a key.
     Material(Arc<Material>),
+    /// An account, a user, a role or an access key.
+    Principal(Entry),
     /// When a key was last used.
     Usage(Arc<Usage>),
 }
@@ -32,10 +40,14 @@ pub enum Record {
 pub enum RecordId {
     /// An alias.
     Alias(AliasArn),
+    /// One grant of one key.
+    Grant(KeyArn, GrantId),
     /// A key.
     Key(KeyArn),
     /// One material of one key.
     Material(KeyArn, MaterialId),
+    /// An account, a user, a role or an access key.
+    Principal(EntryId),
     /// The last use of a key.
     Usage(KeyArn),
 }
@@ -46,8 +58,10 @@ impl Record {
     pub fn id(&self) -> RecordId {
         match self {
             Record::Alias(alias) => RecordId::Alias(alias.arn.clone()),
+            Record::Grant(grant) => RecordId::Grant(grant.key, grant.id),
             Record::Key(key) => RecordId::Key(key.arn),
             Record::Material(material) => RecordId::Material(material.key, material.id),
+            Record::Principal(entry) => RecordId::Principal(entry.id()),
             Record::Usage(usage) => RecordId::Usage(usage.key),
         }
     }
@@ -87,9 +101,11 @@ pub struct State {
     /// Related multi-Region keys share material ids, hence the list; it nearly always has one element.
     materials: HashTrieMapSync<MaterialId, Arc<[Arc<Material>]>>,
     usages: RedBlackTreeMapSync<KeyArn, Arc<Usage>>,
+    grants: grants::Grants,
     aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,
     customer_keys: HashTrieMapSync<Scope, usize>,
     deletions: RedBlackTreeSetSync<(Timestamp, KeyArn)>,
+    directory: Directory,
 }
 
 impl State {
@@ -111,6 +127,20 @@ impl State {
         }
     }
 
+    /// Adds principals that are configured: they are read at every start and are no records.
+    ///
+    /// # Errors
+    /// One of them is there already.
+    pub fn configure(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), Clash> {
+        self.directory.configure(entries)
+    }
+
+    /// All principals, at any instant.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// The state as seen at an instant.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> View<'_> {
@@ -126,7 +156,10 @@ impl State {
         });
         let aliases = self.aliases.values().map(|alias| Record::Alias(Arc::clone(alias)));
         let usages = self.usages.values().map(|usage| Record::Usage(Arc::clone(usage)));
-        keys.chain(materials).chain(aliases).chain(usages)
+        let grants = self.grants.all().map(|grant| Record::Grant(Arc::clone(grant)));
+        let stored = self.directory.entries().filter(|(_, source)| *source == Source::Stored);
+        let principals = stored.map(|(entry, _)| Record::Principal(entry));
+        keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals)
     }
 
     /// How many keys there are, in all accounts and Regions.
@@ -159,6 +192,7 @@ impl State {
                 self.aliases_by_key.insert_mut((target_of(&alias), alias.arn.name.clone()));
                 self.aliases.insert_mut(alias.arn.clone(), alias);
             }
+            Record::Grant(grant) => self.grants.put(grant),
             Record::Material(material) => {
                 let known = self.materials.get(&material.id).map_or(&[][..], |known| known);
                 let mut all: Vec<_> =
@@ -169,6 +203,7 @@ impl State {
             Record::Usage(usage) => {
                 self.usages.insert_mut(usage.key, usage);
             }
+            Record::Principal(entry) => self.directory.store(entry),
         }
     }
 
@@ -187,6 +222,7 @@ impl State {
                 self.aliases_by_key.remove_mut(&(target_of(&alias), arn.name.clone()));
                 self.aliases.remove_mut(arn);
             }
+            RecordId::Grant(key, id) => self.grants.delete(*key, *id),
             RecordId::Material(key, id) => {
                 let Some(known) = self.materials.get(id) else { return };
                 let left: Arc<[_]> = known.iter().filter(|material| material.key != *key).cloned().collect();
@@ -199,6 +235,7 @@ impl State {
             RecordId::Usage(arn) => {
                 self.usages.remove_mut(arn);
             }
+            RecordId::Principal(id) => self.directory.remove(id),
         }
     }
 
@@ -227,6 +264,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// All principals.
+    #[must_use]
+    pub fn directory(&self) -> &'a Directory {
+        &self.state.directory
     }
 
     /// A key by ARN.
@@ -318,8 +361,22 @@ impl<'a> View<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Secret;
+    use crate::iam::{AccessKey, Account};
     use crate::key::{EncryptionAlgorithm, KeySpec, KeyUsage, Origin, Switch};
+    use crate::policy::Principal;
     use proptest::prelude::*;
+
+    #[test]
+    fn configured_principals_are_no_records_and_outlive_them() {
+        let mut state = State::load([Record::Principal(access_key(1))]);
+        state.configure([access_key(2), account()]).unwrap();
+        assert_eq!(state.records().collect::<Vec<_>>(), [Record::Principal(access_key(1))]);
+        let all: Vec<_> = state.records().map(|record| Change::Delete(record.id())).collect();
+        state.apply(all);
+        assert!(state.directory().access_key("1").is_none() && state.directory().access_key("2").is_some());
+        assert!(state.configure([access_key(2)]).is_err());
+    }
 
     fn scope() -> Scope {
         Scope { account: "111122223333".parse().unwrap(), region: "us-east-1".parse().unwrap() }
@@ -366,16 +423,70 @@ mod tests {
         Alias { arn, target: self::arn(target).id, created_at: Timestamp(0), updated_at: Timestamp(0) }
     }
 
+    fn grant(id: u8, key: u8, who: u8) -> Grant {
+        let named = |who: u8| {
+            let text = ["arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:role/app"];
+            let text = text[usize::from(who % 2)];
+            crate::grant::GrantPrincipal::parse(crate::grant::Member::Principal, text).unwrap()
+        };
+        Grant {
+            key: arn(key),
+            id: GrantId([id; 32]),
+            name: (who > 2).then(|| who.to_string().into()),
+            created_at: Timestamp(0),
+            grantee: named(who),
+            retiring: (who < 4).then(|| named(who / 2)),
+            issuing_account: scope().account,
+            operations: [crate::grant::GrantOperation::Decrypt].into(),
+            constraints: Default::default(),
+        }
+    }
+
     #[test]
     fn a_key_past_its_deletion_date_is_gone_with_its_aliases() {
         let pending = key(1).schedule_deletion(Timestamp(0), 7).unwrap();
-        let state = State::load([Record::Key(Arc::new(pending)), Record::Alias(Arc::new(alias(1, 1)))]);
+        let state = State::load([
+            Record::Key(Arc::new(pending)),
+            Record::Alias(Arc::new(alias(1, 1))),
+            Record::Grant(Arc::new(grant(1, 1, 0))),
+        ]);
         let end = Timestamp(0).plus_days(7);
         let before = state.at(Timestamp(end.0 - 1));
         assert!(before.key(&arn(1)).is_some() && before.aliases(scope(), None).count() == 1);
         let after = state.at(end);
         assert!(after.key(&arn(1)).is_none() && after.alias(&alias(1, 1).arn).is_none());
         assert_eq!((after.keys(scope(), None).count(), after.aliases(scope(), None).count()), (0, 0));
+        let root = "arn:aws:iam::111122223333:root";
+        let caller = crate::policy::Principal::parse(root).unwrap();
+        let grants = |view: View<'_>| {
+            let one = view.grant(arn(1), GrantId([1; 32])).is_some();
+            let found = [
+                view.grants(arn(1), None).count(),
+                view.grants_for(arn(1), &caller).count(),
+                view.grants_of_grantee(arn(1), root, None).count(),
+                view.retirable(scope().region, root, None).count(),
+                view.grant_count(&arn(1)),
+            ];
+            (one, found)
+        };
+        assert_eq!(grants(before), (true, [1; 5]));
+        assert_eq!(grants(after), (false, [0; 5]));
+        let mut state = state.clone();
+        for due in crate::schedule::due_until(&state, end, usize::MAX) {
+            let changes = crate::schedule::changes(&state, &due);
+            state.apply(changes);
+        }
+        assert_eq!(state.records().count(), 0, "nothing is left behind");
+    }
+
+    fn access_key(number: u8) -> Entry {
+        let owner = Principal::parse("arn:aws:iam::111122223333:root").unwrap();
+        let secret = Secret::new(vec![number]);
+        Entry::AccessKey(Arc::new(AccessKey { id: number.to_string().into(), secret, owner }))
+    }
+
+    fn account() -> Entry {
+        Entry::Account(Arc::new(Account::new(scope().account)))
     }
 
     fn change() -> impl Strategy<Value = Change> {
@@ -389,9 +500,76 @@ mod tests {
             (number.clone(), number.clone())
                 .prop_map(|(n, t)| Change::Put(Record::Alias(Arc::new(alias(n, t))))),
             number.clone().prop_map(|n| Change::Delete(RecordId::Key(arn(n)))),
+            number.clone().prop_map(|n| Change::Put(Record::Principal(access_key(n)))),
+            number.clone().prop_map(|n| Change::Delete(RecordId::Principal(access_key(n).id()))),
+            any::<bool>().prop_map(|put| match put {
+                true => Change::Put(Record::Principal(account())),
+                false => Change::Delete(RecordId::Principal(account().id())),
+            }),
             number.clone().prop_map(|n| Change::Delete(RecordId::Material(arn(n), MaterialId([n % 3; 32])))),
+            (number.clone(), number.clone(), number.clone())
+                .prop_map(|(n, key, who)| Change::Put(Record::Grant(Arc::new(grant(n, key, who))))),
+            (number.clone(), number.clone())
+                .prop_map(|(n, key)| Change::Delete(RecordId::Grant(arn(key), GrantId([n; 32])))),
             number.prop_map(|n| Change::Delete(RecordId::Alias(alias(n, 0).arn))),
         ]
+    }
+
+    /// Every way to find grants agrees with a scan of all of them.
+    fn check_grants(state: &State) {
+        let view = state.at(Timestamp(0));
+        let all = || state.grants.all();
+        let counted: std::collections::BTreeSet<_> = all().map(|grant| grant.key).collect();
+        let named = all().filter(|grant| grant.name.is_some()).count();
+        let retirable = all().filter(|grant| grant.retiring.is_some()).count();
+        // A look-up would not notice what deleted grants had left behind.
+        assert_eq!(state.grants.entries(), [all().count(), named, retirable, counted.len()]);
+        let visible = || all().filter(|grant| view.key(&grant.key).is_some());
+        let callers = [
+            "arn:aws:iam::111122223333:root",
+            "arn:aws:iam::111122223333:user/bob",
+            "arn:aws:iam::111122223333:role/app",
+            "arn:aws:sts::111122223333:assumed-role/app/s",
+        ];
+        let sorted = |found: Vec<&Arc<Grant>>| {
+            let mut found: Vec<_> = found.iter().map(|grant| (grant.key, grant.id)).collect();
+            found.sort();
+            found
+        };
+        for key in (0..6).map(arn) {
+            let of_key: Vec<_> = visible().filter(|grant| grant.key == key).collect();
+            assert_eq!(view.grants(key, None).collect::<Vec<_>>(), of_key);
+            assert_eq!(view.grant_count(&key), of_key.len());
+            let after = GrantId([2; 32]);
+            let rest: Vec<_> = of_key.iter().filter(|grant| grant.id > after).copied().collect();
+            assert_eq!(view.grants(key, Some(after)).collect::<Vec<_>>(), rest);
+            for name in ["3", "4", "x"] {
+                let named = of_key.iter().filter(|grant| grant.name.as_deref() == Some(name));
+                let found: Vec<_> = view.grants_named(key, name.into()).collect();
+                assert_eq!(found, named.copied().collect::<Vec<_>>());
+            }
+            for text in callers {
+                let caller = crate::policy::Principal::parse(text).unwrap();
+                let matching = of_key.iter().filter(|grant| grant.grantee.matches(&caller).is_some());
+                assert_eq!(
+                    sorted(view.grants_for(key, &caller).collect()),
+                    sorted(matching.copied().collect())
+                );
+                let spelt = rest.iter().filter(|grant| grant.grantee.as_str() == text);
+                let found: Vec<_> = view.grants_of_grantee(key, text, Some(after)).collect();
+                assert_eq!(found, spelt.copied().collect::<Vec<_>>());
+            }
+        }
+        for text in callers {
+            let spelt = |grant: &&Arc<Grant>| grant.retiring.as_ref().is_some_and(|who| who.as_str() == text);
+            let expected: Vec<_> = visible().filter(spelt).collect();
+            assert_eq!(view.retirable(scope().region, text, None).collect::<Vec<_>>(), expected);
+            if let Some(first) = expected.first() {
+                let rest: Vec<_> =
+                    view.retirable(scope().region, text, Some((first.key, first.id))).collect();
+                assert_eq!(rest, expected[1..]);
+            }
+        }
     }
 
     proptest! {
@@ -409,6 +587,10 @@ mod tests {
             deletions.sort();
             prop_assert_eq!(state.deletions().copied().collect::<Vec<_>>(), deletions);
             prop_assert_eq!(state.at(Timestamp(0)).customer_key_count(&scope()), keys.len());
+            check_grants(&state);
+            let described = state.directory().account(scope().account).is_some();
+            let entries: Vec<_> = state.directory().entries().map(|(entry, _)| entry.id()).collect();
+            prop_assert_eq!(entries.contains(&account().id()), described);
             let rebuilt = State::load(state.records());
             prop_assert_eq!(rebuilt.records().collect::<Vec<_>>(), state.records().collect::<Vec<_>>());
         }

@@ -107,6 +107,19 @@ fn the_seed_example_makes_its_key() {
 }
 
 #[test]
+fn the_example_of_principals_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("principals.yaml");
+    fs::write(&file, block(&read("README.md"), "<!-- principals -->", "yaml")).unwrap();
+    let server = ServerProcess::start(&["--memory", "--principals", file.to_str().unwrap()]).unwrap();
+    let found = control(&server, "/_kms/principals");
+    let principals = found["principals"].as_array().unwrap();
+    let kinds: Vec<&Value> = principals.iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["account", "user", "role"]);
+    assert_eq!(principals[1]["principal"]["access_keys"], json!([{ "id": "AKIDALICE" }]));
+}
+
+#[test]
 fn the_control_calls_are_those_that_are_served() {
     let readme = read("README.md");
     let source = read("kms-server/src/control/mod.rs");

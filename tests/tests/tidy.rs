@@ -21,12 +21,24 @@ const SERVER: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "auth", "builder", "config", "control", "cron", "document", "engine", "limits", "observe",
-            "http", "seed", "service", "store",
+            "auth",
+            "builder",
+            "config",
+            "control",
+            "cron",
+            "document",
+            "engine",
+            "limits",
+            "observe",
+            "http",
+            "principals",
+            "seed",
+            "service",
+            "store",
         ],
     ),
-    ("config", &["document"]),
-    ("control", &["engine", "http", "observe", "operations", "service"]),
+    ("config", &["document", "principals"]),
+    ("control", &["document", "engine", "http", "observe", "operations", "principals", "service"]),
     ("cron", &["service"]),
     ("document", &[]),
     // Only the trait by which a query asks for last uses.
@@ -38,6 +50,7 @@ const SERVER: &[(&str, &[&str])] = &[
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
     ("operations", &["api", "auth", "limits", "pipeline"]),
     ("pipeline", &["api", "auth", "operations"]),
+    ("principals", &["document"]),
     ("seed", &["api", "auth", "config", "document", "service"]),
     ("service", &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline"]),
     // The service is a handler of the edge, and reads which connection a request came over.
@@ -50,11 +63,13 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
+    ("grant", &["clock", "crypto", "ids", "key", "policy"]),
+    ("iam", &["crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "tag"]),
-    ("policy", &[]),
+    ("policy", &["ids"]),
     ("schedule", &["clock", "ids", "state"]),
-    ("state", &["alias", "clock", "ids", "key"]),
+    ("state", &["alias", "clock", "grant", "iam", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 

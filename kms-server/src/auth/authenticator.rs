@@ -1,21 +1,33 @@
 //! From a request to its caller.
 
+use std::sync::Arc;
+
 use lifecycle::clock::{Timestamp, WallTime};
+use lifecycle::iam::{AccessKey, Directory, Identity};
 use lifecycle::ids::{AccountId, Region, Scope};
+use lifecycle::policy::Principal;
 
 use super::claim::{Claim, SignedRequest};
-use super::credentials::{AccessKey, Credentials, is_access_key_id};
+use super::credentials::{Roots, SigningKeys, is_access_key_id};
 use super::error::AuthError;
-use super::principal::PrincipalArn;
 use super::sigv4::CredentialScope;
 
-/// What becomes of a request whose access key is not configured, and of an unsigned one.
+/// What becomes of a request whose access key is not known, and of an unsigned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownAccessKey {
     /// It acts as the root user of its account.
     Root,
     /// It is refused, as AWS does.
     Reject,
+}
+
+/// Whether the signatures of known access keys are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// They are.
+    Verify,
+    /// They only say which key made them.
+    Ignore,
 }
 
 /// One instant on both clocks: signatures live on the wall clock, temporary credentials on the domain clock.
@@ -30,80 +42,132 @@ pub struct Now {
 /// Whether the caller's signature was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureCheck {
-    /// It matches the secret of a configured access key.
+    /// It matches the secret of a known access key.
     Verified,
     /// There is no secret to check it with, or no signature.
     Unverified,
 }
 
-/// Who is calling, and in which Region.
+/// What a caller with temporary credentials has besides an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// The role or user that the session was made from, as audit records tell.
+    pub issuer: Principal,
+    /// The unique id of the issuer.
+    pub issuer_id: Arc<str>,
+    /// When the session was made, on the domain clock.
+    pub created_at: Timestamp,
+    /// When it ends, on the domain clock.
+    pub expires_at: Timestamp,
+    /// Whether a second factor was shown: `aws:MultiFactorAuthPresent`.
+    pub mfa: bool,
+    /// `aws:SourceIdentity`.
+    pub source_identity: Option<Arc<str>>,
+}
+
+/// Who is calling, and in which Region.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
-    /// The principal: its ARN, account and kind.
-    pub principal: PrincipalArn,
+    /// The principal, with all that it brings to a decision.
+    pub identity: Arc<Identity>,
     /// The access key that signed; `None` for an unsigned request.
     pub access_key_id: Option<String>,
     /// The Region of the request.
     pub region: Region,
     /// Whether the signature was checked.
     pub signature: SignatureCheck,
+    /// What temporary credentials add; `None` for long-term ones.
+    pub session: Option<Arc<SessionFacts>>,
 }
 
 impl Caller {
+    /// A caller of whom nothing was checked: without a signature, or as the root user that it says to be.
+    #[must_use]
+    pub fn unverified(identity: Arc<Identity>, access_key_id: Option<String>, region: Region) -> Self {
+        Caller { identity, access_key_id, region, signature: SignatureCheck::Unverified, session: None }
+    }
+
     /// The account and Region in which the caller acts: a bare id or alias means a key there.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        Scope { account: self.principal.account(), region: self.region }
+        Scope { account: self.identity.account(), region: self.region }
+    }
+
+    /// The ARN of the principal.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        self.identity.arn()
+    }
+
+    /// The principal.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        self.identity.principal()
     }
 }
 
-/// The rules of authentication for one server.
+/// The rules of authentication for one server. Whom it knows is in the directory of the state.
 #[derive(Debug)]
 pub struct Authenticator {
-    credentials: Credentials,
-    unknown_access_key: UnknownAccessKey,
+    unknown_access_key: Option<UnknownAccessKey>,
+    signatures: Signatures,
     default_account: AccountId,
     default_region: Region,
     skew_max_seconds: u32,
+    signing_keys: SigningKeys,
+    roots: Roots,
 }
 
 impl Authenticator {
     /// How far a signature's time may be from the server's: five minutes, in seconds.
     pub const SKEW_MAX_SECONDS: u32 = 300;
 
-    /// An authenticator that knows `credentials`. As long as there are none, everybody is let in as root: the first
-    /// use of a server needs no set-up. Requests that name no account or Region get the defaults.
+    /// An authenticator that checks signatures. Requests that name no account or Region get the defaults.
     #[must_use]
-    pub fn new(credentials: Credentials, default_account: AccountId, default_region: Region) -> Self {
-        let unknown_access_key =
-            if credentials.is_empty() { UnknownAccessKey::Root } else { UnknownAccessKey::Reject };
+    pub fn new(default_account: AccountId, default_region: Region) -> Self {
         Authenticator {
-            credentials,
-            unknown_access_key,
+            unknown_access_key: None,
+            signatures: Signatures::Verify,
             default_account,
             default_region,
             skew_max_seconds: Self::SKEW_MAX_SECONDS,
+            signing_keys: SigningKeys::default(),
+            roots: Roots::default(),
         }
     }
 
-    /// Decides about unknown access keys regardless of which keys are known.
+    /// Decides about unknown access keys regardless of who is known.
     #[must_use]
-    pub fn with_unknown_access_key(mut self, unknown_access_key: UnknownAccessKey) -> Self {
-        self.unknown_access_key = unknown_access_key;
-        self
+    pub fn with_unknown_access_key(self, unknown_access_key: UnknownAccessKey) -> Self {
+        Authenticator { unknown_access_key: Some(unknown_access_key), ..self }
+    }
+
+    /// Says whether signatures are checked.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Signatures) -> Self {
+        Authenticator { signatures, ..self }
     }
 
     /// Sets how far a signature's time may be from the server's, in seconds.
     #[must_use]
-    pub fn with_skew_max_seconds(mut self, skew_max_seconds: u32) -> Self {
-        self.skew_max_seconds = skew_max_seconds;
-        self
+    pub fn with_skew_max_seconds(self, skew_max_seconds: u32) -> Self {
+        Authenticator { skew_max_seconds, ..self }
     }
 
-    /// What becomes of unknown access keys and of unsigned requests.
+    /// What becomes of unknown access keys and of unsigned requests. Unless it was decided: as long as the directory is
+    /// empty everybody is let in as root, because the first use of a server needs no set-up.
     #[must_use]
-    pub fn unknown_access_key(&self) -> UnknownAccessKey {
-        self.unknown_access_key
+    pub fn unknown_access_key(&self, directory: &Directory) -> UnknownAccessKey {
+        self.unknown_access_key.unwrap_or(match directory.is_empty() {
+            true => UnknownAccessKey::Root,
+            false => UnknownAccessKey::Reject,
+        })
+    }
+
+    /// The root user of an account, as whom unknown access keys act.
+    #[must_use]
+    pub fn root(&self, directory: &Directory, account: AccountId, region: Region) -> Arc<Identity> {
+        self.roots.root(directory, account, region)
     }
 
     /// Finds the caller of a request to `service` (the signing name, such as `kms`).
@@ -116,75 +180,62 @@ impl Authenticator {
         request: &SignedRequest<'_>,
         service: &str,
         now: Now,
+        directory: &Directory,
     ) -> Result<Caller, AuthError> {
         let claim = Claim::parse(request)?;
-        match (claim, self.unknown_access_key) {
+        match (claim, self.unknown_access_key(directory)) {
             (None, UnknownAccessKey::Reject) => Err(AuthError::missing_token()),
-            (None, UnknownAccessKey::Root) => Ok(Caller {
-                principal: PrincipalArn::root(self.default_account, self.default_region),
-                access_key_id: None,
-                region: self.default_region,
-                signature: SignatureCheck::Unverified,
-            }),
+            (None, UnknownAccessKey::Root) => {
+                let root = self.root(directory, self.default_account, self.default_region);
+                Ok(Caller::unverified(root, None, self.default_region))
+            }
             (Some(claim), policy) => {
-                let key = self.credentials.access_key(claim.access_key_id());
-                if key.is_some() || policy == UnknownAccessKey::Reject {
+                let key = directory.access_key(claim.access_key_id());
+                let checked = match key {
+                    Some(_) => self.signatures == Signatures::Verify,
+                    None => policy == UnknownAccessKey::Reject,
+                };
+                if checked {
                     claim.check_time(now.wall, self.skew_max_seconds)?;
                 }
                 let scope = claim.scope(service)?;
                 match (key, policy) {
-                    (Some(key), _) => self.verified(key, request, &claim, &scope, now.domain),
-                    (None, UnknownAccessKey::Root) => self.unverified(&claim, scope.region),
+                    (Some((key, owner)), _) => self.known(key, owner, request, &claim, &scope),
+                    (None, UnknownAccessKey::Root) => self.unknown(&claim, scope.region, directory),
                     (None, UnknownAccessKey::Reject) => Err(AuthError::unrecognized()),
                 }
             }
         }
     }
 
-    fn verified(
+    fn known(
         &self,
         key: &AccessKey,
+        owner: &Arc<Identity>,
         request: &SignedRequest<'_>,
         claim: &Claim<'_>,
         scope: &CredentialScope<'_>,
-        now: Timestamp,
     ) -> Result<Caller, AuthError> {
-        let signing_key = self.credentials.signing_key(key, claim, scope);
+        let caller = Caller::unverified(Arc::clone(owner), Some(key.id.to_string()), scope.region);
+        if self.signatures == Signatures::Ignore {
+            return Ok(caller);
+        }
+        let signing_key = self.signing_keys.signing_key(&key.secret, claim, scope);
         claim.verify(request, scope, &signing_key)?;
-        self.credentials.remember(claim, &signing_key);
-        check_session(key, claim.session_token(), now)?;
-        Ok(Caller {
-            principal: key.principal().clone(),
-            access_key_id: Some(key.id().to_owned()),
-            region: scope.region,
-            signature: SignatureCheck::Verified,
-        })
+        self.signing_keys.remember(&key.secret, claim, &signing_key);
+        // A long-term key has no session token, so none can be the right one.
+        if claim.session_token().is_some() {
+            return Err(AuthError::unrecognized());
+        }
+        Ok(Caller { signature: SignatureCheck::Verified, ..caller })
     }
 
-    fn unverified(&self, claim: &Claim<'_>, region: Region) -> Result<Caller, AuthError> {
+    fn unknown(&self, claim: &Claim<'_>, region: Region, directory: &Directory) -> Result<Caller, AuthError> {
         let id = claim.access_key_id();
         if !is_access_key_id(id) {
             return Err(AuthError::unrecognized());
         }
         let account = id.parse().unwrap_or(self.default_account);
-        Ok(Caller {
-            principal: PrincipalArn::root(account, region),
-            access_key_id: Some(id.to_owned()),
-            region,
-            signature: SignatureCheck::Unverified,
-        })
-    }
-}
-
-/// A temporary key needs its own token, a long-term key none. The comparison tells no more than equality: the
-/// signature has already shown that the caller holds the secret.
-fn check_session(key: &AccessKey, token: Option<&str>, now: Timestamp) -> Result<(), AuthError> {
-    match (key.session(), token) {
-        (None, None) => Ok(()),
-        (Some(session), Some(token)) if session.token.expose() == token.as_bytes() => {
-            let ended = session.expires_at.is_some_and(|expires_at| expires_at <= now);
-            if ended { Err(AuthError::expired_token()) } else { Ok(()) }
-        }
-        _ => Err(AuthError::unrecognized()),
+        Ok(Caller::unverified(self.root(directory, account, region), Some(id.to_owned()), region))
     }
 }

@@ -1,16 +1,16 @@
-//! The access keys that the server knows.
-//!
-//! AWS: IAM User Guide, "Manage access keys for IAM users" and "Temporary security credentials in IAM".
+//! What the authenticator remembers between requests. Readers take no lock.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Secret;
+use lifecycle::iam::{Account, Directory, Identity};
+use lifecycle::ids::{AccountId, Region};
+use lifecycle::policy::{self, Principal};
 
 use super::claim::Claim;
-use super::principal::PrincipalArn;
 use super::sigv4::{CredentialScope, SigningKey};
 
 /// The longest access key id, in characters.
@@ -19,60 +19,8 @@ const ID_LENGTH_MAX: usize = 128;
 /// Signing keys kept, over all access keys. One client needs one for each Region and day.
 const SIGNING_KEYS_MAX: usize = 256;
 
-/// An access key: who signs with it, and with what secret. The secret parts are zeroed on drop and never printed.
-#[derive(Clone, Debug)]
-pub struct AccessKey {
-    id: String,
-    secret: Secret,
-    principal: PrincipalArn,
-    session: Option<Session>,
-}
-
-/// What makes an access key temporary.
-#[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) token: Secret,
-    pub(super) expires_at: Option<Timestamp>,
-}
-
-impl AccessKey {
-    /// A long-term access key of `principal`.
-    ///
-    /// # Errors
-    /// When the id is not 1 to 128 visible ASCII characters without `/`, `,` and `=`, or the secret is empty.
-    pub fn new(id: &str, secret: Secret, principal: PrincipalArn) -> Result<Self, CredentialError> {
-        if !is_access_key_id(id) {
-            return Err(CredentialError::Id(id.chars().take(ID_LENGTH_MAX).collect()));
-        }
-        if secret.expose().is_empty() {
-            return Err(CredentialError::EmptySecret(id.to_owned()));
-        }
-        Ok(AccessKey { id: id.to_owned(), secret, principal, session: None })
-    }
-
-    /// The same key as a temporary one: requests must carry `token`, and none is accepted from `expires_at` on.
-    #[must_use]
-    pub fn temporary(mut self, token: Secret, expires_at: Option<Timestamp>) -> Self {
-        self.session = Some(Session { token, expires_at });
-        self
-    }
-
-    /// The access key id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Who signs with the key.
-    #[must_use]
-    pub fn principal(&self) -> &PrincipalArn {
-        &self.principal
-    }
-
-    pub(super) fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
-    }
-}
+/// Root users kept of accounts that nobody described. A test that makes an account for itself needs one.
+const ROOTS_MAX: usize = 4_096;
 
 /// Whether a text can be an access key id at all.
 pub(super) fn is_access_key_id(text: &str) -> bool {
@@ -80,101 +28,95 @@ pub(super) fn is_access_key_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/,=".contains(&byte))
 }
 
-/// An access key that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CredentialError {
-    /// The text is not an access key id.
-    Id(String),
-    /// The key with this id has an empty secret.
-    EmptySecret(String),
-    /// Two keys have this id.
-    Duplicate(String),
-}
+/// A bounded map whose readers take no lock. A full one starts over: what is in use comes back, the rest does not.
+#[derive(Debug)]
+struct Memory<K, V>(ArcSwap<HashMap<K, V>>);
 
-impl fmt::Display for CredentialError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CredentialError::Id(id) => write!(
-                f,
-                "access key id {id:?} is not 1 to {ID_LENGTH_MAX} visible ASCII characters without '/', ',' and '='"
-            ),
-            CredentialError::EmptySecret(id) => write!(f, "the secret of access key {id:?} is empty"),
-            CredentialError::Duplicate(id) => write!(f, "access key {id:?} is given twice"),
-        }
+impl<K, V> Default for Memory<K, V> {
+    fn default() -> Self {
+        Memory(ArcSwap::from_pointee(HashMap::new()))
     }
 }
 
-impl std::error::Error for CredentialError {}
+impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
+    fn remember(&self, key: &K, value: &V, max: usize) {
+        self.0.rcu(|known| {
+            let mut next = if known.len() < max { HashMap::clone(known) } else { HashMap::new() };
+            next.insert(key.clone(), value.clone());
+            next
+        });
+    }
+}
 
-/// The access keys by id, with the signing keys derived from them lately.
-///
-/// A table is made once and never changed, so a derived key can never belong to a secret that was replaced.
+/// Signing keys by credential text, which spells access key id, day, Region and service.
 #[derive(Debug, Default)]
-pub struct Credentials {
-    keys: HashMap<String, AccessKey>,
-    signing_keys: SigningKeys,
+pub(super) struct SigningKeys(Memory<Box<str>, Derived>);
+
+/// A signing key with the secret that it was derived from: an access key may get another secret, and its id may be
+/// given again.
+#[derive(Clone, Debug)]
+struct Derived {
+    secret: Secret,
+    key: SigningKey,
 }
 
-impl Credentials {
-    /// Builds the table.
-    ///
-    /// # Errors
-    /// When two keys have the same id.
-    pub fn new(keys: impl IntoIterator<Item = AccessKey>) -> Result<Self, CredentialError> {
-        let mut table = HashMap::new();
-        for key in keys {
-            if let Some(earlier) = table.insert(key.id.clone(), key) {
-                return Err(CredentialError::Duplicate(earlier.id));
-            }
-        }
-        Ok(Credentials { keys: table, signing_keys: SigningKeys::default() })
-    }
-
-    /// The key with this id.
-    #[must_use]
-    pub fn access_key(&self, id: &str) -> Option<&AccessKey> {
-        self.keys.get(id)
-    }
-
-    /// Whether no access key is configured.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    /// The signing key of `key` for a claim with this scope, from memory when the claim's credential was seen before.
+impl SigningKeys {
+    /// The signing key of `secret` for a claim with this scope, from memory when the claim's credential was seen before.
     pub(super) fn signing_key(
         &self,
-        key: &AccessKey,
+        secret: &Secret,
         claim: &Claim<'_>,
         scope: &CredentialScope<'_>,
     ) -> SigningKey {
-        let known = self.signing_keys.0.load().get(claim.credential.as_ref()).cloned();
-        known.unwrap_or_else(|| SigningKey::derive(&key.secret, scope))
+        self.known(secret, claim).unwrap_or_else(|| SigningKey::derive(secret, scope))
     }
 
     /// Remembers a signing key that made a valid signature. Only those: strangers cannot fill the memory.
-    pub(super) fn remember(&self, claim: &Claim<'_>, key: &SigningKey) {
-        self.signing_keys.remember(&claim.credential, key);
+    pub(super) fn remember(&self, secret: &Secret, claim: &Claim<'_>, key: &SigningKey) {
+        if self.known(secret, claim).is_none() {
+            let derived = Derived { secret: secret.clone(), key: key.clone() };
+            self.0.remember(&claim.credential.as_ref().into(), &derived, SIGNING_KEYS_MAX);
+        }
+    }
+
+    fn known(&self, secret: &Secret, claim: &Claim<'_>) -> Option<SigningKey> {
+        let known = self.0.0.load();
+        let derived = known.get(claim.credential.as_ref())?;
+        (derived.secret == *secret).then(|| derived.key.clone())
     }
 }
 
-/// Signing keys by credential text, which spells access key id, day, Region and service. Readers take no lock.
+/// The root users as whom unknown access keys act.
 #[derive(Debug, Default)]
-struct SigningKeys(ArcSwap<HashMap<Box<str>, SigningKey>>);
+pub(super) struct Roots(Memory<(AccountId, &'static str), Root>);
 
-impl SigningKeys {
-    fn remember(&self, credential: &str, key: &SigningKey) {
-        if self.0.load().contains_key(credential) {
-            return;
+#[derive(Clone, Debug)]
+struct Root {
+    /// What the directory told about the account when the identity was built.
+    account: Option<Arc<Account>>,
+    identity: Arc<Identity>,
+}
+
+impl Roots {
+    /// The root user of an account, in the partition of `region`.
+    pub(super) fn root(&self, directory: &Directory, account: AccountId, region: Region) -> Arc<Identity> {
+        let described = directory.account(account);
+        let key = (account, region.partition());
+        if let Some(root) = self.0.0.load().get(&key) {
+            let same = match (&root.account, described) {
+                (None, None) => true,
+                (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                _ => false,
+            };
+            if same {
+                return Arc::clone(&root.identity);
+            }
         }
-        self.0.rcu(|known| {
-            // A full memory starts over: what is in use comes back, yesterday's keys do not.
-            let mut next =
-                if known.len() < SIGNING_KEYS_MAX { HashMap::clone(known) } else { HashMap::new() };
-            next.insert(credential.into(), key.clone());
-            next
-        });
+        let principal = Principal::Root(policy::Account::of(region.partition(), account));
+        let identity = Arc::new(directory.identity(&principal));
+        let root = Root { account: described.cloned(), identity: Arc::clone(&identity) };
+        self.0.remember(&key, &root, ROOTS_MAX);
+        identity
     }
 }
 
@@ -182,41 +124,37 @@ impl SigningKeys {
 mod tests {
     use super::*;
 
-    fn key(id: &str, secret: &str) -> Result<AccessKey, CredentialError> {
-        let principal = "arn:aws:iam::111122223333:user/alice".parse().unwrap();
-        AccessKey::new(id, Secret::new(secret.into()), principal)
-    }
-
     #[test]
-    fn unusable_keys_are_refused() {
+    fn an_access_key_id_has_visible_characters_that_no_credential_needs() {
         for id in ["", "a b", "a/b", "a,b", "a=b", "a\n", "\u{e9}", &"x".repeat(129)] {
-            let error = key(id, "s").unwrap_err();
-            assert!(matches!(error, CredentialError::Id(_)), "{id:?}");
+            assert!(!is_access_key_id(id), "{id:?}");
         }
-        assert_eq!(key("AKID", "").unwrap_err().to_string(), "the secret of access key \"AKID\" is empty");
-        let twice = Credentials::new([key("AKID", "a").unwrap(), key("AKID", "b").unwrap()]);
-        assert_eq!(twice.unwrap_err(), CredentialError::Duplicate("AKID".into()));
+        for id in ["test", "111122223333", "AKIAIOSFODNN7EXAMPLE", &"x".repeat(128)] {
+            assert!(is_access_key_id(id), "{id:?}");
+        }
     }
 
     #[test]
-    fn secrets_are_not_printed() {
-        let key = key("AKID", "hush-hush").unwrap().temporary(Secret::new(b"token-text".into()), None);
-        let printed = format!("{key:?} {:?}", Credentials::new([key.clone()]).unwrap());
-        assert!(printed.contains("AKID") && !printed.contains("hush") && !printed.contains("token-text"));
-    }
-
-    #[test]
-    fn the_memory_of_signing_keys_is_bounded() {
-        let keys = SigningKeys::default();
-        let scope =
-            CredentialScope { date: "20150830", region: "us-east-1".parse().unwrap(), service: "kms" };
-        let key = SigningKey::derive(&Secret::new(b"s".into()), &scope);
-        for at in 0..3 * SIGNING_KEYS_MAX {
-            keys.remember(&format!("k{at}"), &key);
-            keys.remember(&format!("k{at}"), &key);
-            let known = keys.0.load();
-            assert!(known.len() <= SIGNING_KEYS_MAX && known.contains_key(format!("k{at}").as_str()));
-        }
-        assert_eq!(keys.0.load().len(), SIGNING_KEYS_MAX);
+    fn a_root_user_is_built_again_when_its_account_changes() {
+        use lifecycle::iam::{Entry, Organization};
+        let (roots, region) = (Roots::default(), "cn-north-1".parse().unwrap());
+        let account: AccountId = "111122223333".parse().unwrap();
+        let empty = Directory::default();
+        let first = roots.root(&empty, account, region);
+        assert_eq!(first.arn(), "arn:aws-cn:iam::111122223333:root");
+        assert!(Arc::ptr_eq(&first, &roots.root(&empty, account, region)));
+        let mut described = Directory::default();
+        let organization = Organization {
+            id: "o-a1b2c3d4e5".into(),
+            path: None,
+            service_control: vec![],
+            resource_control: vec![],
+        };
+        let known = Account { organization: Some(organization), ..Account::new(account) };
+        described.configure([Entry::Account(Arc::new(known))]).unwrap();
+        let second = roots.root(&described, account, region);
+        assert!(second.policies.everything && second.organization.is_some());
+        assert!(Arc::ptr_eq(&second, &roots.root(&described, account, region)));
+        assert!(roots.root(&empty, account, region).organization.is_none());
     }
 }

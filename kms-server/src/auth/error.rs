@@ -63,7 +63,9 @@ impl AuthError {
         }
     }
 
-    pub(super) fn expired_token() -> Self {
+    /// A session token that was good until its session ended.
+    #[must_use]
+    pub fn expired_token() -> Self {
         AuthError {
             code: AuthErrorCode::ExpiredToken,
             message: "The security token included in the request is expired".to_owned(),

@@ -1,8 +1,8 @@
 //! Who is calling: AWS Signature Version 4 and the access keys behind it. Authentication only, no I/O.
 //!
 //! A request goes through [`Authenticator::authenticate`], which runs the checks in AWS's order: the claim is well
-//! formed ([`Claim::parse`]), in time, scoped to this service; its access key is known; its signature matches; its
-//! session token is the key's own and has not ended.
+//! formed ([`Claim::parse`]), in time, scoped to this service; its access key is known to the directory of the state; its
+//! signature matches; it has no session token.
 //!
 //! AWS: IAM User Guide, "AWS Signature Version 4 for API requests".
 
@@ -12,15 +12,14 @@ mod claim;
 mod credentials;
 mod error;
 mod instant;
-mod principal;
 mod sigv4;
 
 #[cfg(test)]
 mod tests;
 
-pub use authenticator::{Authenticator, Caller, Now, SignatureCheck, UnknownAccessKey};
+pub use authenticator::{
+    Authenticator, Caller, Now, SessionFacts, SignatureCheck, Signatures, UnknownAccessKey,
+};
 pub use claim::{Claim, Form, SignedRequest};
-pub use credentials::{AccessKey, CredentialError, Credentials};
 pub use error::{AuthError, AuthErrorCode};
-pub use principal::{PrincipalArn, PrincipalKind};
 pub use sigv4::{CredentialScope, SigningKey};

@@ -4,10 +4,11 @@ use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
 use super::settings::{SettingsArguments, hide_settings_but};
-use crate::config::{AccountId, Environment, Region, SEED_VARIABLE, Value, VariableName};
+use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
+use lifecycle::ids::{AccountId, Region};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -65,6 +66,9 @@ pub enum Command {
     /// Look at keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look at accounts, users, roles and access keys, and change those that are stored
+    #[command(subcommand)]
+    Principals(PrincipalsCommand),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
     /// Save, load or clear all keys, aliases, grants and tags
@@ -86,12 +90,21 @@ pub struct ServeArguments {
     /// TOML or YAML file with keys to make before the first request [env: KMS_SERVER_SEED]
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+
+    /// TOML or YAML file with accounts, users, roles and their access keys [env: KMS_SERVER_PRINCIPALS]
+    #[arg(long, value_name = "FILE")]
+    principals: Option<PathBuf>,
 }
 
 impl ServeArguments {
     /// The seed file that `--seed` or `KMS_SERVER_SEED` names.
     pub fn seed(&self, environment: &Environment) -> Option<PathBuf> {
         self.seed.clone().or_else(|| environment.value(SEED_VARIABLE).map(PathBuf::from))
+    }
+
+    /// The file of principals that `--principals` or `KMS_SERVER_PRINCIPALS` names.
+    pub fn principals(&self, environment: &Environment) -> Option<PathBuf> {
+        self.principals.clone().or_else(|| environment.value(PRINCIPALS_VARIABLE).map(PathBuf::from))
     }
 }
 
@@ -133,9 +146,9 @@ impl EnvArguments {
         let credentials = if self.keep_credentials {
             ClientCredentials::Kept
         } else {
-            ClientCredentials::Account(self.scope.account.clone())
+            ClientCredentials::Account(self.scope.account)
         };
-        let (region, ca_bundle) = (self.scope.region.clone(), self.ca_bundle.clone());
+        let (region, ca_bundle) = (self.scope.region, self.ca_bundle.clone());
         ClientEnvironment { endpoint, region, credentials, ca_bundle }
     }
 }
@@ -158,6 +171,41 @@ pub enum KeysCommand {
         /// Where a bare id or alias is looked up.
         #[command(flatten)]
         scope: ScopeArguments,
+    },
+}
+
+/// The commands about principals.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PrincipalsCommand {
+    /// List the accounts, users, roles and access keys
+    List,
+    /// Show one: its policies, tags and the ids of its access keys
+    Show {
+        /// Account, ARN of a user or role, or access key id
+        #[arg(value_name = "PRINCIPAL")]
+        principal: String,
+    },
+    /// Add an account, a user or a role, or replace it as a whole
+    Put {
+        /// Account, or ARN of a user or role
+        #[arg(value_name = "PRINCIPAL")]
+        principal: String,
+
+        /// JSON, TOML or YAML file with its policies, tags and so on; `-` is JSON from standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Remove one, with its access keys
+    Delete {
+        /// Account, ARN of a user or role, or access key id
+        #[arg(value_name = "PRINCIPAL")]
+        principal: String,
+    },
+    /// Make an access key for a user or for the root user of an account; its secret is shown this once
+    CreateAccessKey {
+        /// ARN of a user, or account
+        #[arg(value_name = "PRINCIPAL")]
+        principal: String,
     },
 }
 
@@ -326,7 +374,8 @@ Examples:
   kms-server --memory --port 0           serve on a free port, and forget all keys at the end
   kms-server serve --seed seed.yaml      serve with the keys of a file
   eval \"$(kms-server env)\"               point the AWS CLI and SDKs of this shell at the server
-  kms-server keys show alias/app --json  one key, as JSON";
+  kms-server keys show alias/app --json  one key, as JSON
+  kms-server principals list             who is known, and from where";
 
 const SERVE_EXAMPLES: &str = "\
 A flag wins over an environment variable, a variable over the file of --config, and the file over the default.

@@ -1,8 +1,8 @@
 //! What `env` prints: the variables that point the AWS CLI and SDKs of a shell at a server.
 
 use super::endpoint::{ENDPOINT_VARIABLE, Endpoint};
-use crate::config::{AccountId, Region};
 use clap::ValueEnum;
+use lifecycle::ids::{AccountId, Region};
 use serde_json::{Map, Value};
 
 /// The shells that `env` writes for.

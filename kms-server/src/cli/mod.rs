@@ -12,7 +12,7 @@ mod tests;
 
 pub use self::arguments::{
     Arguments, ClientArguments, Command, DoctorArguments, EnvArguments, EventsArguments, KeysCommand, Output,
-    RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments, StateCommand,
+    PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments, StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;

@@ -1,6 +1,7 @@
 use super::*;
-use crate::config::{AccountId, Config, Environment, Region, Setting, Value as _, VariableName};
+use crate::config::{Config, Environment, Setting, Value as _, VariableName};
 use clap::error::ErrorKind;
+use lifecycle::ids::{AccountId, Region};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use std::process::Command as Process;

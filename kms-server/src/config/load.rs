@@ -3,8 +3,10 @@
 use super::environment::Environment;
 use super::setting::{Input, Setting};
 use super::value::{Authorization, Value};
-use super::{Config, FILE_VARIABLE, SEED_VARIABLE, VARIABLE_PREFIX};
+use super::{Config, FILE_VARIABLES, VARIABLE_PREFIX};
 use crate::document::{Entry, Language, Node, Position, Value as Document, nearest, quoted};
+use crate::principals;
+use lifecycle::iam;
 use std::fmt;
 
 /// Longest settings file in bytes.
@@ -39,6 +41,8 @@ impl fmt::Debug for FlagValue {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
+    /// The accounts, users, roles and access keys of the file, in its table `principals`.
+    pub principals: Vec<iam::Entry>,
     /// Environment variables that look like settings and are none, one line each.
     pub warnings: Vec<String>,
 }
@@ -87,20 +91,20 @@ impl Config {
         environment: &Environment,
         flags: &[FlagValue],
     ) -> Result<Loaded, ConfigError> {
-        let mut layers = Layers { config: Self::default(), faults: Vec::new() };
+        let mut layers = Layers { config: Self::default(), principals: Vec::new(), faults: Vec::new() };
         if let Some(file) = file {
             layers.add_file(file);
         }
         let unknown = layers.add_environment(environment);
         layers.add_flags(flags);
         layers.check();
-        let Layers { config, faults } = layers;
+        let Layers { config, principals, faults } = layers;
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
         let root_key = config.root_key.variable.as_str();
         let warnings = unknown.into_iter().filter(|name| *name != root_key).map(warning).collect();
-        Ok(Loaded { config, warnings })
+        Ok(Loaded { config, principals, warnings })
     }
 }
 
@@ -110,8 +114,12 @@ fn warning(name: &str) -> String {
     format!("{} is no setting and has no effect; the nearest is `{nearest}`", quoted(name))
 }
 
+/// The table of the file that holds no settings.
+const PRINCIPALS_TABLE: &str = "principals";
+
 struct Layers {
     config: Config,
+    principals: Vec<iam::Entry>,
     faults: Vec<String>,
 }
 
@@ -127,6 +135,12 @@ impl Layers {
     }
 
     fn add_table(&mut self, file: &str, table: &Entry) {
+        if table.key == PRINCIPALS_TABLE {
+            return match principals::entries_of(&table.node) {
+                Ok(entries) => self.principals = entries,
+                Err(error) => self.fault_at(file, error.position, &error.reason),
+            };
+        }
         let known = Setting::all().iter().any(|setting| setting.table() == table.key);
         match &table.node.value {
             Document::Table(entries) if known => {
@@ -163,7 +177,7 @@ impl Layers {
         for (name, value) in environment.with_prefix(VARIABLE_PREFIX) {
             let setting = Setting::all().iter().find(|setting| setting.variable() == name);
             match (setting, value) {
-                (None, _) if [FILE_VARIABLE, SEED_VARIABLE].contains(&name) => {}
+                (None, _) if FILE_VARIABLES.contains(&name) => {}
                 (None, _) => unknown.push(name),
                 (Some(_), None) => {
                     self.faults.push(format!("{name}: its value is not Unicode text; set it anew"))
@@ -212,7 +226,7 @@ impl Layers {
         }
         let variable = root_key.variable.as_str();
         let taken = Setting::all().iter().any(|setting| setting.variable() == variable);
-        if taken || [FILE_VARIABLE, SEED_VARIABLE].contains(&variable) {
+        if taken || FILE_VARIABLES.contains(&variable) {
             self.faults.push(format!(
                 "root_key.variable: {variable} is the variable of another setting; choose another name"
             ));

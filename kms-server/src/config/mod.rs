@@ -18,10 +18,10 @@ mod variable_name;
 #[cfg(test)]
 mod tests;
 
-pub use self::access_key::{AccessKey, AccessKeys, Principal, SecretText};
+pub use self::access_key::AccessKeys;
+pub(crate) use self::access_key::access_key;
 pub use self::environment::Environment;
 pub use self::file::read_text;
-pub use self::identity::{AccountId, Region};
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;
@@ -43,6 +43,12 @@ pub const FILE_VARIABLE: &str = "KMS_SERVER_CONFIG";
 
 /// Names the seed file, where `--seed` does not.
 pub const SEED_VARIABLE: &str = "KMS_SERVER_SEED";
+
+/// Names the file of principals, where `--principals` does not.
+pub const PRINCIPALS_VARIABLE: &str = "KMS_SERVER_PRINCIPALS";
+
+/// The variables that begin like settings and are none: they name files.
+const FILE_VARIABLES: [&str; 3] = [FILE_VARIABLE, SEED_VARIABLE, PRINCIPALS_VARIABLE];
 
 impl Config {
     /// The file of the root key: the configured one, or `root.key` in the data directory.

@@ -1,13 +1,13 @@
 //! The declaration of every setting. The [`Config`] types, the file, the flags, the variables and `config.toml` all come from it.
 
 use super::access_key::AccessKeys;
-use super::identity::{AccountId, Region};
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
     Authorization, ByteSize, LogFormat, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
+use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,16 +128,16 @@ settings! {
     /// Who a request is when it does not say.
     identity: Identity, flags "" {
         /// Account of requests whose access key names no other.
-        account: AccountId = AccountId::local();
+        account: AccountId = AccountId::zero();
         /// Region of requests that are not signed for another.
         region: Region = Region::us_east_1();
     }
 
     /// Who may call.
     auth: Auth, flags "auth-" {
-        /// `verify` checks the signature of configured access keys; `ignore` only reads which key signed.
+        /// `verify` checks the signature of known access keys; `ignore` only reads which key signed.
         signatures: Signatures = Signatures::Verify;
-        /// An access key that is not configured is its account's root, or is rejected; `auto` rejects once keys are configured.
+        /// An unknown access key is its account's root, or is rejected; `auto` rejects once there is a user, a role or an access key.
         unknown_access_key: UnknownAccessKey = UnknownAccessKey::Auto;
         /// `off` allows everything; `log` and `enforce`, which evaluate policies and grants, are refused until they are built.
         mode: Authorization = Authorization::Off;
@@ -151,12 +151,20 @@ settings! {
         keys_max: u32 = 100_000, in 1..=10_000_000;
         /// Aliases that a key may have; the next one is refused with LimitExceededException.
         aliases_per_key_max: u32 = 50, in 1..=10_000;
+        /// Grants that a key may have; the next one is refused with LimitExceededException.
+        grants_per_key_max: u32 = 50_000, in 1..=1_000_000;
         /// Tags that a key may have; AWS never raises this.
         tags_per_key_max: u32 = 50, in 1..=1_000;
         /// Bytes of a key policy; AWS never raises this.
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
         /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
+    }
+
+    /// How grants take effect.
+    grants: Grants, flags "grants-" {
+        /// Time on the clock of keys until a new grant counts without its token; AWS takes up to five minutes.
+        consistency_delay: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
     }
 
     /// The clock by which keys rotate, expire and are deleted. It is set when a data directory is first used; then it is stored.

@@ -3,6 +3,15 @@
 use super::Config;
 use super::setting::Setting;
 
+/// Principals are no settings; this shows where they may stand.
+const PRINCIPALS: &str = r#"
+# Accounts, users, roles and their access keys may stand here as well as in the file of --principals.
+# [[principals.users]]
+# arn = "arn:aws:iam::111122223333:user/alice"
+# policies = ["AWSKeyManagementServicePowerUser"]
+# access_keys = [{ id = "AKIDALICE", secret = "SECRET" }]
+"#;
+
 /// Writes `config` as a file that loads into the same settings. It holds the secrets of `auth.access_keys`.
 pub fn to_toml(config: &Config) -> String {
     let mut text = String::from(
@@ -19,5 +28,6 @@ pub fn to_toml(config: &Config) -> String {
         let value = setting.toml(config);
         text.push_str(&format!("# {}\n{} = {value}\n", setting.reason(), setting.name()));
     }
+    text.push_str(PRINCIPALS);
     text
 }

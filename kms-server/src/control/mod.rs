@@ -1,5 +1,6 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
+mod principals;
 mod state;
 
 use bytes::Bytes;
@@ -57,15 +58,23 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
             key(service, path.trim_start_matches("/_kms/keys/"))
         }
-        (method, path) => Err(Refusal(
-            StatusCode::NOT_FOUND,
-            format!("{method} {path} is no control call; GET /_kms/health answers if the server is up"),
-        )),
+        (_, path) if path.starts_with("/_kms/principals") => {
+            let answered = principals::call(service, &request).await;
+            answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
+        }
+        (method, path) => Err(unknown(method, path)),
     };
     match answered {
         Ok(value) => respond(StatusCode::OK, &value),
         Err(Refusal(status, message)) => respond(status, &json!({ "message": message })),
     }
+}
+
+fn unknown(method: &Method, path: &str) -> Refusal {
+    Refusal(
+        StatusCode::NOT_FOUND,
+        format!("{method} {path} is no control call; GET /_kms/health answers if the server is up"),
+    )
 }
 
 fn respond(status: StatusCode, value: &Value) -> Response<Bytes> {
@@ -220,7 +229,7 @@ fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
         "region": key.arn.scope.region.as_str(),
         "aliases": aliases,
         "tags": tags,
-        "policy": &*key.policy,
+        "policy": key.policy.as_str(),
         "materials": key.materials.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -1,7 +1,7 @@
 //! Export, import and reset of the whole state.
 //!
-//! An export is one JSON document of every record. Key material is in it only when a passphrase is given, and
-//! then sealed: AES-256-GCM under a key that PBKDF2 derives from the passphrase.
+//! An export is one JSON document of every record. Key material and access keys are in it only when a passphrase is given,
+//! their secrets sealed: AES-256-GCM under a key that PBKDF2 derives from the passphrase.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -10,11 +10,13 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use lifecycle::alias::Alias;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::envelope::material_id;
 use lifecycle::crypto::{Entropy, Secret};
+use lifecycle::grant::Grant;
+use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material};
 use lifecycle::state::{Record, State, Usage};
@@ -43,6 +45,11 @@ struct Document {
     materials: Vec<Exported>,
     aliases: Vec<Alias>,
     usages: Vec<Usage>,
+    /// Absent in the exports of servers that had none.
+    #[serde(default)]
+    grants: Vec<Grant>,
+    #[serde(default)]
+    principals: Vec<ExportedPrincipal>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +59,16 @@ struct Exported {
     id: MaterialId,
     created_at: Timestamp,
     /// Nonce, sealed bytes and tag, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+/// A stored account, user, role or access key; never a configured one, which the configuration brings.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedPrincipal {
+    entry: iam::Body,
+    /// As in [`Exported`], of an access key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
 }
@@ -79,12 +96,23 @@ pub(super) async fn import(service: &Service, request: &Request<Bytes>) -> Resul
     let now = document.domain_time;
     let read = tokio::task::spawn_blocking(move || records(document, passphrase.as_ref()));
     let records = read.await.map_err(Refusal::internal)??;
+    let snapshot = service.parts().engine.snapshot();
+    if let Some(clash) = records.iter().find_map(|record| configured(&snapshot.state, record)) {
+        let message = format!("{clash} is configured on this server; remove it there, or from the state");
+        return Err(Refusal(StatusCode::CONFLICT, message));
+    }
     let count = records.len();
     service.parts().engine.replace(records, Some(now)).await.map_err(Refusal::internal)?;
     Ok(json!({ "imported": count }))
 }
 
-/// `POST /_kms/reset`: removes everything.
+/// The name of a principal that the configuration brings already.
+fn configured(state: &State, record: &Record) -> Option<String> {
+    let Record::Principal(entry) = record else { return None };
+    (state.directory().source(&entry.id()) == Some(Source::Configured)).then(|| entry.label())
+}
+
+/// `POST /_kms/reset`: removes everything but what is configured.
 pub(super) async fn reset(service: &Service) -> Result<Value, Refusal> {
     service.parts().engine.replace(Vec::new(), None).await.map_err(Refusal::internal)?;
     Ok(json!({ "reset": true }))
@@ -115,15 +143,32 @@ fn document(
         materials: Vec::new(),
         aliases: Vec::new(),
         usages: Vec::new(),
+        grants: Vec::new(),
+        principals: Vec::new(),
     };
     for record in state.records() {
         match record {
             Record::Key(key) => document.keys.push(Key::clone(&key)),
             Record::Alias(alias) => document.aliases.push(Alias::clone(&alias)),
+            Record::Grant(grant) => document.grants.push(Grant::clone(&grant)),
             Record::Usage(usage) => document.usages.push(Usage::clone(&usage)),
+            Record::Principal(entry) => {
+                let sealed = match (&sealer, entry.secret()) {
+                    (Some(sealer), Some(secret)) => {
+                        Some(sealer.seal(&entry.id().to_string(), secret, entropy)?)
+                    }
+                    // An access key without its secret is none.
+                    (None, Some(_)) => continue,
+                    (_, None) => None,
+                };
+                document.principals.push(ExportedPrincipal { entry: entry.body(), sealed });
+            }
             Record::Material(material) => {
                 let sealed = match (&sealer, &material.secret) {
-                    (Some(sealer), Some(secret)) => Some(sealer.seal(&material, secret, entropy)?),
+                    (Some(sealer), Some(secret)) => {
+                        let name = format!("{}/{}", material.key, material.id);
+                        Some(sealer.seal(&name, secret, entropy)?)
+                    }
                     _ => None,
                 };
                 let Material { key, id, created_at, .. } = &*material;
@@ -144,10 +189,10 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     }
     let sealer = match (&document.salt, passphrase) {
         (None, None) => None,
-        // Whoever gives one expects key material to come with the keys.
+        // Whoever gives one expects secrets to come with the rest.
         (None, Some(_)) => {
             return Err(Refusal::bad_request(
-                "the state was exported without a passphrase and holds no key material: import it without a \
+                "the state was exported without a passphrase and holds no secrets: import it without a \
                  passphrase, or export it again with one",
             ));
         }
@@ -193,13 +238,33 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
         }
         records.push(Record::Usage(Arc::new(usage)));
     }
+    for grant in document.grants {
+        if !keys.contains(&grant.key) {
+            return Err(dangling(&format!("the grant {}", grant.id)));
+        }
+        records.push(Record::Grant(Arc::new(grant)));
+    }
+    for exported in document.principals {
+        records.push(Record::Principal(exported.open(sealer.as_ref())?));
+    }
     Ok(records)
+}
+
+impl ExportedPrincipal {
+    fn open(self, sealer: Option<&Sealer>) -> Result<iam::Entry, Refusal> {
+        let secret = match (&self.sealed, sealer) {
+            (Some(sealed), Some(sealer)) => Some(sealer.open(&self.entry.id().to_string(), sealed)?),
+            _ => None,
+        };
+        let wrong = || Refusal::bad_request("an access key without its secret, or a secret of none");
+        self.entry.with_secret(secret).ok_or_else(wrong)
+    }
 }
 
 impl Exported {
     fn open(self, sealer: Option<&Sealer>) -> Result<Material, Refusal> {
         let secret = match (&self.sealed, sealer) {
-            (Some(sealed), Some(sealer)) => Some(sealer.open(&self, sealed)?),
+            (Some(sealed), Some(sealer)) => Some(sealer.open(&format!("{}/{}", self.key, self.id), sealed)?),
             (Some(_), None) => {
                 return Err(Refusal::bad_request("the state holds sealed key material, but not its salt"));
             }
@@ -212,7 +277,7 @@ impl Exported {
     }
 }
 
-/// AES-256-GCM under a key derived from a passphrase. Each material is bound to its key and id.
+/// AES-256-GCM under a key derived from a passphrase. Each secret is bound to the name of its record.
 struct Sealer(aead::LessSafeKey);
 
 impl Sealer {
@@ -224,10 +289,9 @@ impl Sealer {
         Ok(Sealer(aead::LessSafeKey::new(key)))
     }
 
-    fn seal(&self, material: &Material, secret: &Secret, entropy: &dyn Entropy) -> Result<String, Refusal> {
+    fn seal(&self, name: &str, secret: &Secret, entropy: &dyn Entropy) -> Result<String, Refusal> {
         let nonce = entropy.array::<{ aead::NONCE_LEN }>().map_err(Refusal::internal)?;
         let mut bytes = secret.expose().to_vec();
-        let name = format!("{}/{}", material.key, material.id);
         let nonce_for_seal = aead::Nonce::assume_unique_for_key(nonce);
         self.0
             .seal_in_place_append_tag(nonce_for_seal, aead::Aad::from(name.as_bytes()), &mut bytes)
@@ -235,12 +299,11 @@ impl Sealer {
         Ok(STANDARD.encode([&nonce[..], &bytes].concat()))
     }
 
-    fn open(&self, exported: &Exported, sealed: &str) -> Result<Secret, Refusal> {
+    fn open(&self, name: &str, sealed: &str) -> Result<Secret, Refusal> {
         let wrong = || Refusal::bad_request("the passphrase is wrong, or the key material was altered");
         let mut bytes = STANDARD.decode(sealed).map_err(|_| wrong())?;
         let (nonce, rest) = bytes.split_at_mut_checked(aead::NONCE_LEN).ok_or_else(wrong)?;
         let nonce = aead::Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
-        let name = format!("{}/{}", exported.key, exported.id);
         let opened =
             self.0.open_in_place(nonce, aead::Aad::from(name.as_bytes()), rest).map_err(|_| wrong())?;
         Ok(Secret::new(opened.to_vec()))

@@ -4,6 +4,7 @@
 //! in the same words for TOML and YAML.
 
 mod fields;
+mod json;
 mod toml;
 mod yaml;
 

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Entropy;
+use lifecycle::iam;
 use lifecycle::ids::KeyArn;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State, Usage};
@@ -61,7 +62,7 @@ pub struct Engine {
     queue: std::sync::mpsc::SyncSender<Job>,
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
-    marker_secret: Vec<u8>,
+    installation_secret: Vec<u8>,
     clock_was_stored: bool,
 }
 
@@ -95,6 +96,8 @@ pub enum OpenError {
     Store(StoreError),
     /// A record could not be read.
     Record(String),
+    /// A principal is configured that is stored already, or configured twice.
+    Principal(iam::Clash),
     /// There were no random bytes for the installation's secret, or no thread for the writer.
     System(String),
 }
@@ -104,6 +107,15 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::Store(error) => error.fmt(f),
             OpenError::Record(what) => write!(f, "a stored record cannot be read: {what}"),
+            OpenError::Principal(clash) => match clash.with {
+                iam::Source::Configured => write!(f, "{clash}; leave one of the two"),
+                iam::Source::Stored => write!(
+                    f,
+                    "{clash}. Rename it in the configuration; or start without it, remove the stored one with \
+                     `kms-server principals delete {}`, and start with it again",
+                    clash.label
+                ),
+            },
             OpenError::System(what) => f.write_str(what),
         }
     }
@@ -118,21 +130,23 @@ impl From<StoreError> for OpenError {
 }
 
 impl Engine {
-    /// Loads the store and starts the writer.
+    /// Loads the store, adds the principals that are configured, and starts the writer.
     ///
     /// # Errors
-    /// The store or one of its records cannot be read, or the first records of a new store not be written.
+    /// The store or one of its records cannot be read, the first records of a new store not be written, or a configured
+    /// principal is there already.
     pub fn open(
         mut store: Box<dyn Store>,
+        configured: Vec<iam::Entry>,
         start: ClockStart,
         batching: Batching,
         entropy: &dyn Entropy,
         on_unknown_outcome: OnUnknownOutcome,
     ) -> Result<Self, OpenError> {
-        let Loaded { records, clock, marker_secret, version } = rows::load(store.load()?)?;
+        let Loaded { records, clock, installation_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
         let clock_was_stored = clock.is_some();
-        let (clock, marker_secret, version) = match (clock, marker_secret) {
+        let (clock, installation_secret, version) = match (clock, installation_secret) {
             (Some(clock), Some(secret)) => (clock, secret, version),
             (clock, secret) => {
                 let clock = clock.unwrap_or_else(|| {
@@ -146,7 +160,8 @@ impl Engine {
                 (clock, secret, version)
             }
         };
-        let state = State::load(records);
+        let mut state = State::load(records);
+        state.configure(configured).map_err(OpenError::Principal)?;
         let snapshot = Snapshot { state: state.clone(), clock, version };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
@@ -167,7 +182,7 @@ impl Engine {
             queue,
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
-            marker_secret,
+            installation_secret,
             clock_was_stored,
         })
     }
@@ -178,10 +193,10 @@ impl Engine {
         self.published.load()
     }
 
-    /// The stored secret that signs list markers.
+    /// The stored secret from which the keys of list markers and grant tokens come.
     #[must_use]
-    pub fn marker_secret(&self) -> &[u8] {
-        &self.marker_secret
+    pub fn installation_secret(&self) -> &[u8] {
+        &self.installation_secret
     }
 
     /// Whether the store had a clock, so that [`ClockStart`] had no effect.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use lifecycle::alias::Alias;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Secret;
+use lifecycle::grant::Grant;
+use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material};
 use lifecycle::state::{Change, Record, RecordId, Usage};
@@ -29,19 +31,19 @@ struct MaterialBody {
 pub(super) struct Loaded {
     pub(super) records: Vec<Record>,
     pub(super) clock: Option<VirtualClock>,
-    pub(super) marker_secret: Option<Vec<u8>>,
+    pub(super) installation_secret: Option<Vec<u8>>,
     pub(super) version: u64,
 }
 
 pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
     let version = rows.iter().map(|row| row.version).max().unwrap_or(0);
     let mut loaded =
-        Loaded { records: Vec::with_capacity(rows.len()), clock: None, marker_secret: None, version };
+        Loaded { records: Vec::with_capacity(rows.len()), clock: None, installation_secret: None, version };
     for row in rows {
         if row.kind == Kind::CLOCK {
             loaded.clock = Some(body(&row)?);
         } else if row.kind == Kind::META {
-            loaded.marker_secret = row.secret.map(|secret| secret.expose().to_vec());
+            loaded.installation_secret = row.secret.map(|secret| secret.expose().to_vec());
         } else if let Some(record) = record(row)? {
             loaded.records.push(record);
         }
@@ -53,8 +55,13 @@ pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
 fn record(row: Row) -> Result<Option<Record>, OpenError> {
     Ok(Some(match &row.kind {
         kind if *kind == Kind::ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
+        kind if *kind == Kind::GRANT => Record::Grant(Arc::new(body::<Grant>(&row)?)),
         kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
         kind if *kind == Kind::USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
+        kind if *kind == Kind::PRINCIPAL => {
+            let entry = body::<Body>(&row)?.with_secret(row.secret);
+            Record::Principal(entry.ok_or_else(|| OpenError::Record(format!("{}: no secret", row.id)))?)
+        }
         kind if *kind == Kind::MATERIAL => {
             let MaterialBody { key, id, created_at } = body(&row)?;
             Record::Material(Arc::new(Material { key, id, created_at, secret: row.secret }))
@@ -71,8 +78,8 @@ fn body<T: DeserializeOwned>(row: &Row) -> Result<T, OpenError> {
 }
 
 /// The first batch of a new store.
-pub(super) fn installation(clock: &VirtualClock, marker_secret: &[u8]) -> Result<Batch, OpenError> {
-    let secret = Some(Secret::new(marker_secret.to_vec()));
+pub(super) fn installation(clock: &VirtualClock, installation_secret: &[u8]) -> Result<Batch, OpenError> {
+    let secret = Some(Secret::new(installation_secret.to_vec()));
     let mut rows = vec![put(Kind::META, ONLY.to_owned(), &(), secret)];
     rows.push(put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes = rows.into_iter().collect::<Result<_, _>>().map_err(unencodable)?;
@@ -90,16 +97,20 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
     });
     let clock = clock.map(|clock| put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes_of_rows = rows.chain(clock).collect::<Result<_, _>>().map_err(unencodable)?;
-    // A secret whose row is deleted is erased in any case; nothing here replaces one in place.
-    Ok(Batch { changes: changes_of_rows, old_secrets: OldSecrets::MayLinger })
+    // A secret whose row is deleted is erased in any case; only those of access keys are replaced in place.
+    let replaces = |change: &Change| matches!(change, Change::Put(Record::Principal(Entry::AccessKey(_))));
+    let old_secrets = if changes.iter().any(replaces) { OldSecrets::Erased } else { OldSecrets::MayLinger };
+    Ok(Batch { changes: changes_of_rows, old_secrets })
 }
 
 fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
     let (kind, id) = name(&record.id());
     match record {
         Record::Alias(alias) => put(kind, id, alias, None),
+        Record::Grant(grant) => put(kind, id, grant, None),
         Record::Key(key) => put(kind, id, key, None),
         Record::Usage(usage) => put(kind, id, usage, None),
+        Record::Principal(entry) => put(kind, id, &entry.body(), entry.secret().cloned()),
         Record::Material(material) => {
             let Material { key, id: material_id, created_at, secret } = &**material;
             let body = MaterialBody { key: *key, id: *material_id, created_at: *created_at };
@@ -121,8 +132,10 @@ fn put(
 fn name(id: &RecordId) -> (Kind, String) {
     match id {
         RecordId::Alias(arn) => (Kind::ALIAS, arn.to_string()),
+        RecordId::Grant(key, id) => (Kind::GRANT, format!("{key}/{id}")),
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
         RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),
+        RecordId::Principal(id) => (Kind::PRINCIPAL, id.to_string()),
         RecordId::Material(key, id) => (Kind::MATERIAL, format!("{key}/{id}")),
     }
 }

@@ -113,8 +113,9 @@ fn weight(change: &Change) -> usize {
     match change {
         Change::Put(Record::Key(key)) => {
             let tags: usize = key.tags.iter().map(|tag| tag.tag_key.len() + tag.tag_value.len()).sum();
-            ROW + key.policy.len() + key.description.len() + tags
+            ROW + key.policy.as_str().len() + key.description.len() + tags
         }
+        Change::Put(Record::Principal(entry)) => ROW + entry.policy_bytes(),
         _ => ROW,
     }
 }

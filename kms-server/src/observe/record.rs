@@ -3,12 +3,13 @@
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
 use lifecycle::clock::Timestamp;
+use lifecycle::policy::Principal;
 use serde_json::Value;
 
 use super::json::Json;
 use crate::api::error::KmsError;
 use crate::api::shape::{Member, Shape, Structure};
-use crate::auth::{Caller, PrincipalKind};
+use crate::auth::Caller;
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
 use crate::operations::registry::Entry;
@@ -72,6 +73,11 @@ impl AuditRecord<'_> {
                 json.raw("null");
             }
         }
+        // AWS: RetireGrant tells here which grant it was, because a token may have named it.
+        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
+        if let Some(grant) = self.trace.ended.filter(|_| retires && self.error.is_none()) {
+            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
+        }
         json.raw(r#","requestID":"#).text(self.request_id);
         json.raw(r#","eventID":"#).text(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
@@ -92,10 +98,10 @@ impl AuditRecord<'_> {
             json.raw(r#"{"type":"Unknown"}"#);
             return;
         };
-        json.raw(r#"{"type":"#).text(identity_type(caller.principal.kind()));
-        json.raw(r#","principalId":"#).text(principal_id(caller.principal.as_str()));
-        json.raw(r#","arn":"#).text(caller.principal.as_str());
-        json.raw(r#","accountId":"#).text(caller.principal.account().as_str());
+        json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
+        json.raw(r#","principalId":"#).text(&caller.identity.user_id);
+        json.raw(r#","arn":"#).text(caller.arn());
+        json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
         if let Some(access_key) = &caller.access_key_id {
             json.raw(r#","accessKeyId":"#).text(access_key);
         }
@@ -123,21 +129,15 @@ fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
     };
     json.raw(&text);
 }
-fn identity_type(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::Root => "Root",
-        PrincipalKind::User => "IAMUser",
-        PrincipalKind::AssumedRole => "AssumedRole",
-        PrincipalKind::FederatedUser => "FederatedUser",
+fn identity_type(principal: &Principal) -> &'static str {
+    match principal {
+        Principal::Root(_) => "Root",
+        Principal::User { .. } => "IAMUser",
+        Principal::Role { .. } => "Role",
+        Principal::AssumedRole { .. } => "AssumedRole",
+        Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Service(_) => "AWSService",
     }
-}
-
-/// AWS's unique ids of users and roles do not exist here: the account id stands for its root user, as in AWS,
-/// and the last part of the ARN for anybody else.
-fn principal_id(arn: &str) -> &str {
-    let account = arn.split(':').nth(4).unwrap_or_default();
-    let last = arn.rsplit(['/', ':']).next().unwrap_or_default();
-    if last == "root" { account } else { last }
 }
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
@@ -156,7 +156,7 @@ fn shown<'a>(
 ) -> impl Iterator<Item = (&'static Member, &'a Value)> {
     let members = structure.members.iter().filter_map(move |member| Some((member, value.get(member.name)?)));
     members.filter(|(member, value)| {
-        let secret = matches!(member.shape, Shape::Blob { .. }) || member.name == "GrantTokens";
+        let secret = matches!(member.shape, Shape::Blob { .. }) || is_token(member.name);
         !secret && !value.is_null()
     })
 }
@@ -201,7 +201,9 @@ fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
             let instruction = members.get("TagKey").and_then(Value::as_str).is_some_and(is_custom_tag);
             // AWS (observed): a deletion shows its date or, while there is none, the window.
             let dated = members.contains_key("DeletionDate");
-            let shown = members.iter().filter(|(name, _)| !(dated && *name == "PendingWindowInDays"));
+            let shown = members
+                .iter()
+                .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_token(name)));
             json.raw("{");
             json.separated(shown, |json, (name, value)| {
                 json.text(&lower_camel(name)).raw(":");
@@ -222,6 +224,11 @@ fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
             json.value(scalar);
         }
     }
+}
+
+/// Whether a member holds grant tokens, which a record never shows.
+fn is_token(member: &str) -> bool {
+    matches!(member, "GrantToken" | "GrantTokens")
 }
 
 fn lower_camel(name: &str) -> String {

@@ -7,6 +7,7 @@ mod aliases;
 mod data_keys;
 pub mod declaration;
 mod encryption;
+mod grants;
 mod keys;
 mod metadata;
 mod page;
@@ -18,11 +19,13 @@ mod usage;
 
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
+pub(crate) use usage::last_activity;
 
 use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::grant::{Grant, TokenKey};
 use lifecycle::ids::MaterialId;
 use lifecycle::key::Key;
 use lifecycle::state::{Change, Usage, View};
@@ -32,6 +35,7 @@ use serde::de::DeserializeOwned;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::limits::Limits;
+use crate::pipeline::Authorization;
 
 /// What the steps of every operation may draw on besides state and input.
 pub struct Environment<'a> {
@@ -41,8 +45,29 @@ pub struct Environment<'a> {
     pub limits: &'a Limits,
     /// Signs list markers.
     pub marker_key: &'a MarkerKey,
+    /// Makes and reads grant tokens.
+    pub token_key: &'a TokenKey,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
+    /// How requests are authorised.
+    pub authorization: Authorization,
+}
+
+impl Environment<'_> {
+    /// The grant that a token names, on a key of a Region.
+    ///
+    /// # Errors
+    /// `InvalidGrantTokenException` for a token that is not genuine, or whose grant is no more.
+    pub(crate) fn grant_of_token<'v>(
+        &self,
+        view: View<'v>,
+        region: lifecycle::ids::Region,
+        token: &str,
+    ) -> Result<&'v Arc<Grant>, KmsError> {
+        let named = self.token_key.read(token).filter(|(key, _)| key.scope.region == region);
+        let grant = named.and_then(|(key, id)| view.grant(key, id));
+        grant.ok_or_else(|| KmsError::bare(ErrorCode::InvalidGrantTokenException))
+    }
 }
 
 /// The last use of each key since start, kept beside the state.
@@ -58,6 +83,18 @@ pub struct Resolved {
     pub keys: Vec<ResolvedKey>,
     /// The alias that is the subject of the request.
     pub alias: Option<Arc<Alias>>,
+    /// The key behind that alias.
+    pub behind_alias: Option<Arc<Key>>,
+    /// The grant that the request is to retire.
+    pub retired: Option<Retired>,
+}
+
+/// A grant that a request is to retire: who may, is for the grant to say.
+pub struct Retired {
+    /// The grant.
+    pub grant: Arc<Grant>,
+    /// Whether the request has its token, so that it counts already.
+    pub by_token: bool,
 }
 
 /// A key that a request names.
@@ -74,6 +111,8 @@ pub struct Authorized<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) resolved: &'a Resolved,
     pub(crate) environment: &'a Environment<'a>,
+    /// The grants without which the request would have been denied.
+    pub(crate) by_grants: Vec<Arc<Grant>>,
     pub(crate) _permit: crate::pipeline::Permit,
 }
 
@@ -116,6 +155,20 @@ pub trait Operation {
     /// AWS's error for the first rule that is broken.
     fn parameters(_input: &Self::Input, _limits: &Limits) -> Result<(), KmsError> {
         Ok(())
+    }
+
+    /// The grant that the request is to retire.
+    ///
+    /// # Errors
+    /// AWS's error if there is no such grant.
+    fn retired(
+        _input: &Self::Input,
+        _resolved: &Resolved,
+        _view: View<'_>,
+        _environment: &Environment<'_>,
+        _caller: &Caller,
+    ) -> Result<Option<Retired>, KmsError> {
+        Ok(None)
     }
 
     /// Rules that AWS checks before the usage and the state of the key.

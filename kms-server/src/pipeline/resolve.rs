@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{Request, Resource, Trace};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::decoded_len;
+use crate::auth::Caller;
 use crate::operations::declaration::{Forms, Reach, Target};
 use crate::operations::{Resolved, ResolvedKey, not_implemented};
 
@@ -49,6 +50,7 @@ pub(super) fn resolve(
                 if let [Target::Alias { .. }] = request.entry.declaration.targets {
                     trace.resources.push(Resource::Key(target));
                 }
+                resolved.behind_alias = super::authorize::behind(view, &alias.arn).cloned();
                 resolved.alias = Some(Arc::clone(alias));
             }
         }
@@ -179,16 +181,7 @@ impl Lookup<'_> {
             Subject::Named => "this resource",
             Subject::Ciphertext => "the resource associated with this ciphertext",
         };
-        KmsError::new(
-            ErrorCode::AccessDeniedException,
-            format!(
-                "User: {} is not authorized to perform: kms:{} on {resource} because the resource does not exist \
-                 in this Region, no resource-based policies allow access, or a resource-based policy explicitly \
-                 denies access",
-                self.request.caller.principal.as_str(),
-                self.action
-            ),
-        )
+        denied(self.request.caller, self.action, resource)
     }
 
     /// The key that a symmetric ciphertext names. An identifier beside it must name the same key.
@@ -254,6 +247,19 @@ fn material_named_by(blob: &str) -> Option<MaterialId> {
 
 /// The header in whole groups of three bytes, which are four characters.
 const START_LENGTH: usize = envelope::HEADER_LENGTH.next_multiple_of(3);
+
+/// The refusal of another account's resource, which hides whether there is one.
+pub(crate) fn denied(caller: &Caller, action: &str, resource: &str) -> KmsError {
+    KmsError::new(
+        ErrorCode::AccessDeniedException,
+        format!(
+            "User: {} is not authorized to perform: kms:{action} on {resource} because the resource does not exist \
+             in this Region, no resource-based policies allow access, or a resource-based policy explicitly \
+             denies access",
+            caller.arn()
+        ),
+    )
+}
 
 fn not_found(message: String) -> KmsError {
     KmsError::new(ErrorCode::NotFoundException, message)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Seed, SeedKey};
 use crate::api::error::KmsError;
-use crate::auth::{Caller, PrincipalArn, SignatureCheck};
+use crate::auth::Caller;
 use crate::service::Service;
 
 use base64::Engine;
@@ -48,25 +48,16 @@ impl Service {
 
     /// `nameless` counts the keys of each scope so far that have neither an id nor an alias.
     async fn apply_key(&self, key: &SeedKey, nameless: &mut HashMap<Scope, usize>) -> Result<(), String> {
-        let account = match &key.account {
-            Some(account) => account.as_str().parse().map_err(|_| "the account is malformed")?,
-            None => self.parts().account,
-        };
-        let region = match &key.region {
-            Some(region) => region.as_str().parse().map_err(|_| "the Region is malformed")?,
-            None => self.parts().region,
-        };
+        let account = key.account.unwrap_or(self.parts().account);
+        let region = key.region.unwrap_or(self.parts().region);
         let scope = Scope { account, region };
         let id = match &key.id {
             Some(id) => id.parse().map_err(|_| "the id is malformed")?,
             None => derived(key, scope, nameless),
         };
-        let caller = Caller {
-            principal: PrincipalArn::root(account, region),
-            access_key_id: None,
-            region,
-            signature: SignatureCheck::Unverified,
-        };
+        let directory = self.parts().engine.snapshot().state.directory().clone();
+        let root = self.parts().authenticator.root(&directory, account, region);
+        let caller = Caller::unverified(root, None, region);
         let target = match self.found(key, KeyArn { scope, id }) {
             Some(Found { accepts_aliases: false, .. }) => return Ok(()),
             Some(Found { id, .. }) => id,

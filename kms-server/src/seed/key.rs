@@ -1,11 +1,12 @@
 //! One key of a seed.
 
 use super::spec::{SeedOrigin, SeedSpec, SeedUsage};
-use super::{Taken, at, policy};
-use crate::config::{AccountId, Region, Value as _};
+use super::{Taken, at};
+use crate::config::Value as _;
 use crate::document::{DocumentError, Entry, Fields, Node, Position, quoted};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lifecycle::ids::{AccountId, Region};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -102,10 +103,10 @@ impl SeedKey {
             material,
             aliases: aliases(&fields, &scope, taken)?,
             tags: tags(&fields)?,
-            policy: fields.node("policy").map(policy::from_node).transpose()?,
+            policy: fields.node("policy").map(Node::policy_text).transpose()?,
             enabled,
-            account: scope.0.clone(),
-            region: scope.1.clone(),
+            account: scope.0,
+            region: scope.1,
         };
         if let (Some(id), Some(node)) = (key.id.as_ref(), fields.node("id")) {
             take_id(node, id, scope, taken)?;
@@ -134,7 +135,7 @@ fn id(node: &Node) -> Result<&str, DocumentError> {
 
 /// An id is given once in an account and Region, and a multi-Region id once in an account.
 fn take_id(node: &Node, id: &str, scope: Scope, taken: &mut Taken) -> Result<(), DocumentError> {
-    let account = scope.0.clone();
+    let account = scope.0;
     if !taken.ids.insert((scope, id.to_owned())) {
         return Err(node.error(format!("the id {id} is given twice in one account and Region")));
     }
@@ -235,7 +236,7 @@ fn aliases(fields: &Fields<'_>, scope: &Scope, taken: &mut Taken) -> Result<Vec<
     let mut aliases = Vec::new();
     for node in fields.elements("aliases")? {
         let alias = alias(node)?;
-        if !taken.aliases.insert((scope.clone(), alias.to_owned())) {
+        if !taken.aliases.insert((*scope, alias.to_owned())) {
             return Err(node.error(format!("{} is given twice in one account and Region", quoted(alias))));
         }
         aliases.push(alias.to_owned());

@@ -5,7 +5,7 @@ const FULL_YAML: &str = r#"
 accounts:
   - id: 111122223333
     access_keys:
-      - { id: AKID, secret: hidden, principal: "arn:aws:iam::111122223333:role/app" }
+      - { id: AKID, secret: hidden, principal: "arn:aws:iam::111122223333:user/app" }
       - { id: ROOT, secret: hidden }
   - id: 000000000001
 keys:
@@ -37,7 +37,7 @@ const FULL_TOML: &str = r#"
 [[accounts]]
 id = "111122223333"
 access_keys = [
-  { id = "AKID", secret = "hidden", principal = "arn:aws:iam::111122223333:role/app" },
+  { id = "AKID", secret = "hidden", principal = "arn:aws:iam::111122223333:user/app" },
   { id = "ROOT", secret = "hidden" },
 ]
 
@@ -86,10 +86,9 @@ multi_region = true
 fn check_full(seed: &Seed, policy: &str) {
     let [first, second] = seed.accounts.as_slice() else { panic!("{seed:?}") };
     assert_eq!((first.id.as_str(), second.id.as_str()), ("111122223333", "000000000001"));
-    let principals: Vec<_> =
-        first.access_keys.iter().map(|key| (key.id.as_str(), key.principal.as_str())).collect();
-    assert_eq!(principals, [("AKID", "arn:aws:iam::111122223333:role/app"), ("ROOT", "111122223333")]);
-    assert_eq!((first.access_keys[0].secret.expose(), second.access_keys.len()), ("hidden", 0));
+    let owners: Vec<_> = first.access_keys.iter().map(|key| format!("{} {}", key.id, key.owner)).collect();
+    assert_eq!(owners, ["AKID arn:aws:iam::111122223333:user/app", "ROOT arn:aws:iam::111122223333:root"]);
+    assert_eq!((first.access_keys[0].secret.expose(), second.access_keys.len()), (&b"hidden"[..], 0));
 
     let [full, signing, pending] = seed.keys.as_slice() else { panic!("{seed:?}") };
     assert_eq!(full.account.as_ref().unwrap().as_str(), "111122223333");

@@ -1,6 +1,7 @@
 //! KMS keys: what a key is, and the state it is in.
 
 mod material;
+mod policy;
 mod spec;
 mod state;
 
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use material::Material;
+pub use policy::KeyPolicy;
+pub(crate) use spec::wire_enum;
 pub use spec::{EncryptionAlgorithm, KeyManager, KeySpec, KeyUsage, Origin};
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
 
@@ -42,7 +45,7 @@ pub struct Key {
     /// Set while the key waits to be deleted.
     pub pending_deletion: Option<PendingDeletion>,
     /// The key policy as AWS prints it.
-    pub policy: Arc<str>,
+    pub policy: KeyPolicy,
     /// In the order in which they were added.
     pub tags: Vec<Tag>,
     /// Every material the key ever had, oldest first; the last one encrypts.

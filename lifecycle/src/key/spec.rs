@@ -2,18 +2,27 @@
 //!
 //! AWS: KMS developer guide, "Key spec reference".
 
-use serde::{Deserialize, Serialize};
-
 /// A closed set of wire names.
 macro_rules! wire_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $wire:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
         pub enum $name {
             $($(#[$variant_meta])* #[serde(rename = $wire)] $variant,)+
         }
 
         impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$($name::$variant),+];
+
+            /// The value of a name on the wire.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == name)
+            }
+
             /// The name on the wire.
             #[must_use]
             pub fn as_str(self) -> &'static str {
@@ -30,6 +39,8 @@ macro_rules! wire_enum {
         }
     };
 }
+
+pub(crate) use wire_enum;
 
 wire_enum! {
     /// The type of key material.

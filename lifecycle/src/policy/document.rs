@@ -18,6 +18,10 @@ pub enum Kind {
     /// A policy without principals: of a user, a group or a role, of a session, a permissions boundary, or
     /// a service control policy.
     Identity,
+    /// The policy of a role that says who may assume it: its statements name principals, and no resource, because
+    /// the role itself is the only one.
+    // AWS: IAM User Guide, "Roles terms and concepts", trust policy.
+    Trust,
 }
 
 /// Whether a statement allows or denies.
@@ -31,9 +35,10 @@ pub enum Effect {
 
 /// A policy document, validated and compiled.
 // AWS: IAM JSON policy elements reference.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {
     pub(super) statements: Box<[Statement]>,
+    asks: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +58,13 @@ pub(super) struct Statement {
 pub(super) enum Clause<T> {
     Only(Box<[T]>),
     AllBut(Box<[T]>),
+}
+
+impl Statement {
+    fn asks(&self) -> bool {
+        let variable = |resource: &Template<Pattern>| matches!(resource, Template::Variable(_));
+        !self.conditions.is_empty() || self.resources.items().iter().any(variable)
+    }
 }
 
 impl<T> Clause<T> {
@@ -96,7 +108,16 @@ impl Document {
         let read = |(index, statement)| {
             Statement::parse(statement, kind, variables).map_err(|error| error.in_statement(index))
         };
-        Ok(Self { statements: statements.iter().enumerate().map(read).collect::<Result<_, _>>()? })
+        let statements: Box<[_]> = statements.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let asks = statements.iter().any(Statement::asks);
+        Ok(Self { statements, asks })
+    }
+
+    /// Whether the document looks at the [`Context`](super::Context) at all: it has a condition or a policy variable.
+    /// If not, none needs to be gathered.
+    #[must_use]
+    pub fn asks_for_context(&self) -> bool {
+        self.asks
     }
 
     /// Every principal that the document names, also in `NotPrincipal`.
@@ -109,7 +130,7 @@ impl Document {
         self.statements.len()
     }
 
-    /// Whether the document has no statement; [`Self::parse`] makes none such.
+    /// Whether the document has no statement and so allows and denies nothing; [`Self::parse`] makes none such.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
     }
@@ -165,8 +186,8 @@ impl Statement {
         };
         let principals = clause(members.principal, members.not_principal, "Principal", parse_principals)?;
         let principals = match (kind, principals) {
-            (Kind::KeyPolicy, Some(clause)) if !clause.items().is_empty() => Some(clause),
-            (Kind::KeyPolicy, _) => return Err(PolicyError::no_principal()),
+            (Kind::KeyPolicy | Kind::Trust, Some(clause)) if !clause.items().is_empty() => Some(clause),
+            (Kind::KeyPolicy | Kind::Trust, _) => return Err(PolicyError::no_principal()),
             (Kind::Identity, None) => None,
             (Kind::Identity, Some(_)) => {
                 return Err(PolicyError::grammar("a policy of an identity cannot name principals"));
@@ -176,9 +197,16 @@ impl Statement {
             .filter(|clause| !clause.items().is_empty())
             .ok_or_else(PolicyError::missing_action)?;
         let read = |value: &Json<'_>| parse_resources(value, variables);
-        let resources = clause(members.resource, members.not_resource, "Resource", read)?
-            .filter(|clause| !clause.items().is_empty())
-            .ok_or_else(PolicyError::missing_resource)?;
+        let resources = clause(members.resource, members.not_resource, "Resource", read)?;
+        let resources = match (kind, resources) {
+            (Kind::Trust, None) => Clause::AllBut(Box::default()),
+            (Kind::Trust, Some(_)) => {
+                return Err(PolicyError::grammar("a trust policy cannot name resources"));
+            }
+            (Kind::KeyPolicy | Kind::Identity, resources) => resources
+                .filter(|clause| !clause.items().is_empty())
+                .ok_or_else(PolicyError::missing_resource)?,
+        };
         let conditions = match members.condition {
             None => Box::default(),
             Some(conditions) => parse_conditions(conditions, variables)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::document::Document;
 
 /// A policy that is stored under a name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NamedPolicy {
     /// The ARN of a managed policy, the name of an inline one.
     pub name: Arc<str>,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ids::AccountId;
+
 use super::arn::{Arn, Resource, is_account_id, path_and_name, plain_name, without_path};
 
 /// An AWS account in its partition (`aws`, `aws-cn`, …).
@@ -17,6 +19,11 @@ impl Account {
         let partition_fits = !partition.is_empty()
             && partition.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         (partition_fits && is_account_id(id)).then(|| Self { partition: partition.into(), id: id.into() })
+    }
+
+    /// The account of a parsed id, in a partition such as `Region::partition` tells.
+    pub fn of(partition: &'static str, id: AccountId) -> Self {
+        Self { partition: partition.into(), id: id.as_str().into() }
     }
 
     /// The partition of its ARNs.

@@ -222,7 +222,7 @@ async fn the_list_shows_the_aliases_of_aws_without_a_target() {
     }
     let raw = call(&kms, "ListAliases", json!({"Limit": 1})).await.ok();
     let first = raw["Aliases"][0].as_object().unwrap();
-    assert_eq!(first.keys().collect::<Vec<_>>(), ["AliasName", "AliasArn"]);
+    assert_eq!(first.keys().collect::<Vec<_>>(), ["AliasArn", "AliasName"]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use kms_server::operations::registry::OPERATIONS;
 use serde_json::{Value, json};
 
-use super::subject::{ALIAS, BLOB, State, Subject};
+use super::subject::{ALIAS, BLOB, ROLE, State, Subject};
 use super::wire::{alias_arn, call, call_of, code, events, request, send};
 
 /// The one record of a request that was just made.
@@ -71,9 +71,15 @@ async fn each_operation_shows_its_parameters_and_what_it_changed() {
     let id = |key: &Subject| json!({"keyId": key.arn});
     let none = |_: &Subject| Value::Null;
     type Shown = fn(&Subject) -> Value;
-    let cases: [(&str, Shown, Shown); 22] = [
+    let cases: [(&str, Shown, Shown); 27] = [
         ("CancelKeyDeletion", id, id),
         ("CreateAlias", |key| json!({"aliasName": "alias/new", "targetKeyId": key.arn}), none),
+        (
+            "CreateGrant",
+            |key| json!({"keyId": key.arn, "granteePrincipal": ROLE, "operations": ["DescribeKey"]}),
+            // The id is random; that there is no token is what matters.
+            |_| json!({"grantId": null}),
+        ),
         ("Decrypt", id, none),
         ("DeleteAlias", |_| json!({"aliasName": ALIAS}), none),
         ("DescribeKey", id, none),
@@ -86,10 +92,14 @@ async fn each_operation_shows_its_parameters_and_what_it_changed() {
         ("GetKeyLastUsage", id, none),
         ("GetKeyPolicy", id, none),
         ("ListAliases", id, none),
+        ("ListGrants", id, none),
         ("ListKeyPolicies", id, none),
         ("ListKeys", none, none),
         ("ListResourceTags", id, none),
+        ("ListRetirableGrants", |_| json!({"retiringPrincipal": ROLE}), none),
         ("ReEncrypt", |key| json!({"sourceKeyId": key.arn, "destinationKeyId": key.arn}), none),
+        ("RetireGrant", |key| json!({"keyId": key.arn, "grantId": key.grant}), none),
+        ("RevokeGrant", |key| json!({"keyId": key.arn, "grantId": key.grant}), none),
         ("TagResource", |key| json!({"keyId": key.arn, "tags": [{"tagKey": "new", "tagValue": ""}]}), none),
         ("UntagResource", |key| json!({"keyId": key.arn, "tagKeys": ["new"]}), none),
         ("UpdateAlias", |key| json!({"aliasName": ALIAS, "targetKeyId": key.arn}), none),
@@ -105,7 +115,11 @@ async fn each_operation_shows_its_parameters_and_what_it_changed() {
         let record = last(&kms).await;
         assert_eq!(record["eventName"], operation);
         assert_eq!(record["requestParameters"], parameters(&key), "{operation}");
-        assert_eq!(record["responseElements"], elements(&key), "{operation}");
+        let mut shown = record["responseElements"].clone();
+        if let Some(id) = shown.get_mut("grantId") {
+            assert_eq!(id.take().as_str().unwrap().len(), 64);
+        }
+        assert_eq!(shown, elements(&key), "{operation}");
         assert!(record.get("errorCode").is_none() && record.get("errorMessage").is_none(), "{operation}");
     }
 }
@@ -267,6 +281,12 @@ async fn nothing_secret_is_recorded() {
         let blobs = ["Plaintext", "CiphertextBlob"].map(|member| answer.get(member).and_then(Value::as_str));
         secrets.extend(blobs.into_iter().flatten().map(str::to_owned));
     }
+    let granted = call(&kms, "CreateGrant", key.request("CreateGrant")).await.ok();
+    let token = granted["GrantToken"].as_str().unwrap();
+    call(&kms, "DescribeKey", json!({"KeyId": key.id, "GrantTokens": [token]})).await.ok();
+    call(&kms, "RetireGrant", json!({"GrantToken": token})).await.ok();
+    call(&kms, "RetireGrant", json!({"GrantToken": token})).await;
+    secrets.push(token.to_owned());
     let records = Value::from(events(&kms, "limit=10000").await).to_string();
     for secret in secrets {
         assert!(!records.contains(&secret), "{secret} in {records}");
@@ -342,22 +362,22 @@ async fn filters_select_records() {
     let names = |records: &[Value]| -> Vec<String> {
         records.iter().map(|record| record["eventName"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(&all), ["CreateKey", "CreateAlias", "Encrypt", "DisableKey", "ListKeys"]);
+    assert_eq!(names(&all), ["CreateKey", "CreateAlias", "Encrypt", "CreateGrant", "DisableKey", "ListKeys"]);
     let second = all[1]["eventID"].as_str().unwrap();
     let other = "arn:aws:iam::444455556666:root";
     for (query, expected) in [
         ("limit=2".to_owned(), &["CreateKey", "CreateAlias"][..]),
         ("event=Encrypt".to_owned(), &["Encrypt"]),
         ("event=Nothing".to_owned(), &[]),
-        (format!("key={}", key.id), &["CreateKey", "CreateAlias", "Encrypt", "DisableKey"]),
+        (format!("key={}", key.id), &["CreateKey", "CreateAlias", "Encrypt", "CreateGrant", "DisableKey"]),
         (
             format!("key={}", key.arn.replace(':', "%3A").replace('/', "%2F")),
-            &["CreateKey", "CreateAlias", "Encrypt", "DisableKey"],
+            &["CreateKey", "CreateAlias", "Encrypt", "CreateGrant", "DisableKey"],
         ),
         ("since=2026-01-11T00:00:00Z".to_owned(), &["DisableKey", "ListKeys"]),
         ("until=2026-01-11T00:00:00Z&event=CreateKey".to_owned(), &["CreateKey"]),
         (format!("principal={other}"), &["ListKeys"]),
-        (format!("after={second}"), &["Encrypt", "DisableKey", "ListKeys"]),
+        (format!("after={second}"), &["Encrypt", "CreateGrant", "DisableKey", "ListKeys"]),
         (format!("after={second}&limit=1"), &["Encrypt"]),
     ] {
         assert_eq!(names(&events(&kms, &query).await), expected, "{query}");

@@ -169,10 +169,12 @@ async fn an_exported_state_comes_back_as_it_was() {
     let exported = state(&kms, Method::GET, Some("sesame"), Value::Null).await.ok();
     let copy = TestKms::new();
     let imported = state(&copy, Method::PUT, Some("sesame"), exported.clone()).await.ok();
-    assert_eq!(imported, json!({"imported": 10}), "3 keys, 3 materials, 3 last uses and an alias");
+    assert_eq!(imported, json!({"imported": 13}), "3 keys, 3 materials, 3 last uses, 3 grants and an alias");
     for (operation, input) in [
         ("ListKeys", json!({})),
         ("ListAliases", json!({})),
+        ("ListGrants", json!({"KeyId": keys[0].id})),
+        ("ListGrants", json!({"KeyId": keys[2].id})),
         ("DescribeKey", json!({"KeyId": keys[1].id})),
         ("DescribeKey", json!({"KeyId": keys[2].id})),
         ("GetKeyLastUsage", json!({"KeyId": keys[0].id})),
@@ -237,6 +239,17 @@ async fn a_bad_document_changes_nothing() {
             None,
             "arn:aws:kms",
         ),
+        (
+            with(
+                &good,
+                "/grants/0/key",
+                json!("arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+            ),
+            None,
+            "the grant",
+        ),
+        (with(&good, "/grants/0/grantee/name", json!("bob")), None, "not an exported state: bob can be no"),
+        (with(&good, "/grants/0/id", json!("x")), None, "not an exported state"),
         (sealed.clone(), None, needed),
         (good.clone(), Some("sesame"), "the state was exported without a passphrase"),
         (with(&sealed, "/salt", Value::Null), None, "the state holds sealed key material, but not its salt"),

@@ -33,8 +33,12 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("GenerateRandom", ErrorCode::CustomKeyStoreInvalidStateException, NO_STORES),
     ("GenerateRandom", ErrorCode::UnsupportedOperationException, NO_STORES),
     ("GetKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("ListGrants", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyPolicies", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("ListRetirableGrants", ErrorCode::NotFoundException, "it names nothing that has to be there"),
     ("PutKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("RetireGrant", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("RevokeGrant", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
 ];
 
 /// Randomness that can be made to fail.
@@ -76,6 +80,9 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
     let input = match code {
         E::NotFoundException => renamed(operation, "1234abcd-12ab-34cd-56ef-1234567890ab"),
         E::InvalidArnException if operation == "CreateKey" => with(good, "Policy", json!(GROUP_POLICY)),
+        E::InvalidArnException if operation == "ListRetirableGrants" => {
+            with(good, "RetiringPrincipal", json!("arn:aws:s3:::bucket-of-mine"))
+        }
         E::InvalidArnException => renamed(operation, "arn:aws:s3:::bucket-of-mine"),
         E::DisabledException => {
             State::Disabled.enter(&kms, &key.id).await;
@@ -95,7 +102,9 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
             respecify(&kms, &key.arn, "HMAC_256", "GENERATE_VERIFY_MAC").await;
             good
         }
+        E::InvalidGrantTokenException if operation == "RetireGrant" => json!({"GrantToken": "AQ"}),
         E::InvalidGrantTokenException => with(good, "GrantTokens", json!(["AQ"])),
+        E::InvalidGrantIdException => with(good, "GrantId", json!("x")),
         E::DryRunOperationException => with(good, "DryRun", json!(true)),
         E::InvalidMarkerException => with(good, "Marker", json!("x")),
         E::InvalidCiphertextException => with(good, "CiphertextBlob", json!(BLOB)),
@@ -128,6 +137,8 @@ async fn beyond_the_limit(operation: &str) -> Answer {
     let tight = Limits {
         keys_max: 2,
         aliases_per_key_max: 1,
+        grants_per_key_max: 1,
+        grant_consistency_delay: std::time::Duration::ZERO,
         tags_per_key_max: 1,
         policy_bytes_max: 1_000,
         encryption_context_bytes_max: 1,

@@ -28,7 +28,7 @@ fn members() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A request whose one member names `text`, and whatever else names a key a good one.
 fn naming(key: &Subject, operation: &str, member: &str, text: &str) -> Value {
-    let mut input = request(operation, &key.arn, &key.ciphertext);
+    let mut input = key.request(operation);
     input[member] = text.into();
     input
 }

@@ -1,4 +1,4 @@
-//! Pages of ListKeys, ListAliases, ListResourceTags and ListKeyPolicies.
+//! Pages of ListKeys, ListAliases, ListResourceTags, ListGrants, ListRetirableGrants and ListKeyPolicies.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use fixtures::{ACCOUNT, REGION, TestKms};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::subject::ROLE;
 use super::wire::{call, call_of};
 
 const OTHER_ACCOUNT: &str = "444455556666";
@@ -17,23 +18,35 @@ enum Listing {
     Aliases,
     AliasesOfKey,
     Tags,
+    Grants,
+    Retirable,
 }
 
 impl Listing {
-    const ALL: [Listing; 4] = [Listing::Keys, Listing::Aliases, Listing::AliasesOfKey, Listing::Tags];
+    const ALL: [Listing; 6] = [
+        Listing::Keys,
+        Listing::Aliases,
+        Listing::AliasesOfKey,
+        Listing::Tags,
+        Listing::Grants,
+        Listing::Retirable,
+    ];
 
     fn operation(self) -> &'static str {
         match self {
             Listing::Keys => "ListKeys",
             Listing::Aliases | Listing::AliasesOfKey => "ListAliases",
             Listing::Tags => "ListResourceTags",
+            Listing::Grants => "ListGrants",
+            Listing::Retirable => "ListRetirableGrants",
         }
     }
 
     fn request(self, key: &str) -> Value {
         match self {
             Listing::Keys | Listing::Aliases => json!({}),
-            Listing::AliasesOfKey | Listing::Tags => json!({"KeyId": key}),
+            Listing::AliasesOfKey | Listing::Tags | Listing::Grants => json!({"KeyId": key}),
+            Listing::Retirable => json!({"RetiringPrincipal": ROLE}),
         }
     }
 
@@ -42,6 +55,7 @@ impl Listing {
             Listing::Keys => ("Keys", "KeyId"),
             Listing::Aliases | Listing::AliasesOfKey => ("Aliases", "AliasName"),
             Listing::Tags => ("Tags", "TagKey"),
+            Listing::Grants | Listing::Retirable => ("Grants", "GrantId"),
         };
         page[items].as_array().unwrap().iter().map(|item| item[name].as_str().unwrap().to_owned()).collect()
     }
@@ -58,6 +72,15 @@ impl Listing {
                 let tag = json!({"TagKey": format!("{scattered:02}"), "TagValue": ""});
                 ("TagResource", json!({"KeyId": key, "Tags": [tag]}))
             }
+            Listing::Grants | Listing::Retirable => (
+                "CreateGrant",
+                json!({
+                    "KeyId": key,
+                    "GranteePrincipal": ROLE,
+                    "RetiringPrincipal": ROLE,
+                    "Operations": ["Decrypt"],
+                }),
+            ),
         };
         call(kms, operation, input).await.ok();
     }
@@ -156,8 +179,8 @@ proptest! {
 async fn filled(kms: &TestKms) -> String {
     let key = new_key(kms).await;
     for listing in Listing::ALL {
-        // The two listings of aliases fill one another.
-        if !matches!(listing, Listing::Aliases) {
+        // The two listings of aliases fill one another, and so do those of grants.
+        if !matches!(listing, Listing::Aliases | Listing::Retirable) {
             for at in 0..3 {
                 listing.add(kms, &key, at).await;
             }
@@ -243,6 +266,7 @@ async fn filled_again(kms: &TestKms) -> String {
     for at in 3..6 {
         Listing::AliasesOfKey.add(kms, &key, at).await;
         Listing::Tags.add(kms, &key, at).await;
+        Listing::Grants.add(kms, &key, at).await;
     }
     key
 }
@@ -284,10 +308,15 @@ async fn each_listing_has_its_default_and_its_maximum() {
     }
     for _ in 0..100 {
         Listing::Keys.add(&kms, &key, 0).await;
+        Listing::Grants.add(&kms, &key, 0).await;
     }
-    for (listing, default, max) in
-        [(Listing::Keys, 100, 1_000), (Listing::Aliases, 50, 100), (Listing::Tags, 50, 50)]
-    {
+    for (listing, default, max) in [
+        (Listing::Keys, 100, 1_000),
+        (Listing::Aliases, 50, 100),
+        (Listing::Tags, 50, 50),
+        (Listing::Grants, 50, 100),
+        (Listing::Retirable, 50, 100),
+    ] {
         let operation = listing.operation();
         let page = call(&kms, operation, listing.request(&key)).await.ok();
         assert_eq!(listing.names(&page).len(), default, "{operation}");

@@ -1,12 +1,16 @@
 //! The wire: headers, exact bodies, the order of the first checks, and what is no request at all.
 
+use std::sync::Arc;
+
 use aws_sdk_kms::operation::RequestId;
 use bytes::Bytes;
 use fixtures::{ACCOUNT, REGION, TestKms};
 use http::{HeaderValue, Request};
-use kms_server::auth::{AccessKey, Credentials, UnknownAccessKey};
+use kms_server::auth::UnknownAccessKey;
 use kms_server::engine::Batching;
 use lifecycle::crypto::Secret;
+use lifecycle::iam::{AccessKey, Entry};
+use lifecycle::policy::Principal;
 use serde_json::{Value, json};
 
 use super::subject::{BLOB, Subject};
@@ -207,8 +211,7 @@ async fn null_is_absent_unknown_members_are_ignored_and_names_have_a_case() {
 
 #[tokio::test]
 async fn the_operation_is_known_before_the_caller_and_the_caller_before_the_body() {
-    let kms =
-        TestKms::with(|builder| builder.credentials(Credentials::default(), Some(UnknownAccessKey::Reject)));
+    let kms = TestKms::with(|builder| builder.unknown_access_key(Some(UnknownAccessKey::Reject)));
     call(&kms, "Nonsense", json!({})).await.refuses("UnknownOperationException", None);
     let unsigned = Request::post("/").header("x-amz-target", "TrentService.ListKeys").body("nonsense".into());
     let text = "Request is missing Authentication Token";
@@ -230,10 +233,10 @@ async fn the_operation_is_known_before_the_caller_and_the_caller_before_the_body
 #[tokio::test]
 async fn a_configured_key_must_sign_with_its_secret() {
     let with_secret = |secret: &str| {
-        let principal = format!("arn:aws:iam::{ACCOUNT}:user/app").parse().unwrap();
-        let key = AccessKey::new("AKIDEXAMPLE", Secret::new(secret.as_bytes().to_vec()), principal).unwrap();
-        let credentials = Credentials::new([key]).unwrap();
-        TestKms::with(|builder| builder.credentials(credentials, None))
+        let owner = Principal::parse(&format!("arn:aws:iam::{ACCOUNT}:user/app")).unwrap();
+        let secret = Secret::new(secret.as_bytes().to_vec());
+        let key = AccessKey { id: "AKIDEXAMPLE".into(), secret, owner };
+        TestKms::with(|builder| builder.principals(vec![Entry::AccessKey(Arc::new(key))]))
     };
     let kms = with_secret("secret");
     kms.client_of("AKIDEXAMPLE", REGION).list_keys().send().await.unwrap();

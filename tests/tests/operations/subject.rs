@@ -12,12 +12,17 @@ pub(super) const BLOB: &str = "AAAA";
 /// The alias of every subject.
 pub(super) const ALIAS: &str = "alias/subject";
 
-/// A key with an alias and a ciphertext of `secret`.
+/// The grantee, and the retiring principal, of every subject's grant.
+pub(super) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+/// A key with an alias, a ciphertext of `secret` and a grant.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     pub(super) arn: String,
     pub(super) id: String,
     pub(super) ciphertext: String,
+    /// The id of the grant.
+    pub(super) grant: String,
 }
 
 impl Subject {
@@ -29,13 +34,20 @@ impl Subject {
         call(kms, "CreateAlias", json!({"AliasName": ALIAS, "TargetKeyId": id})).await;
         let sealed = call(kms, "Encrypt", json!({"KeyId": id, "Plaintext": "c2VjcmV0"})).await.ok();
         let ciphertext = sealed["CiphertextBlob"].as_str().unwrap().to_owned();
-        Subject { arn, id, ciphertext }
+        let granted = json!({"KeyId": id, "GranteePrincipal": ROLE, "RetiringPrincipal": ROLE, "Operations": ["Decrypt"]});
+        let granted = call(kms, "CreateGrant", granted).await.ok();
+        let grant = granted["GrantId"].as_str().unwrap().to_owned();
+        Subject { arn, id, ciphertext, grant }
     }
 
     /// A request of any operation on this key that every check lets pass while the key is enabled and of the
     /// usage that the operation needs.
     pub(super) fn request(&self, operation: &str) -> Value {
-        request(operation, &self.arn, &self.ciphertext)
+        let mut request = request(operation, &self.arn, &self.ciphertext);
+        if let Some(id) = request.get_mut("GrantId") {
+            *id = self.grant.as_str().into();
+        }
+        request
     }
 }
 
@@ -73,7 +85,7 @@ pub(super) fn request(operation: &str, key: &str, ciphertext: &str) -> Value {
         "CreateAlias" => json!({"AliasName": "alias/new", "TargetKeyId": key}),
         "CreateCustomKeyStore" => json!({"CustomKeyStoreName": "store"}),
         "CreateGrant" => json!({
-            "KeyId": key, "GranteePrincipal": "arn:aws:iam::111122223333:role/app", "Operations": ["Decrypt"],
+            "KeyId": key, "GranteePrincipal": ROLE, "Operations": ["DescribeKey"],
         }),
         "CreateKey" | "DescribeCustomKeyStores" | "ListKeys" => json!({}),
         "Decapsulate" => {
@@ -94,7 +106,7 @@ pub(super) fn request(operation: &str, key: &str, ciphertext: &str) -> Value {
             json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
         }
         "ImportKeyMaterial" => json!({"KeyId": key, "ImportToken": BLOB, "EncryptedKeyMaterial": BLOB}),
-        "ListRetirableGrants" => json!({"RetiringPrincipal": "arn:aws:iam::111122223333:role/app"}),
+        "ListRetirableGrants" => json!({"RetiringPrincipal": ROLE}),
         "PutKeyPolicy" => json!({"KeyId": key, "Policy": policy()}),
         "ReEncrypt" => {
             json!({"CiphertextBlob": ciphertext, "SourceKeyId": key, "DestinationKeyId": key})

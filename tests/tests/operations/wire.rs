@@ -1,6 +1,8 @@
 //! Requests as they stand on the wire, answers as they come back, and what an SDK makes of a refusal.
 
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use fixtures::{ACCOUNT, REGION, TestKms};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -157,5 +159,5 @@ pub(super) fn decoded(text: &Value) -> Vec<u8> {
 
 /// A blob member that holds these bytes.
 pub(super) fn encoded(bytes: &[u8]) -> Value {
-    serde_json::to_value(Blob::new(bytes.to_vec())).unwrap()
+    STANDARD.encode(bytes).into()
 }

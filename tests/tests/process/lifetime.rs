@@ -92,7 +92,7 @@ fn the_last_use_of_a_key_survives_a_stop() {
 }
 
 #[test]
-fn keys_aliases_tags_policies_and_states_survive_a_restart() {
+fn keys_aliases_tags_policies_grants_and_states_survive_a_restart() {
     let folder = Folder::new();
     let server = folder.server(&[]);
     let id = key(&server);
@@ -106,6 +106,12 @@ fn keys_aliases_tags_policies_and_states_survive_a_restart() {
     ok(&server, "DisableKey", json!({ "KeyId": disabled }));
     ok(&server, "ScheduleKeyDeletion", json!({"KeyId": doomed, "PendingWindowInDays": 7}));
     let ciphertext = encrypt(&server, "alias/app", "aGVsbG8=");
+    let role = "arn:aws:iam::111122223333:role/app";
+    let granted = json!({
+        "KeyId": id, "GranteePrincipal": role, "RetiringPrincipal": role,
+        "Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"a": "b"}}, "Name": "n",
+    });
+    let token = ok(&server, "CreateGrant", granted)["GrantToken"].clone();
     let look = |server: &ServerProcess| {
         let facts = [
             ok(server, "DescribeKey", json!({"KeyId": "alias/app"})),
@@ -115,15 +121,27 @@ fn keys_aliases_tags_policies_and_states_survive_a_restart() {
             ok(server, "ListResourceTags", json!({ "KeyId": id })),
             ok(server, "GetKeyPolicy", json!({ "KeyId": id })),
             decrypt(server, &ciphertext),
+            ok(server, "ListGrants", json!({"KeyId": id, "GranteePrincipal": role})),
+            ok(server, "ListRetirableGrants", json!({"RetiringPrincipal": role})),
         ];
         json!(facts)
     };
     let before = look(&server);
     assert_eq!(before[0]["KeyMetadata"]["Description"], "Orders");
     assert_eq!(before[6], "aGVsbG8=");
+    assert_eq!((&before[7], before[7]["Grants"][0]["Name"].as_str()), (&before[8], Some("n")));
     server.signal("TERM").unwrap();
     expect(&server.ended(), 0, &[]);
-    assert_eq!(look(&folder.server(&[])), before);
+    let server = folder.server(&[]);
+    assert_eq!(look(&server), before);
+    ok(&server, "DescribeKey", json!({"KeyId": id, "GrantTokens": [token]}));
+    ok(&server, "RetireGrant", json!({ "GrantToken": token }));
+    assert_eq!(ok(&server, "ListGrants", json!({ "KeyId": id }))["Grants"], json!([]));
+    server.signal("TERM").unwrap();
+    expect(&server.ended(), 0, &[]);
+    let server = folder.server(&[]);
+    let (_, name, _) = fails(&server, "RetireGrant", json!({ "GrantToken": token }));
+    assert_eq!(name, "InvalidGrantTokenException", "an ended grant stays ended");
 }
 
 #[test]

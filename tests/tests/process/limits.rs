@@ -31,6 +31,7 @@ const HIT: &[(&str, fn())] = &[
     ("limits.keys_max", quotas_are_those_of_the_settings),
     ("limits.aliases_per_key_max", quotas_are_those_of_the_settings),
     ("limits.tags_per_key_max", quotas_are_those_of_the_settings),
+    ("limits.grants_per_key_max", quotas_are_those_of_the_settings),
     ("limits.policy_bytes_max", quotas_are_those_of_the_settings),
     ("limits.encryption_context_bytes_max", quotas_are_those_of_the_settings),
     ("audit.retention_days", audit_files_past_their_days_go_at_the_start),
@@ -59,6 +60,7 @@ const NO_LIMITS: &[&str] = &[
     "auth.unknown_access_key",
     "auth.mode",
     "auth.access_keys",
+    "grants.consistency_delay",
     "clock.start",
     "clock.rate",
     "clock.frozen",
@@ -184,6 +186,7 @@ fn quotas_are_those_of_the_settings() {
         "--keys-max=2",
         "--aliases-per-key-max=1",
         "--tags-per-key-max=2",
+        "--grants-per-key-max=1",
         "--policy-bytes-max=600",
         "--encryption-context-bytes-max=32",
     ]);
@@ -204,6 +207,14 @@ fn quotas_are_those_of_the_settings() {
     ok(&server, "TagResource", tag("b"));
     exceeded("TagResource", tag("c"), "is 2, requested usage is 3");
     ok(&server, "TagResource", tag("b"));
+
+    let grant = |name: &str| {
+        let grantee = "arn:aws:iam::111122223333:root";
+        json!({"KeyId": id, "GranteePrincipal": grantee, "Operations": ["Encrypt"], "Name": name})
+    };
+    ok(&server, "CreateGrant", grant("a"));
+    exceeded("CreateGrant", grant("b"), "is 1, current usage is 1");
+    ok(&server, "CreateGrant", grant("a"));
 
     let policy = |bytes: usize| json!({"KeyId": id, "Policy": policy_of(bytes)});
     ok(&server, "PutKeyPolicy", policy(600));

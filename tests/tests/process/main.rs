@@ -8,6 +8,7 @@ mod http;
 mod http2;
 mod lifetime;
 mod limits;
+mod principals;
 mod secrets;
 mod seeds;
 mod settings;

@@ -17,7 +17,7 @@ fn unsigned() -> Wire {
     wire
 }
 
-fn call(authenticator: &Authenticator, wire: &Wire) -> Result<Caller, AuthError> {
+fn call(authenticator: &Gate, wire: &Wire) -> Result<Caller, AuthError> {
     authenticator.authenticate(&wire.request(), "kms", at(SIGNED_AT))
 }
 
@@ -27,9 +27,9 @@ fn a_configured_key_is_its_principal() {
     // The second call finds the signing key in memory.
     for _ in 0..2 {
         let caller = call(&authenticator, &describe_key()).unwrap();
-        assert_eq!(caller.principal.as_str(), "arn:aws:iam::111122223333:user/alice");
-        assert_eq!(caller.principal.account().as_str(), "111122223333");
-        assert_eq!(caller.principal.kind(), PrincipalKind::User);
+        assert_eq!(caller.arn(), "arn:aws:iam::111122223333:user/alice");
+        assert_eq!(caller.scope().account.as_str(), "111122223333");
+        assert!(matches!(caller.principal(), Principal::User { .. }));
         assert_eq!(caller.access_key_id.as_deref(), Some(KEY_ID));
         assert_eq!(caller.region.as_str(), "eu-west-1");
         assert_eq!(caller.signature, SignatureCheck::Verified);
@@ -54,7 +54,8 @@ fn a_remembered_signing_key_stays_in_its_scope() {
 #[test]
 fn everybody_is_root_until_a_key_is_configured() {
     let authenticator = authenticator([]);
-    assert_eq!(authenticator.unknown_access_key(), UnknownAccessKey::Root);
+    let unknown = authenticator.authenticator.unknown_access_key(&authenticator.directory);
+    assert_eq!(unknown, UnknownAccessKey::Root);
     for (wire, arn, id, region) in [
         (unsigned(), "arn:aws:iam::000000000000:root", None, "us-east-1"),
         (describe_key(), "arn:aws:iam::000000000000:root", Some(KEY_ID), "eu-west-1"),
@@ -63,8 +64,8 @@ fn everybody_is_root_until_a_key_is_configured() {
         (credential("44445555666"), "arn:aws:iam::000000000000:root", Some("44445555666"), "eu-west-1"),
     ] {
         let caller = call(&authenticator, &wire).unwrap();
-        assert_eq!(caller.principal.as_str(), arn);
-        assert_eq!(caller.principal.kind(), PrincipalKind::Root);
+        assert_eq!(caller.arn(), arn);
+        assert!(matches!(caller.principal(), Principal::Root(_)) && caller.identity.policies.everything);
         assert_eq!(caller.access_key_id.as_deref(), id);
         assert_eq!(caller.region.as_str(), region);
         assert_eq!(caller.signature, SignatureCheck::Unverified);
@@ -136,44 +137,66 @@ fn the_policy_for_unknown_keys_can_be_set() {
 }
 
 #[test]
-fn temporary_keys_need_their_token_and_end_on_the_domain_clock() {
-    const NAMES: &str = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target";
-    let expires_at = Timestamp(SIGNED_AT * 1_000 + 500);
-    let session = "arn:aws:sts::111122223333:assumed-role/app/job".parse().unwrap();
-    let key = AccessKey::new("ASIAEXAMPLE", secret_of(SECRET), session).unwrap();
-    let authenticator = authenticator([key.temporary(secret_of("right"), Some(expires_at))]);
-    let signed = |token: &str| {
-        describe_key().with("x-amz-security-token", token).sign(
-            "ASIAEXAMPLE/20150830/eu-west-1/kms/aws4_request",
-            NAMES,
-            SECRET,
-        )
-    };
-    let outcome = |wire: &Wire, domain: i64| {
-        let now = Now { wall: WallTime(SIGNED_AT * 1_000), domain: Timestamp(domain) };
-        authenticator.authenticate(&wire.request(), "kms", now)
-    };
-    let caller = outcome(&signed("right"), expires_at.0 - 1).unwrap();
-    assert_eq!(caller.principal.kind(), PrincipalKind::AssumedRole);
-
-    let ended = outcome(&signed("right"), expires_at.0).unwrap_err();
-    assert_eq!(
-        ended.to_string(),
-        "ExpiredTokenException: The security token included in the request is expired"
-    );
-
-    let invalid = "UnrecognizedClientException: The security token included in the request is invalid.";
-    assert_eq!(outcome(&signed("wrong"), 0).unwrap_err().to_string(), invalid);
-    let mut none = signed("right");
-    none.headers.remove("x-amz-security-token");
-    let none = none.sign(
-        "ASIAEXAMPLE/20150830/eu-west-1/kms/aws4_request",
-        "content-type;host;x-amz-date;x-amz-target",
+fn a_long_term_key_has_no_session_token() {
+    let authenticator = authenticator([alice()]);
+    let signed = describe_key().with("x-amz-security-token", "token").sign(
+        "AKIDEXAMPLE/20150830/eu-west-1/kms/aws4_request",
+        "content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
         SECRET,
     );
-    assert_eq!(outcome(&none, 0).unwrap_err().to_string(), invalid);
-    let added_after = none.with("x-amz-security-token", "right");
-    outcome(&added_after, 0).unwrap();
+    let error = call(&authenticator, &signed).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "UnrecognizedClientException: The security token included in the request is invalid."
+    );
+}
+
+#[test]
+fn a_key_that_gets_another_secret_verifies_with_that_one_only() {
+    let before = authenticator([alice()]);
+    call(&before, &describe_key()).unwrap();
+    // The authenticator is the same, and remembers the signing key of the old secret.
+    let after = Gate { directory: directory([key(KEY_ID, "another")]), ..before };
+    assert_eq!(call(&after, &describe_key()).unwrap_err().code, AuthErrorCode::InvalidSignature);
+    let signed = describe_key().sign(
+        "AKIDEXAMPLE/20150830/eu-west-1/kms/aws4_request",
+        "content-type;host;x-amz-date;x-amz-target",
+        "another",
+    );
+    call(&after, &signed).unwrap();
+    // The new secret's signing key has taken its place.
+    call(&after, &signed).unwrap();
+    assert_eq!(call(&after, &describe_key()).unwrap_err().code, AuthErrorCode::InvalidSignature);
+}
+
+#[test]
+fn ignored_signatures_only_say_which_key_made_them() {
+    let Gate { authenticator, directory } = authenticator([alice()]);
+    let gate = Gate { authenticator: authenticator.with_signatures(Signatures::Ignore), directory };
+    let caller = call(&gate, &credential(KEY_ID)).unwrap();
+    assert_eq!(caller.arn(), "arn:aws:iam::111122223333:user/alice");
+    assert_eq!(caller.signature, SignatureCheck::Unverified);
+    assert_eq!(call(&gate, &credential("AKIDOTHER")).unwrap_err().code, AuthErrorCode::UnrecognizedClient);
+}
+
+#[test]
+fn the_first_principal_ends_the_first_use() {
+    use lifecycle::iam::{Account, USER_PREFIX, User, derived_id};
+    let gate = authenticator([]);
+    call(&gate, &credential("test")).unwrap();
+    let account = Entry::Account(Arc::new(Account::new("111122223333".parse().unwrap())));
+    let mut directory = Directory::default();
+    directory.configure([account]).unwrap();
+    let gate = Gate { directory, ..gate };
+    call(&gate, &credential("test")).unwrap();
+    let principal = Principal::parse("arn:aws:iam::111122223333:user/bob").unwrap();
+    let id = derived_id(USER_PREFIX, "bob");
+    let user = User { principal, id, tags: vec![], policies: vec![], boundary: None };
+    let mut directory = gate.directory;
+    directory.configure([Entry::User(Arc::new(user))]).unwrap();
+    let gate = Gate { directory, authenticator: gate.authenticator };
+    assert_eq!(call(&gate, &credential("test")).unwrap_err().code, AuthErrorCode::UnrecognizedClient);
+    assert_eq!(call(&gate, &unsigned()).unwrap_err().code, AuthErrorCode::MissingAuthenticationToken);
 }
 
 #[test]

@@ -5,10 +5,14 @@ mod properties;
 mod refusals;
 mod vectors;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use lifecycle::clock::{Timestamp, WallTime};
 use lifecycle::crypto::Secret;
+use lifecycle::iam::{AccessKey, Directory, Entry};
 use lifecycle::ids::hex;
+use lifecycle::policy::Principal;
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 
@@ -94,16 +98,45 @@ pub(super) fn at(second: i64) -> Now {
 }
 
 pub(super) fn alice() -> AccessKey {
-    let principal = "arn:aws:iam::111122223333:user/alice".parse().unwrap();
-    AccessKey::new(KEY_ID, secret_of(SECRET), principal).unwrap()
+    key(KEY_ID, SECRET)
 }
 
-pub(super) fn authenticator(keys: impl IntoIterator<Item = AccessKey>) -> Authenticator {
-    Authenticator::new(
-        Credentials::new(keys).unwrap(),
-        "000000000000".parse().unwrap(),
-        "us-east-1".parse().unwrap(),
-    )
+/// An access key of the user alice.
+pub(super) fn key(id: &str, secret: &str) -> AccessKey {
+    let owner = Principal::parse("arn:aws:iam::111122223333:user/alice").unwrap();
+    AccessKey { id: id.into(), secret: secret_of(secret), owner }
+}
+
+/// An authenticator with the directory that it asks.
+pub(super) struct Gate {
+    pub(super) authenticator: Authenticator,
+    pub(super) directory: Directory,
+}
+
+impl Gate {
+    pub(super) fn authenticate(
+        &self,
+        request: &SignedRequest<'_>,
+        service: &str,
+        now: Now,
+    ) -> Result<Caller, AuthError> {
+        self.authenticator.authenticate(request, service, now, &self.directory)
+    }
+
+    pub(super) fn with_unknown_access_key(self, unknown: UnknownAccessKey) -> Self {
+        Gate { authenticator: self.authenticator.with_unknown_access_key(unknown), ..self }
+    }
+}
+
+pub(super) fn directory(keys: impl IntoIterator<Item = AccessKey>) -> Directory {
+    let mut directory = Directory::default();
+    directory.configure(keys.into_iter().map(|key| Entry::AccessKey(Arc::new(key)))).unwrap();
+    directory
+}
+
+pub(super) fn authenticator(keys: impl IntoIterator<Item = AccessKey>) -> Gate {
+    let authenticator = Authenticator::new("000000000000".parse().unwrap(), "us-east-1".parse().unwrap());
+    Gate { authenticator, directory: directory(keys) }
 }
 
 /// A KMS call signed by botocore 1.44.5.

@@ -110,7 +110,8 @@ fn a_signature_lives_five_minutes_either_way() {
                  (20150830T123059Z + 5 min.)";
     assert_eq!(refusal(&describe_key(), SIGNED_AT + 301), ("InvalidSignatureException", late.to_owned()));
     assert_eq!(refusal(&describe_key(), SIGNED_AT - 301), ("InvalidSignatureException", early.to_owned()));
-    let strict = authenticator.with_skew_max_seconds(90);
+    let Gate { authenticator, directory } = authenticator;
+    let strict = Gate { authenticator: authenticator.with_skew_max_seconds(90), directory };
     let error = strict.authenticate(&describe_key().request(), "kms", at(SIGNED_AT + 91)).unwrap_err();
     assert!(error.message.ends_with("(20150830T123731Z - 90 sec.)"), "{error}");
 }

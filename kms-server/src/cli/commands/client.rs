@@ -39,19 +39,29 @@ impl Client {
         Ok(Client { endpoint, agent: agent.build().into() })
     }
 
-    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Value, Failed> {
+    pub(super) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Value, Failed> {
         let url = format!("{}{path}", self.endpoint);
         let request =
             headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(*name, *value));
         self.answer(request.call())
     }
 
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Value, Failed> {
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Value, Failed> {
         let url = format!("{}{path}", self.endpoint);
         let request = if method == "PUT" { self.agent.put(url) } else { self.agent.post(url) };
         let request = request.header("content-type", "application/json");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         self.answer(request.send(body))
+    }
+
+    pub(super) fn delete(&self, path: &str) -> Result<Value, Failed> {
+        self.answer(self.agent.delete(format!("{}{path}", self.endpoint)).call())
     }
 
     fn answer(&self, result: Result<http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failed> {
@@ -269,7 +279,7 @@ pub(super) fn state(command: &StateCommand, client: &Client, output: Output) -> 
     Ok(ExitCode::Ok)
 }
 
-fn done(output: Output, text: &str) -> io::Result<()> {
+pub(super) fn done(output: Output, text: &str) -> io::Result<()> {
     match output {
         Output::Text => print_line(&text),
         Output::Json => print_line(&serde_json::json!({ "done": text })),
@@ -294,7 +304,7 @@ fn header(passphrase: Option<&Zeroizing<String>>) -> Vec<(&'static str, &str)> {
 }
 
 /// Percent-encodes whatever is not plain in a path or a query.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),

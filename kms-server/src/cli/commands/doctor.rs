@@ -38,8 +38,9 @@ pub(super) fn run(
     examine_root_key(&loaded.config, &mut add);
     examine_data(&loaded.config, environment, &mut add);
     add(Weight::Note, "key policies are stored and validated, but not enforced yet".to_owned());
-    if loaded.config.auth.access_keys.as_slice().is_empty() {
-        let text = "no access key is configured: everybody acts as the root of the account that they name";
+    if loaded.config.auth.access_keys.as_slice().is_empty() && loaded.principals.is_empty() {
+        let text = "no access key is configured: without --principals and principals in the database, everybody acts as \
+                    the root of the account that they name";
         add(Weight::Note, text.to_owned());
     }
     if !loaded.config.server.address.is_loopback() {

@@ -3,6 +3,7 @@
 mod certificates;
 mod client;
 mod doctor;
+mod principals;
 mod rekey;
 mod serve;
 
@@ -72,6 +73,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
         }
         Command::Keys(keys) => client::keys(keys, &client()?, output),
         Command::Events(events) => client::events(events, &client()?, output),
+        Command::Principals(principals) => principals::run(principals, &client()?, output),
         Command::State(state) => client::state(state, &client()?, output),
     }
 }

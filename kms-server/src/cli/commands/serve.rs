@@ -8,38 +8,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::crypto::{Secret, SystemEntropy};
+use lifecycle::crypto::SystemEntropy;
+use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
 use super::super::{ExitCode, ServeArguments};
 use super::{Failed, certificates, print_line};
-use crate::auth::{AccessKey, Credentials, UnknownAccessKey as Unknown};
-use crate::builder::Builder;
+use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
+use crate::builder::{BuildError, Builder};
 use crate::config::{
-    self, Clock, Config, Environment, LogFormat, Principal, RootKeySource as Source, Signatures,
-    UnknownAccessKey,
+    self, Clock, Config, Environment, LogFormat, RootKeySource as Source, Signatures, UnknownAccessKey,
 };
 use crate::cron;
-use crate::engine::{Batching, ClockStart};
+use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
+use crate::principals::{self, PRINCIPALS_BYTES_MAX};
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
-    let config = loaded.config;
-    start_log(&config);
+    let config = &loaded.config;
+    start_log(config);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let path = arguments.seed(environment);
     let seed = path.map(|path| read_seed(&path).map(|seed| (path, seed))).transpose()?;
-    let service = build(&config, environment, seed.as_ref().map(|(_, seed)| seed))?;
+    let mut principals = access_keys(config, seed.as_ref().map(|(_, seed)| seed));
+    if let Some(path) = arguments.principals(environment) {
+        principals.extend(read_principals(&path)?);
+    }
+    principals.extend(loaded.principals);
+    let service = build(config, environment, principals)?;
     let system = actix_web::rt::System::new();
-    system.block_on(serve(&config, service, seed))
+    system.block_on(serve(config, service, seed))
 }
 
 fn start_log(config: &Config) {
@@ -63,6 +69,13 @@ fn read_seed(path: &std::path::Path) -> Result<Seed, Failed> {
     Seed::parse(&name, &text).map_err(Failed::usage)
 }
 
+fn read_principals(path: &std::path::Path) -> Result<Vec<Entry>, Failed> {
+    let name = path.display().to_string();
+    let text = config::read_text(path, PRINCIPALS_BYTES_MAX)
+        .map_err(|error| Failed::usage(format!("the file of principals {name} cannot be read: {error}")))?;
+    principals::parse(&name, &text).map_err(Failed::usage)
+}
+
 /// How the database of a configuration is opened.
 pub(super) fn database(config: &Config, environment: &Environment) -> Result<Options, Failed> {
     let root_key = match config.root_key.source {
@@ -81,7 +94,7 @@ pub(super) fn database(config: &Config, environment: &Environment) -> Result<Opt
     Ok(Options { data_dir: config.storage.data_dir.clone(), root_key, page_limit })
 }
 
-fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Result<Service, Failed> {
+fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> Result<Service, Failed> {
     let entropy = Arc::new(SystemEntropy::new());
     let store: Box<dyn Store> = if config.storage.memory {
         Box::new(MemoryStore::default())
@@ -89,12 +102,19 @@ fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Res
         let options = database(config, environment)?;
         Box::new(SqliteStore::open(&options).map_err(Failed::data)?)
     };
-    let account = config.identity.account.as_str().parse().map_err(Failed::usage)?;
-    let region = config.identity.region.as_str().parse().map_err(Failed::usage)?;
-    let (credentials, unknown) = credentials(config, seed)?;
+    let (signatures, ignored) = match config.auth.signatures {
+        Signatures::Verify => (Check::Verify, None),
+        // Whoever does not look at signatures wants to know no access keys either.
+        Signatures::Ignore => (Check::Ignore, Some(Unknown::Root)),
+    };
+    let unknown = match config.auth.unknown_access_key {
+        UnknownAccessKey::Auto => ignored,
+        UnknownAccessKey::Root => Some(Unknown::Root),
+        UnknownAccessKey::Reject => Some(Unknown::Reject),
+    };
     Builder::new(store)
         .entropy(entropy)
-        .home(account, region)
+        .home(config.identity.account, config.identity.region)
         .clock(ClockStart {
             at: config.clock.start.map(|start| Timestamp(start.as_millisecond())),
             rate: if config.clock.frozen { 0.0 } else { config.clock.rate.per_second() },
@@ -108,6 +128,8 @@ fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Res
         .limits(Limits {
             keys_max: config.limits.keys_max as usize,
             aliases_per_key_max: config.limits.aliases_per_key_max as usize,
+            grants_per_key_max: config.limits.grants_per_key_max as usize,
+            grant_consistency_delay: config.grants.consistency_delay,
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
@@ -123,44 +145,26 @@ fn build(config: &Config, environment: &Environment, seed: Option<&Seed>) -> Res
             queue_records_max: config.audit.queue_records_max as usize,
             queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
         })
-        .credentials(credentials, unknown)
+        .principals(principals)
+        .unknown_access_key(unknown)
+        .signatures(signatures)
         // Whether an acknowledged write is stored is not known: only a new start can tell.
         .on_unknown_outcome(Box::new(|error| {
             tracing::error!(%error, "stopping at once; start again to see what was stored");
             std::process::exit(i32::from(ExitCode::Data.code()));
         }))
         .build()
-        .map_err(Failed::data)
+        .map_err(|error| match error {
+            BuildError::Engine(OpenError::Principal(_)) => Failed::usage(error),
+            _ => Failed::data(error),
+        })
 }
 
-fn credentials(config: &Config, seed: Option<&Seed>) -> Result<(Credentials, Option<Unknown>), Failed> {
-    let unknown = match config.auth.unknown_access_key {
-        UnknownAccessKey::Auto => None,
-        UnknownAccessKey::Root => Some(Unknown::Root),
-        UnknownAccessKey::Reject => Some(Unknown::Reject),
-    };
-    if config.auth.signatures == Signatures::Ignore {
-        // Without a secret to check it with, a signature only says which key made it.
-        return Ok((Credentials::default(), Some(unknown.unwrap_or(Unknown::Root))));
-    }
+/// The access keys of the settings and of a seed.
+fn access_keys(config: &Config, seed: Option<&Seed>) -> Vec<Entry> {
     let seeded = seed.iter().flat_map(|seed| &seed.accounts).flat_map(|account| &account.access_keys);
-    let keys = config.auth.access_keys.as_slice().iter().chain(seeded).map(|key| {
-        let arn = match &key.principal {
-            Principal::Root(account) => format!("arn:aws:iam::{}:root", account.as_str()),
-            Principal::Arn { arn, .. } => arn.clone(),
-        };
-        let principal = arn.parse().map_err(|_| {
-            Failed::usage(format!(
-                "the access key {} belongs to {arn}, which cannot sign requests; name a user, a role session \
-                 (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION) or an account",
-                key.id
-            ))
-        })?;
-        let secret = Secret::new(key.secret.expose().as_bytes().to_vec());
-        AccessKey::new(&key.id, secret, principal).map_err(Failed::usage)
-    });
-    let keys = keys.collect::<Result<Vec<_>, Failed>>()?;
-    Ok((Credentials::new(keys).map_err(Failed::usage)?, unknown))
+    let keys = config.auth.access_keys.as_slice().iter().chain(seeded);
+    keys.map(|key| Entry::AccessKey(Arc::new(key.clone()))).collect()
 }
 
 async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>) -> Result<ExitCode, Failed> {
@@ -234,12 +238,13 @@ fn warn_of_clock(config: &Config, service: &Service) {
 
 /// Says what a user must know before trusting an answer.
 fn announce(config: &Config, service: &Service) {
-    let keys = service.parts().engine.snapshot().state.key_count();
+    let snapshot = service.parts().engine.snapshot();
+    let keys = snapshot.state.key_count();
     let kept = match config.storage.memory {
         true => "in memory: nothing outlives this process".to_owned(),
         false => format!("in {}", config.storage.data_dir.display()),
     };
-    let unknown = match service.parts().authenticator.unknown_access_key() {
+    let unknown = match service.parts().authenticator.unknown_access_key(snapshot.state.directory()) {
         Unknown::Root => "unknown access keys act as the root of their account",
         Unknown::Reject => "unknown access keys are rejected",
     };

@@ -104,7 +104,7 @@ fn faults_in_the_file_name_line_column_and_remedy() {
         ),
         (
             "[auth]\naccess_keys = [{ id = \"A\", secret = \"s\", principal = \"1\" }]\n",
-            "k.toml:2:54: auth.access_keys: expected an account of 12 digits or an ARN such as arn:aws:iam::111122223333:role/app, found `1`",
+            "k.toml:2:54: auth.access_keys: expected an account of 12 digits or the ARN of a user or role session such as arn:aws:iam::111122223333:user/app, found `1`",
         ),
         (
             "[[auth.access_keys]]\nid = \"A\"\nsecert = \"s\"\n",
@@ -213,7 +213,7 @@ fn secrets_are_not_shown() {
     let variables =
         environment(&[("KMS_SERVER_ROOT_KEY", "topsecret"), ("KMS_SERVER_AUTH_ACCESS_KEYS", key)]);
     let loaded = Config::load(None, &variables, &flags).unwrap();
-    assert_eq!(loaded.config.auth.access_keys.as_slice()[0].secret.expose(), "topsecret");
+    assert_eq!(loaded.config.auth.access_keys.as_slice()[0].secret.expose(), b"topsecret");
     for shown in [format!("{loaded:?}"), format!("{variables:?}"), format!("{flags:?}")] {
         assert!(!shown.contains("topsecret"), "{shown}");
     }

@@ -1,4 +1,6 @@
+use crate::config::access_key::owner;
 use crate::config::*;
+use lifecycle::ids::{AccountId, Region};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -85,26 +87,22 @@ fn accounts_and_regions() {
 }
 
 #[test]
-fn principals() {
-    let account = || AccountId::parse("111122223333").unwrap();
+fn owners_of_access_keys() {
     for root in ["111122223333", "arn:aws:iam::111122223333:root"] {
-        assert_eq!(Principal::parse(root), Some(Principal::Root(account())), "{root}");
+        assert_eq!(owner(root).unwrap().arn(), "arn:aws:iam::111122223333:root", "{root}");
     }
     for arn in [
         "arn:aws:iam::111122223333:user/alice",
-        "arn:aws-cn:iam::111122223333:role/path/to/app,1",
+        "arn:aws-cn:iam::111122223333:user/path/to/app,1",
         "arn:aws:sts::111122223333:assumed-role/app/session@x",
         "arn:aws-us-gov:sts::111122223333:federated-user/bob",
     ] {
-        assert_eq!(
-            Principal::parse(arn),
-            Some(Principal::Arn { arn: arn.to_owned(), account: account() }),
-            "{arn}"
-        );
+        assert_eq!(owner(arn).unwrap().arn(), arn);
     }
     for wrong in [
         "",
         "alice",
+        "kms.amazonaws.com",
         "arn:aws:iam::111122223333:",
         "arn:aws:iam::111122223333:user/",
         "arn:aws:iam::111122223333:user//a",
@@ -112,12 +110,13 @@ fn principals() {
         "arn:aws:iam::1111:user/a",
         "arn:aws:iam:us-east-1:111122223333:user/a",
         "arn:aws:s3::111122223333:user/a",
+        "arn:aws:iam::111122223333:role/a",
         "arn:aws:sts::111122223333:role/a",
         "arn:moon:iam::111122223333:root",
         "arn:aws:iam::111122223333:user/a b",
         "xrn:aws:iam::111122223333:user/a",
     ] {
-        assert_eq!(Principal::parse(wrong), None, "{wrong}");
+        assert_eq!(owner(wrong), None, "{wrong}");
     }
 }
 

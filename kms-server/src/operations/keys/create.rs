@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use lifecycle::ids::{KeyArn, KeyId};
-use lifecycle::key::{Key, KeyManager, KeySpec, KeyUsage, Material, Origin, Switch};
+use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, Switch};
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
 fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
-    policy: Arc<str>,
+    policy: KeyPolicy,
 ) -> Result<(Key, Material), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
