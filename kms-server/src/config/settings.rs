@@ -4,7 +4,8 @@ use super::access_key::AccessKeys;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
-    Authorization, ByteSize, LogFormat, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey, Value, within,
+    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
+    UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
 use lifecycle::ids::{AccountId, Region};
@@ -139,8 +140,12 @@ settings! {
         signatures: Signatures = Signatures::Verify;
         /// An unknown access key is its account's root, or is rejected; `auto` rejects once there is a user, a role or an access key.
         unknown_access_key: UnknownAccessKey = UnknownAccessKey::Auto;
-        /// `off` allows everything; `log` and `enforce`, which evaluate policies and grants, are refused until they are built.
-        mode: Authorization = Authorization::Off;
+        /// `enforce` refuses what policies and grants do not allow; `log` lets it through and records it; `off` evaluates nothing.
+        mode: Authorization = Authorization::Enforce;
+        /// Steps that the evaluation of one request's policies may take; a step is about one comparison.
+        policy_steps_max: u32 = 1_000_000, in 1_000..=1_000_000_000;
+        /// `heed` lets clients play AWS services by the headers x-kms-service, x-kms-via-service, x-kms-source-arn and x-kms-source-account.
+        service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
     }

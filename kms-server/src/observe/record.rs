@@ -73,11 +73,7 @@ impl AuditRecord<'_> {
                 json.raw("null");
             }
         }
-        // AWS: RetireGrant tells here which grant it was, because a token may have named it.
-        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
-        if let Some(grant) = self.trace.ended.filter(|_| retires && self.error.is_none()) {
-            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
-        }
+        self.write_additional_data(json);
         json.raw(r#","requestID":"#).text(self.request_id);
         json.raw(r#","eventID":"#).text(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
@@ -91,6 +87,18 @@ impl AuditRecord<'_> {
         json.raw(r#","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"#)
             .text(self.account);
         json.raw(r#","eventCategory":"Management"}"#);
+    }
+
+    /// What AWS and this server add: which grant was retired, because a token may have named it, and why policies and
+    /// grants do not allow a request.
+    fn write_additional_data(&self, json: &mut Json<'_>) {
+        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
+        let retired = self.trace.ended.filter(|_| retires && self.error.is_none());
+        if let Some(grant) = retired {
+            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
+        } else if let Some(denial) = &self.trace.denial {
+            json.raw(r#","additionalEventData":{"authorization":"#).value(denial).raw("}");
+        }
     }
 
     fn write_identity(&self, json: &mut Json<'_>) {

@@ -297,7 +297,7 @@ impl Judge<'_> {
     fn counts(&self, grant: &Grant) -> bool {
         let delay = self.environment.limits.grant_consistency_delay;
         let named = |token: &&Arc<Grant>| (token.key, token.id) == (grant.key, grant.id);
-        grant.is_consistent_at(self.view.now(), delay) || self.by_token.iter().any(|token| named(token))
+        grant.is_consistent_at(self.view.now(), delay) || self.by_token.iter().any(named)
     }
 
     /// The rights by which the caller may retire a grant, in the form of grants.

@@ -28,6 +28,7 @@ const HIT: &[(&str, fn())] = &[
         "storage.max_pages",
         data_directory::a_full_disk_fails_a_call_cleanly_and_the_same_call_succeeds_once_pages_are_free,
     ),
+    ("auth.policy_steps_max", policies_that_take_more_steps_than_allowed_let_nobody_in),
     ("limits.keys_max", quotas_are_those_of_the_settings),
     ("limits.aliases_per_key_max", quotas_are_those_of_the_settings),
     ("limits.tags_per_key_max", quotas_are_those_of_the_settings),
@@ -59,6 +60,7 @@ const NO_LIMITS: &[&str] = &[
     "auth.signatures",
     "auth.unknown_access_key",
     "auth.mode",
+    "auth.service_headers",
     "auth.access_keys",
     "grants.consistency_delay",
     "clock.start",
@@ -75,7 +77,8 @@ fn every_limit_of_the_settings_is_hit_by_a_test() {
     let others: BTreeSet<&str> = NO_LIMITS.iter().copied().collect();
     assert_eq!(hit.len() + others.len(), HIT.len() + NO_LIMITS.len(), "each setting is listed once");
     let listed: BTreeSet<&str> = hit.union(&others).copied().collect();
-    assert_eq!(listed, settings, "a new setting has a test that hits it, or is no limit");
+    let odd: Vec<_> = listed.symmetric_difference(&settings).collect();
+    assert!(odd.is_empty(), "each setting has a test that hits it, or is no limit: {odd:?}");
     let unlimited: Vec<_> = others
         .iter()
         .filter(|setting| {
@@ -225,6 +228,30 @@ fn quotas_are_those_of_the_settings() {
     assert!(!refused(16));
     let (_, name, message) = fails(&server, "Encrypt", encrypt(32));
     assert_eq!((name.as_str(), message.as_str()), ("ValidationException", "Invalid EncryptionContext"));
+}
+
+#[test]
+fn policies_that_take_more_steps_than_allowed_let_nobody_in() {
+    let folder = Folder::new();
+    let server = folder.server(&[]);
+    let id = key(&server);
+    let statement = |effect: &str, actions: Value| {
+        let root = "arn:aws:iam::111122223333:root";
+        json!({"Effect": effect, "Principal": {"AWS": root}, "Action": actions, "Resource": "*"})
+    };
+    let none: Vec<String> = (0..1_500).map(|number| format!("kms:*e*{number}")).collect();
+    let statements = [statement("Deny", json!(none)), statement("Allow", json!("kms:*"))];
+    let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    ok(&server, "PutKeyPolicy", json!({"KeyId": id, "Policy": policy}));
+    ok(&server, "DescribeKey", json!({ "KeyId": id }));
+    server.kill();
+    let server = folder.server(&["--auth-policy-steps-max", "1000"]);
+    let (status, name, message) = fails(&server, "DescribeKey", json!({ "KeyId": id }));
+    assert_eq!((status, name.as_str()), (400, "LimitExceededException"));
+    assert!(message.contains("1000") && message.contains("auth.policy_steps_max"), "{message}");
+    // Other keys are not touched by it.
+    let other = key(&server);
+    ok(&server, "DescribeKey", json!({ "KeyId": other }));
 }
 
 #[test]

@@ -24,9 +24,11 @@ use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
+use crate::pipeline::{Authorization, Mode};
 use crate::principals::{self, PRINCIPALS_BYTES_MAX};
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
+use crate::service::ServiceHeaders;
 use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
@@ -148,6 +150,18 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
         .principals(principals)
         .unknown_access_key(unknown)
         .signatures(signatures)
+        .authorization(Authorization {
+            mode: match config.auth.mode {
+                config::Authorization::Enforce => Mode::Enforce,
+                config::Authorization::Log => Mode::Log,
+                config::Authorization::Off => Mode::Off,
+            },
+            policy_steps_max: config.auth.policy_steps_max.into(),
+        })
+        .service_headers(match config.auth.service_headers {
+            config::ServiceHeaders::Heed => ServiceHeaders::Heed,
+            config::ServiceHeaders::Ignore => ServiceHeaders::Ignore,
+        })
         // Whether an acknowledged write is stored is not known: only a new start can tell.
         .on_unknown_outcome(Box::new(|error| {
             tracing::error!(%error, "stopping at once; start again to see what was stored");
@@ -248,10 +262,11 @@ fn announce(config: &Config, service: &Service) {
         Unknown::Root => "unknown access keys act as the root of their account",
         Unknown::Reject => "unknown access keys are rejected",
     };
+    let policies = match service.parts().authorization.mode {
+        Mode::Enforce => "policies and grants are enforced",
+        Mode::Log => "policies and grants are evaluated, but what they do not allow is only logged",
+        Mode::Off => "policies and grants are not evaluated",
+    };
     let now = service.parts().engine.snapshot().now();
-    tracing::info!(
-        keys,
-        %now,
-        "keys {kept}; {unknown}; key policies are stored and validated, but not enforced yet"
-    );
+    tracing::info!(keys, %now, "keys {kept}; {unknown}; {policies}");
 }
