@@ -8,7 +8,7 @@ mod facts;
 mod resolve;
 
 pub use authorize::{Authorization, Mode};
-pub use facts::Circumstances;
+pub use facts::{Circumstances, ServiceCall};
 
 use std::sync::Arc;
 

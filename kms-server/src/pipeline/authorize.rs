@@ -284,7 +284,7 @@ impl Judge<'_> {
         });
         let facts = GrantFacts {
             encryption_context: context.as_ref(),
-            source_arn: self.request.circumstances.source_arn.as_deref(),
+            source_arn: self.request.circumstances.source_arn(),
         };
         self.view
             .grants_for(key.arn, caller)

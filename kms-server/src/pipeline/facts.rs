@@ -4,6 +4,9 @@
 //!
 //! AWS: KMS developer guide, "Condition keys for AWS KMS"; IAM User Guide, "AWS global condition context keys".
 
+use std::net::IpAddr;
+
+use ::http::HeaderValue;
 use lifecycle::clock::Timestamp;
 use lifecycle::ids::{KeyArn, Region};
 use lifecycle::key::Key;
@@ -19,17 +22,44 @@ use crate::operations::{Environment, last_activity};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
     /// The address of the client; `None` for calls without a connection.
-    pub source_ip: Option<String>,
+    pub source_ip: Option<IpAddr>,
     /// Whether the connection was encrypted.
     pub secure_transport: bool,
     /// The `User-Agent` header.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<HeaderValue>,
+    /// What a service adds; nothing for nearly every request.
+    pub service: Option<Box<ServiceCall>>,
+}
+
+/// What a service says of a request that it makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCall {
     /// The service that makes the request on the caller's behalf, in the form of policies: `dynamodb.amazonaws.com`.
     pub via: Option<String>,
     /// The resource for which a service makes the request.
     pub source_arn: Option<String>,
     /// The account of that resource.
     pub source_account: Option<String>,
+}
+
+impl Circumstances {
+    /// The `User-Agent` header, if it is text.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The service that makes the request on the caller's behalf.
+    #[must_use]
+    pub fn via(&self) -> Option<&str> {
+        self.service.as_ref()?.via.as_deref()
+    }
+
+    /// The resource for which a service makes the request.
+    #[must_use]
+    pub fn source_arn(&self) -> Option<&str> {
+        self.service.as_ref()?.source_arn.as_deref()
+    }
 }
 
 /// Which half of a request a permission is for: ReEncrypt has two.
@@ -183,18 +213,19 @@ impl Facts<'_> {
         self.set("aws:EpochTime", now.whole_seconds().to_string());
         self.set("aws:RequestedRegion", self.request.caller.region.as_str());
         self.set("aws:SecureTransport", circumstances.secure_transport.to_string());
-        self.set_if("aws:UserAgent", circumstances.user_agent.as_deref());
-        self.set("aws:ViaAWSService", circumstances.via.is_some().to_string());
-        self.set_if("aws:SourceArn", circumstances.source_arn.as_deref());
-        self.set_if("aws:SourceAccount", circumstances.source_account.as_deref());
-        match &circumstances.via {
+        self.set_if("aws:UserAgent", Some(circumstances.user_agent()).filter(|agent| !agent.is_empty()));
+        self.set("aws:ViaAWSService", circumstances.via().is_some().to_string());
+        self.set_if("aws:SourceArn", circumstances.source_arn());
+        let source_account = circumstances.service.as_ref().and_then(|call| call.source_account.as_deref());
+        self.set_if("aws:SourceAccount", source_account);
+        match circumstances.via() {
             // AWS: a service that calls for a principal hides the principal's address.
             Some(via) => {
-                self.context.insert_values("aws:CalledVia", [via.as_str()]);
-                self.set("aws:CalledViaFirst", via.as_str());
-                self.set("aws:CalledViaLast", via.as_str());
+                self.context.insert_values("aws:CalledVia", [via]);
+                self.set("aws:CalledViaFirst", via);
+                self.set("aws:CalledViaLast", via);
             }
-            None => self.set_if("aws:SourceIp", circumstances.source_ip.as_deref()),
+            None => self.set_if("aws:SourceIp", circumstances.source_ip.map(|ip| ip.to_string())),
         }
     }
 
@@ -235,7 +266,7 @@ impl Facts<'_> {
             self.set("kms:CallerAccount", self.request.caller.identity.account().as_str());
         }
         if self.has_key() || create {
-            let via = self.request.circumstances.via.as_deref();
+            let via = self.request.circumstances.via();
             let region = self.request.caller.region;
             self.set_if("kms:ViaService", via.map(|service| via_service(service, region)));
         }
@@ -357,7 +388,7 @@ impl Facts<'_> {
             _ => {}
         }
         if matches!(self.asked.action, "CreateGrant" | "ListGrants" | "RevokeGrant") {
-            let for_service = self.request.circumstances.via.is_some();
+            let for_service = self.request.circumstances.via().is_some();
             self.set("kms:GrantIsForAWSResource", for_service.to_string());
         }
     }
