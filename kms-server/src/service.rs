@@ -18,7 +18,7 @@ use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
-use crate::http::{Connection, Handler};
+use crate::http::{Connection, Handler, Refused};
 use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
@@ -325,6 +325,10 @@ impl Service {
 impl Handler for Service {
     fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
         Service::call(self, request)
+    }
+
+    fn refused(&self, reason: Refused) {
+        self.0.metrics.refuse(reason);
     }
 }
 

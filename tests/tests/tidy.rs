@@ -46,8 +46,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("engine", &["operations", "store"]),
     ("http", &[]),
     ("limits", &[]),
-    // The audit log asks the engine's wall clock for the age of its files.
-    ("observe", &["api", "auth", "engine", "operations", "pipeline"]),
+    // The audit log asks the engine's wall clock for the age of its files; the metrics know the edge's refusals.
+    ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
     ("operations", &["api", "auth", "limits", "pipeline"]),
     ("pipeline", &["api", "auth", "operations"]),

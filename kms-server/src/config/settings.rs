@@ -86,6 +86,8 @@ settings! {
         tls_private_key: Option<PathBuf> = None;
         /// Longest request body; far above what any KMS operation needs, and a bound on memory.
         body_bytes_max: ByteSize = ByteSize::of_mib(1), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
+        /// The same for calls below `/_kms/`, where whole states are imported; 100,000 keys take about 80 MiB.
+        control_body_bytes_max: ByteSize = ByteSize::of_mib(256), in ByteSize::of_kib(64)..=ByteSize::of_mib(4_096);
         /// Deepest nesting of a JSON request; bounds the stack.
         json_depth_max: u32 = 32, in 8..=128;
         /// How long a client may take to send a request; frees connections that stall.

@@ -191,7 +191,14 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
         )));
     }
     let sealer = match (&document.salt, passphrase) {
-        (None, _) => None,
+        (None, None) => None,
+        // Whoever gives one expects secrets to come with the rest.
+        (None, Some(_)) => {
+            return Err(Refusal::bad_request(
+                "the state was exported without a passphrase and holds no secrets: import it without a \
+                 passphrase, or export it again with one",
+            ));
+        }
         (Some(_), None) => {
             return Err(Refusal::bad_request(
                 "the state holds sealed key material: its passphrase is needed",
@@ -269,7 +276,10 @@ impl Exported {
     fn open(self, sealer: Option<&Sealer>) -> Result<Material, Refusal> {
         let secret = match (&self.sealed, sealer) {
             (Some(sealed), Some(sealer)) => Some(sealer.open(&format!("{}/{}", self.key, self.id), sealed)?),
-            _ => None,
+            (Some(_), None) => {
+                return Err(Refusal::bad_request("the state holds sealed key material, but not its salt"));
+            }
+            (None, _) => None,
         };
         if secret.as_ref().is_some_and(|secret| material_id(self.key.id, secret) != self.id) {
             return Err(Refusal::bad_request(format!("the material {} is not what its id says", self.id)));

@@ -65,6 +65,7 @@ pub struct Engine {
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
     installation_secret: Vec<u8>,
+    clock_was_stored: bool,
 }
 
 /// Why a command was not carried out by the writer.
@@ -149,6 +150,7 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let Loaded { records, clock, installation_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
+        let clock_was_stored = clock.is_some();
         let (clock, installation_secret, version) = match (clock, installation_secret) {
             (Some(clock), Some(secret)) => (clock, secret, version),
             (clock, secret) => {
@@ -188,6 +190,7 @@ impl Engine {
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
             installation_secret,
+            clock_was_stored,
         })
     }
 
@@ -201,6 +204,12 @@ impl Engine {
     #[must_use]
     pub fn installation_secret(&self) -> &[u8] {
         &self.installation_secret
+    }
+
+    /// Whether the store had a clock, so that [`ClockStart`] had no effect.
+    #[must_use]
+    pub fn clock_was_stored(&self) -> bool {
+        self.clock_was_stored
     }
 
     /// Last uses since start.

@@ -251,6 +251,8 @@ async fn a_bad_document_changes_nothing() {
         (with(&good, "/grants/0/grantee/name", json!("bob")), None, "not an exported state: bob can be no"),
         (with(&good, "/grants/0/id", json!("x")), None, "not an exported state"),
         (sealed.clone(), None, needed),
+        (good.clone(), Some("sesame"), "the state was exported without a passphrase"),
+        (with(&sealed, "/salt", Value::Null), None, "the state holds sealed key material, but not its salt"),
         (sealed.clone(), Some("Sesame"), wrong),
         (with(&sealed, "/materials/0/sealed", json!(altered)), Some("sesame"), wrong),
         (with(&sealed, "/materials/0/sealed", json!("AAAA")), Some("sesame"), wrong),

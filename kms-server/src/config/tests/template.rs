@@ -85,6 +85,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("server.tls_certificate", "/tls/\"a b\".pem"),
     ("server.tls_private_key", "/tls/key.pem"),
     ("server.body_bytes_max", "65537B"),
+    ("server.control_body_bytes_max", "1MiB"),
     ("server.json_depth_max", "64"),
     ("server.request_timeout", "1500ms"),
     ("server.keep_alive", "2m"),
