@@ -66,6 +66,9 @@ pub enum Command {
     /// Look at keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Show the server's clock, move it forward, freeze it, or let it run at another rate
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Look at accounts, users, roles and access keys, and change those that are stored
     #[command(subcommand)]
     Principals(PrincipalsCommand),
@@ -171,6 +174,33 @@ pub enum KeysCommand {
         /// Where a bare id or alias is looked up.
         #[command(flatten)]
         scope: ScopeArguments,
+    },
+}
+
+/// The commands about the clock.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ClockCommand {
+    /// Show the time, the rate and what is due next
+    Show,
+    /// Move it forward, and tell what happens on the way
+    Advance {
+        /// Duration such as 90d, 18mo, `1y 2w` or P400D; or `next`, up to the next event
+        #[arg(value_name = "DURATION")]
+        by: String,
+    },
+    /// Move it forward to an instant, and tell what happens on the way
+    Set {
+        /// Instant such as 2030-01-01T00:00:00Z
+        #[arg(value_name = "INSTANT")]
+        to: String,
+    },
+    /// Stop it where it is; it can still be moved
+    Freeze,
+    /// Let it run
+    Resume {
+        /// Seconds that pass on it in one second
+        #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+        rate: f64,
     },
 }
 

@@ -11,8 +11,9 @@ mod settings;
 mod tests;
 
 pub use self::arguments::{
-    Arguments, ClientArguments, Command, DoctorArguments, EnvArguments, EventsArguments, KeysCommand, Output,
-    PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments, StateCommand,
+    Arguments, ClientArguments, ClockCommand, Command, DoctorArguments, EnvArguments, EventsArguments,
+    KeysCommand, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments,
+    StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod client;
+mod clock;
 mod doctor;
 mod principals;
 mod rekey;
@@ -73,6 +74,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
         }
         Command::Keys(keys) => client::keys(keys, &client()?, output),
         Command::Events(events) => client::events(events, &client()?, output),
+        Command::Clock(clock) => clock::run(clock, &client()?, output),
         Command::Principals(principals) => principals::run(principals, &client()?, output),
         Command::State(state) => client::state(state, &client()?, output),
     }
