@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use arrayvec::ArrayString;
 use lifecycle::clock::Timestamp;
+use lifecycle::ids::AccountId;
 use lifecycle::policy::Principal;
 use serde_json::Value;
 
@@ -173,12 +174,14 @@ fn identity_type(principal: &Principal) -> &'static str {
 }
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
-    let (account, arn) = match resource {
-        pipeline::Resource::Alias(alias) => (alias.scope.account, alias.to_string()),
-        pipeline::Resource::Key(key) => (key.scope.account, key.to_string()),
+    let mut write = |account: &AccountId, arn: &str| {
+        json.raw(r#"{"accountId":"#).text(account.as_str());
+        json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(arn).raw("}");
     };
-    json.raw(r#"{"accountId":"#).text(account.as_str());
-    json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(&arn).raw("}");
+    match resource {
+        pipeline::Resource::Alias(alias) => write(&alias.scope.account, &alias.to_string()),
+        pipeline::Resource::Key(key) => write(&key.scope.account, &key.text()),
+    }
 }
 
 /// The members of a request that may be shown.
