@@ -28,6 +28,7 @@ use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Trace};
+use crate::sts::{self, IdentityProvider};
 
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
@@ -61,6 +62,8 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Whose tokens AssumeRoleWithWebIdentity takes.
+    pub identity_providers: Vec<IdentityProvider>,
 }
 
 /// A request on its way: what is known of it so far.
@@ -113,6 +116,9 @@ impl Service {
             if path.starts_with("/_kms/") || path == "/_localstack/health" {
                 return Box::pin(control::call(self, request)).await;
             }
+            if sts::is_request(&request) {
+                return Box::pin(sts::call(self, &request)).await;
+            }
             self.operation(&request).await
         }
     }
@@ -150,7 +156,8 @@ impl Service {
         }
     }
 
-    fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
+    /// New ids of a request and of its record.
+    pub(crate) fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
         Ok(random.map(uuid_v4))
@@ -170,8 +177,8 @@ impl Service {
             headers: request.headers(),
             body: request.body(),
         };
-        let now = Now { wall: wall::now(), domain: exchange.at };
         let snapshot = self.0.engine.snapshot();
+        let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
         let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
         drop(snapshot);
         exchange.caller = Some(caller.clone());

@@ -7,6 +7,7 @@ use super::value::{
     Authorization, ByteSize, LogFormat, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
+use super::web_identity::WebIdentities;
 use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -141,6 +142,12 @@ settings! {
         mode: Authorization = Authorization::Off;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
+    }
+
+    /// Temporary credentials.
+    sts: Sts, flags "sts-" {
+        /// Providers for AssumeRoleWithWebIdentity: [{ issuer = "https://id.example.com", audiences = ["a"], jwks = "FILE" }].
+        web_identity: WebIdentities = WebIdentities::default();
     }
 
     /// Quotas. The defaults are those of AWS; smaller ones make a limit easy to reach in a test.
