@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use quick_xml::Writer;
+use quick_xml::escape::partial_escape;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 use serde_json::Value;
 
@@ -75,7 +76,9 @@ impl Xml {
                 self.group(name, |xml| items.iter().for_each(|item| xml.element("member", item)));
             }
             Value::String(text) => {
-                self.group(name, |xml| xml.event(Event::Text(BytesText::new(&printable(text)))));
+                self.group(name, |xml| {
+                    xml.event(Event::Text(BytesText::from_escaped(partial_escape(printable(text)))))
+                });
             }
             scalar => {
                 self.group(name, |xml| xml.event(Event::Text(BytesText::new(&scalar.to_string()))));
@@ -144,7 +147,7 @@ mod tests {
   <Error>
     <Type>Sender</Type>
     <Code>AccessDenied</Code>
-    <Message>a&lt;b &amp; &quot;c&quot;\u{FFFD}</Message>
+    <Message>a&lt;b &amp; \"c\"\u{FFFD}</Message>
   </Error>
   <RequestId>id</RequestId>
 </ErrorResponse>

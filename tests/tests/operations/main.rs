@@ -21,6 +21,7 @@ mod principals;
 mod protocol;
 mod random;
 mod states;
+mod sts;
 mod subject;
 mod tags;
 mod usage;
