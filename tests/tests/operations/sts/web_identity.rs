@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kms_server::engine::wall;
 use kms_server::sts::IdentityProvider;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -34,7 +35,7 @@ impl Provider {
 
     /// A good token, changed as the test needs it.
     fn token(&self, change: impl FnOnce(&mut Value)) -> String {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = wall::now().0 / 1_000;
         let mut claims =
             json!({"iss": ISSUER, "sub": "repo:a/b", "aud": "app", "exp": now + 600, "nbf": now - 5});
         change(&mut claims);
