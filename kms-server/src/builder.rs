@@ -14,7 +14,8 @@ use crate::limits::Limits;
 use crate::observe::audit::{AuditLog, AuditOptions};
 use crate::observe::metrics::Metrics;
 use crate::operations::MarkerKey;
-use crate::service::{Inner, Service};
+use crate::pipeline::Authorization;
+use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
 
@@ -31,6 +32,8 @@ pub struct Builder {
     clock: ClockStart,
     batching: Batching,
     limits: Limits,
+    authorization: Authorization,
+    service_headers: ServiceHeaders,
     json_depth_max: usize,
     audit: AuditOptions,
     principals: Vec<iam::Entry>,
@@ -83,6 +86,8 @@ impl Builder {
             clock: ClockStart { at: None, rate: 1.0 },
             batching: Batching::default(),
             limits: Limits::default(),
+            authorization: Authorization::default(),
+            service_headers: ServiceHeaders::Heed,
             json_depth_max: 32,
             audit: AuditOptions::default(),
             principals: Vec::new(),
@@ -117,6 +122,18 @@ impl Builder {
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Builder { limits, ..self }
+    }
+
+    /// Whether, and with how much work, policies and grants are enforced.
+    #[must_use]
+    pub fn authorization(self, authorization: Authorization) -> Self {
+        Builder { authorization, ..self }
+    }
+
+    /// Whether clients may play AWS services by headers.
+    #[must_use]
+    pub fn service_headers(self, service_headers: ServiceHeaders) -> Self {
+        Builder { service_headers, ..self }
     }
 
     /// How deep the JSON of a request may nest.
@@ -180,7 +197,7 @@ impl Builder {
             self.principals,
             self.clock,
             self.batching,
-            &*self.entropy,
+            Arc::clone(&self.entropy),
             self.on_unknown_outcome,
         )
         .map_err(BuildError::Engine)?;
@@ -207,6 +224,8 @@ impl Builder {
             marker_key,
             token_key,
             identity_providers: self.identity_providers,
+            authorization: self.authorization,
+            service_headers: self.service_headers,
         }))
     }
 }

@@ -3,9 +3,12 @@
 //! Parameters, identifiers, look-up, authorisation, key usage, key state, compatibility, dry run, and then the
 //! operation itself. Validation of members has happened before.
 
+mod authorize;
+mod facts;
 mod resolve;
 
-pub(crate) use resolve::denied;
+pub use authorize::{Authorization, Mode};
+pub use facts::{Circumstances, ServiceCall};
 
 use std::sync::Arc;
 
@@ -36,6 +39,8 @@ pub struct Request<'a> {
     pub caller: &'a Caller,
     /// The members of the request.
     pub input: &'a Value,
+    /// The connection, and the service that calls on behalf of somebody.
+    pub circumstances: &'a Circumstances,
 }
 
 /// What became known of a request on its way, for the audit log; filled in whether or not it succeeds.
@@ -45,6 +50,8 @@ pub struct Trace {
     pub resources: Vec<Resource>,
     /// The grant that was ended.
     pub ended: Option<GrantId>,
+    /// Why policies and grants do not allow the request, if they do not.
+    pub denial: Option<Value>,
 }
 
 /// Something that a request concerns.
@@ -107,10 +114,11 @@ pub fn query<Q: Query>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<Answer, KmsError> {
-    let (input, resolved) = admit::<Q>(request, view, environment, trace)?;
+    let Admitted { input, resolved, by_grants } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
+    let caller = request.caller;
     let authorized =
-        Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
+        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
     let output = Q::run(&authorized, &input)?;
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
 }
@@ -125,9 +133,10 @@ pub fn command<C: Command>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<(Answer, Vec<Change>), KmsError> {
-    let (input, resolved) = admit::<C>(request, view, environment, trace)?;
+    let Admitted { input, resolved, by_grants } = admit::<C>(request, view, environment, trace)?;
+    let caller = request.caller;
     let authorized =
-        Authorized { view, caller: request.caller, resolved: &resolved, environment, _permit: Permit(()) };
+        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
     // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
     check_dry_run(request)?;
@@ -157,6 +166,14 @@ pub fn not_built(
     }
 }
 
+/// A request that has passed every check.
+struct Admitted<I> {
+    input: I,
+    resolved: Resolved,
+    /// The grants without which it would have been denied.
+    by_grants: Vec<Arc<Grant>>,
+}
+
 /// The order of checks.
 ///
 /// AWS (observed): usage before state, state before spec and algorithm; a dry run ends after all of them.
@@ -165,13 +182,14 @@ fn admit<O: Operation>(
     view: View<'_>,
     environment: &Environment<'_>,
     trace: &mut Trace,
-) -> Result<(O::Input, Resolved), KmsError> {
+) -> Result<Admitted<O::Input>, KmsError> {
     let declaration = &request.entry.declaration;
     let input = O::Input::deserialize(request.input)
         .map_err(|error| KmsError::new(ErrorCode::SerializationException, error.to_string()))?;
     O::parameters(&input, environment.limits)?;
-    let resolved = resolve::resolve(request, view, trace)?;
-    authorize(request, view, environment)?;
+    let mut resolved = resolve::resolve(request, view, trace)?;
+    resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
+    let by_grants = authorize::authorize(request, view, environment, &resolved, trace)?;
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
@@ -180,7 +198,7 @@ fn admit<O: Operation>(
         check_state(target, &found.key)?;
     }
     O::compatible(&input, &resolved)?;
-    Ok((input, resolved))
+    Ok(Admitted { input, resolved, by_grants })
 }
 
 fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {
@@ -195,27 +213,6 @@ fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {
 
 fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Target> {
     declaration.targets.iter().filter(|target| !matches!(target, Target::Alias { .. }))
-}
-
-/// Policies are stored but not evaluated yet, so every caller is allowed what its account may do. Grant tokens
-/// must be genuine all the same.
-fn authorize(request: &Request<'_>, view: View<'_>, environment: &Environment<'_>) -> Result<(), KmsError> {
-    grants_by_token(request, view, environment).map(drop)
-}
-
-/// The grants that the request names by their tokens; they may be of any key.
-///
-/// # Errors
-/// `InvalidGrantTokenException` for a token that is not genuine, or whose grant is no more.
-fn grants_by_token<'a>(
-    request: &Request<'_>,
-    view: View<'a>,
-    environment: &Environment<'_>,
-) -> Result<Vec<&'a Arc<Grant>>, KmsError> {
-    let tokens = request.input.get("GrantTokens").and_then(Value::as_array).into_iter().flatten();
-    let region = request.caller.scope().region;
-    let texts = tokens.filter_map(Value::as_str);
-    texts.map(|token| environment.grant_of_token(view, region, token)).collect()
 }
 
 fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {

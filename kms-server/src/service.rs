@@ -1,16 +1,15 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
+mod circumstances;
+
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use arrayvec::ArrayString;
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
-use lifecycle::ids::{AccountId, Region, uuid_v4};
+use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::state::Usage;
 use serde_json::Value;
 
@@ -19,7 +18,7 @@ use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
-use crate::http::{Connection, Handler};
+use crate::http::{Connection, Handler, Refused};
 use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
@@ -27,8 +26,10 @@ use crate::observe::record::AuditRecord;
 use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
-use crate::pipeline::{self, Answer, Trace};
+use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::sts::{self, IdentityProvider};
+
+pub use circumstances::ServiceHeaders;
 
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
@@ -64,17 +65,30 @@ pub struct Inner {
     pub token_key: TokenKey,
     /// Whose tokens AssumeRoleWithWebIdentity takes.
     pub identity_providers: Vec<IdentityProvider>,
+    /// How requests are authorised.
+    pub authorization: Authorization,
+    /// Whether clients may play services.
+    pub service_headers: ServiceHeaders,
 }
 
 /// A request on its way: what is known of it so far.
 struct Exchange {
-    request_id: String,
-    event_id: String,
+    request_id: Uuid,
+    event_id: Uuid,
     entry: Option<&'static Entry>,
     caller: Option<Caller>,
     input: Option<Arc<Value>>,
+    circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
+}
+
+impl Exchange {
+    /// The caller and the members of a request that is prepared.
+    fn prepared(&self) -> Result<(&Caller, &Arc<Value>), KmsError> {
+        let prepared = self.caller.as_ref().zip(self.input.as_ref());
+        prepared.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))
+    }
 }
 
 impl Service {
@@ -101,7 +115,13 @@ impl Service {
         validate(entry.declaration.model.input, &mut input)?;
         let service = self.clone();
         let decided = self.0.engine.submit(move |draft| {
-            service.decide(entry, &caller, &input, draft, &mut Trace::default()).map(|_| ())
+            let request = pipeline::Request {
+                entry,
+                caller: &caller,
+                input: &input,
+                circumstances: &Circumstances::default(),
+            };
+            service.decide(&request, draft, &mut Trace::default()).map(|_| ())
         });
         decided.await?
     }
@@ -136,7 +156,7 @@ impl Service {
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, &request_id);
+            return failure(&error, request_id.as_str());
         };
         let mut exchange = Exchange {
             request_id,
@@ -144,27 +164,62 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
+            circumstances: circumstances::of_connection(
+                request.headers(),
+                request.extensions().get::<Connection>(),
+            ),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
         let result = self.run(request, &mut exchange).await;
         self.count(&exchange, &result);
-        place.record(|line| self.write_record(request, &exchange, &result, line));
+        place.record(|line| self.write_record(&exchange, &result, line));
         match result {
-            Ok(answer) => success(answer.body, &exchange.request_id),
-            Err(error) => failure(&error, &exchange.request_id),
+            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
+            Err(error) => failure(&error, exchange.request_id.as_str()),
         }
     }
 
     /// New ids of a request and of its record.
-    pub(crate) fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
+    pub(crate) fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
-        Ok(random.map(uuid_v4))
+        Ok(random.map(Uuid::v4))
+    }
+
+    async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let entry = self.prepare(request, exchange)?;
+        match entry.body {
+            Body::Query(_) | Body::NotBuilt => {
+                if self.0.engine.is_behind(exchange.at) {
+                    Box::pin(self.0.engine.catch_up()).await?;
+                }
+                self.answer(entry, exchange)
+            }
+            Body::Command(_) => {
+                let (caller, input) = exchange.prepared()?;
+                let (caller, input) = (caller.clone(), Arc::clone(input));
+                let (service, circumstances) = (self.clone(), exchange.circumstances.clone());
+                let decided = Box::pin(self.0.engine.submit(move |draft| {
+                    let mut trace = Trace::default();
+                    let request = pipeline::Request {
+                        entry,
+                        caller: &caller,
+                        input: &input,
+                        circumstances: &circumstances,
+                    };
+                    let decided = service.decide(&request, draft, &mut trace);
+                    (decided, trace)
+                }));
+                let (decided, trace) = decided.await?;
+                exchange.trace = trace;
+                decided
+            }
+        }
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
-    async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+    fn prepare(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
         let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
         if request.method() != Method::POST || request.uri().path() != "/" {
             return Err(unknown());
@@ -180,55 +235,45 @@ impl Service {
         let snapshot = self.0.engine.snapshot();
         let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
         let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
-        drop(snapshot);
-        exchange.caller = Some(caller.clone());
+        exchange.caller = Some(match self.0.service_headers {
+            ServiceHeaders::Heed => {
+                circumstances::add_services(request.headers(), &mut exchange.circumstances, caller)?
+            }
+            ServiceHeaders::Ignore => caller,
+        });
         let mut input = parse_json(request.body(), self.0.json_depth_max)?;
         let validated = validate(entry.declaration.model.input, &mut input);
-        let input = Arc::new(input);
-        exchange.input = Some(Arc::clone(&input));
-        validated?;
-        match entry.body {
-            Body::Query(run) => {
-                let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request { entry, caller: &caller, input: &input };
-                let view = snapshot.state.at(exchange.at);
-                run(&request, view, &self.environment(), &mut exchange.trace)
-            }
-            Body::NotBuilt => {
-                let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request { entry, caller: &caller, input: &input };
-                let view = snapshot.state.at(exchange.at);
-                Err(pipeline::not_built(&request, view, &self.environment(), &mut exchange.trace))
-            }
-            Body::Command(_) => {
-                let service = self.clone();
-                let decided = Box::pin(self.0.engine.submit(move |draft| {
-                    let mut trace = Trace::default();
-                    let decided = service.decide(entry, &caller, &input, draft, &mut trace);
-                    (decided, trace)
-                }));
-                let (decided, trace) = decided.await?;
-                exchange.trace = trace;
-                decided
-            }
-        }
+        exchange.input = Some(Arc::new(input));
+        validated.map(|()| entry)
+    }
+
+    /// Runs an operation that changes nothing on the state of this moment.
+    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let mut trace = std::mem::take(&mut exchange.trace);
+        let (caller, input) = exchange.prepared()?;
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+        let snapshot = self.0.engine.snapshot();
+        let view = snapshot.state.at(exchange.at);
+        let answer = match entry.body {
+            Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
+            _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
+        };
+        exchange.trace = trace;
+        answer
     }
 
     /// Runs a command on the writer's state.
     fn decide(
         &self,
-        entry: &'static Entry,
-        caller: &Caller,
-        input: &Value,
+        request: &pipeline::Request<'_>,
         draft: &mut crate::engine::Draft<'_>,
         trace: &mut Trace,
     ) -> Result<Answer, KmsError> {
-        let Body::Command(decide) = entry.body else {
+        let Body::Command(decide) = request.entry.body else {
             return Err(KmsError::bare(ErrorCode::KMSInternalException));
         };
-        let request = pipeline::Request { entry, caller, input };
         let view = draft.state().at(draft.now());
-        let (answer, changes) = decide(&request, view, &self.environment(), trace)?;
+        let (answer, changes) = decide(request, view, &self.environment(), trace)?;
         draft.apply(changes);
         Ok(answer)
     }
@@ -240,6 +285,7 @@ impl Service {
             marker_key: &self.0.marker_key,
             token_key: &self.0.token_key,
             ledger: self.0.engine.ledger(),
+            authorization: self.0.authorization,
         }
     }
 
@@ -252,26 +298,18 @@ impl Service {
             for key in exchange.trace.keys() {
                 self.0.engine.ledger().record(Usage {
                     key,
-                    operation: entry.name().to_owned(),
+                    operation: entry.name().into(),
                     at: exchange.at,
-                    event_id: exchange.event_id.clone(),
-                    request_id: exchange.request_id.clone(),
+                    event_id: exchange.event_id,
+                    request_id: exchange.request_id,
                 });
             }
         }
     }
 
-    fn write_record(
-        &self,
-        request: &Request<Bytes>,
-        exchange: &Exchange,
-        result: &Result<Answer, KmsError>,
-        line: &mut Vec<u8>,
-    ) {
+    fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
         let scope = exchange.caller.as_ref().map(Caller::scope);
-        let connection = request.extensions().get::<Connection>();
-        let peer = connection.and_then(|connection| connection.peer).map(|peer| spell(peer.ip()));
-        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let circumstances = &exchange.circumstances;
         let record = AuditRecord {
             entry: exchange.entry,
             caller: exchange.caller.as_ref(),
@@ -280,10 +318,10 @@ impl Service {
             trace: &exchange.trace,
             error: result.as_ref().err(),
             at: exchange.at,
-            event_id: &exchange.event_id,
-            request_id: &exchange.request_id,
-            source_ip: peer.as_deref().unwrap_or("127.0.0.1"),
-            user_agent: agent.unwrap_or_default(),
+            event_id: exchange.event_id.as_str(),
+            request_id: exchange.request_id.as_str(),
+            source_ip: circumstances.source_ip,
+            user_agent: circumstances.user_agent(),
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
@@ -295,25 +333,10 @@ impl Handler for Service {
     fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
         Service::call(self, request)
     }
-}
 
-/// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
-fn spell(address: IpAddr) -> ArrayString<45> {
-    let mut text = ArrayString::new();
-    match address {
-        IpAddr::V4(address) => {
-            for (at, octet) in address.octets().into_iter().enumerate() {
-                let digits = [octet / 100, octet / 10 % 10, octet % 10];
-                let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
-                let dot = (at > 0).then_some('.');
-                let shown = digits.into_iter().skip(leading).map(|digit| char::from(b'0' + digit));
-                // The longest address has 45 characters.
-                dot.into_iter().chain(shown).for_each(|letter| text.push(letter));
-            }
-        }
-        IpAddr::V6(address) => drop(write!(text, "{address}")),
+    fn refused(&self, reason: Refused) {
+        self.0.metrics.refuse(reason);
     }
-    text
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
@@ -369,7 +392,7 @@ impl From<SubmitError> for KmsError {
                 ErrorCode::ThrottlingException,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),
-            SubmitError::Stopped | SubmitError::Commit(_) => {
+            SubmitError::Stopped | SubmitError::Commit(_) | SubmitError::Entropy(_) => {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }
         }
@@ -387,17 +410,6 @@ mod tests {
             size_of::<F>()
         }
         let size = size(|service, request| service.call(request));
-        assert!(size <= 800, "{size} bytes");
-    }
-
-    #[test]
-    fn addresses_are_spelled_as_usual() {
-        for text in
-            ["127.0.0.1", "0.0.0.0", "255.10.100.9", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4"]
-        {
-            assert_eq!(spell(text.parse().unwrap()).as_str(), text);
-        }
-        let longest = "1111:2222:3333:4444:5555:6666:7777:8888";
-        assert_eq!(spell(longest.parse().unwrap()).as_str(), longest);
+        assert!(size <= 850, "{size} bytes");
     }
 }

@@ -17,7 +17,10 @@ const LINES_MAX: usize = 800;
 const SERVER: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("auth", &[]),
-    ("builder", &["auth", "engine", "limits", "observe", "operations", "service", "store", "sts"]),
+    (
+        "builder",
+        &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store", "sts"],
+    ),
     (
         "cli",
         &[
@@ -29,6 +32,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "document",
             "engine",
             "limits",
+            "pipeline",
             "observe",
             "http",
             "principals",
@@ -46,8 +50,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("engine", &["operations", "store"]),
     ("http", &[]),
     ("limits", &[]),
-    // The audit log asks the engine's wall clock for the age of its files.
-    ("observe", &["api", "auth", "engine", "operations", "pipeline"]),
+    // The audit log asks the engine's wall clock for the age of its files; the metrics know the edge's refusals.
+    ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
     ("operations", &["api", "auth", "limits", "pipeline"]),
     ("pipeline", &["api", "auth", "operations"]),
@@ -69,13 +73,14 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
+    ("due", &["clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
-    ("iam", &["crypto", "ids", "policy", "tag"]),
+    ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
-    ("key", &["clock", "crypto", "ids", "tag"]),
+    ("key", &["clock", "crypto", "ids", "policy", "tag"]),
     ("policy", &["ids"]),
-    ("schedule", &["clock", "ids", "state"]),
-    ("state", &["alias", "clock", "grant", "iam", "ids", "key", "policy"]),
+    ("schedule", &["clock", "crypto", "due", "ids", "key", "state"]),
+    ("state", &["alias", "clock", "due", "grant", "iam", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 
@@ -92,10 +97,7 @@ const NEVER: &[(&str, &[&str])] = &[
 ];
 
 /// Settings that are declared for parts that do not exist yet. The list may only shrink.
-const NOT_READ_YET: [&str; 1] = [
-    // Anything but `off` is refused when settings are loaded.
-    "auth.mode",
-];
+const NOT_READ_YET: [&str; 0] = [];
 
 /// A source file that is part of a crate.
 struct Module {

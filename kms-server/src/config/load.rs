@@ -2,7 +2,6 @@
 
 use super::environment::Environment;
 use super::setting::{Input, Setting};
-use super::value::{Authorization, Value};
 use super::{Config, FILE_VARIABLES, VARIABLE_PREFIX};
 use crate::document::{Entry, Language, Node, Position, Value as Document, nearest, quoted};
 use crate::principals;
@@ -208,7 +207,7 @@ impl Layers {
 
     /// What no single value can tell.
     fn check(&mut self) {
-        let Config { server, auth, root_key, .. } = &self.config;
+        let Config { server, root_key, .. } = &self.config;
         match (&server.tls_certificate, &server.tls_private_key) {
             (Some(_), None) => self
                 .faults
@@ -217,12 +216,6 @@ impl Layers {
                 .faults
                 .push("server.tls_certificate: give the certificate of server.tls_private_key".to_owned()),
             _ => {}
-        }
-        if auth.mode != Authorization::Off {
-            let mode = auth.mode.to_text();
-            self.faults.push(format!(
-                "auth.mode: `{mode}` is not possible yet: this version evaluates no policies; use `off`"
-            ));
         }
         let variable = root_key.variable.as_str();
         let taken = Setting::all().iter().any(|setting| setting.variable() == variable);

@@ -4,7 +4,8 @@ use super::access_key::AccessKeys;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
-    Authorization, ByteSize, LogFormat, Rate, RootKeySource, Signatures, Tls, UnknownAccessKey, Value, within,
+    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
+    UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
 use super::web_identity::WebIdentities;
@@ -86,6 +87,8 @@ settings! {
         tls_private_key: Option<PathBuf> = None;
         /// Longest request body; far above what any KMS operation needs, and a bound on memory.
         body_bytes_max: ByteSize = ByteSize::of_mib(1), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
+        /// The same for calls below `/_kms/`, where whole states are imported; 100,000 keys take about 80 MiB.
+        control_body_bytes_max: ByteSize = ByteSize::of_mib(256), in ByteSize::of_kib(64)..=ByteSize::of_mib(4_096);
         /// Deepest nesting of a JSON request; bounds the stack.
         json_depth_max: u32 = 32, in 8..=128;
         /// How long a client may take to send a request; frees connections that stall.
@@ -138,8 +141,12 @@ settings! {
         signatures: Signatures = Signatures::Verify;
         /// An unknown access key is its account's root, or is rejected; `auto` rejects once there is a user, a role or an access key.
         unknown_access_key: UnknownAccessKey = UnknownAccessKey::Auto;
-        /// `off` allows everything; `log` and `enforce`, which evaluate policies and grants, are refused until they are built.
-        mode: Authorization = Authorization::Off;
+        /// `enforce` refuses what policies and grants do not allow; `log` lets it through and records it; `off` evaluates nothing.
+        mode: Authorization = Authorization::Enforce;
+        /// Steps that the evaluation of one request's policies may take; a step is about one comparison.
+        policy_steps_max: u32 = 1_000_000, in 1_000..=1_000_000_000;
+        /// `heed` lets clients play AWS services by the headers x-kms-service, x-kms-via-service, x-kms-source-arn and x-kms-source-account.
+        service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
     }

@@ -434,12 +434,20 @@ choices! {
 
     /// What policies and grants do.
     Authorization {
-        /// Nothing is refused.
-        Off = "off",
-        /// Nothing is refused, and what would have been is recorded.
-        Log = "log",
         /// They are obeyed.
         Enforce = "enforce",
+        /// Nothing is refused, and what would have been is recorded.
+        Log = "log",
+        /// They are not looked at.
+        Off = "off",
+    }
+
+    /// What the headers by which clients play AWS services do.
+    ServiceHeaders {
+        /// They count.
+        Heed = "heed",
+        /// They are like any other header.
+        Ignore = "ignore",
     }
 
     /// The form of log lines.

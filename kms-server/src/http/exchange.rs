@@ -91,6 +91,7 @@ impl<H: Handler> Edge<H> {
                 }
                 Err(refusal) => {
                     tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
+                    self.handler.refused(refusal.reason());
                     let (mut builder, bytes) = convert::response(refusal.into_response());
                     let body = Reply { bytes, _unread: Some(payload), _counted: counted };
                     ServiceResponse::new(request, builder.force_close().body(body))

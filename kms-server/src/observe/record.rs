@@ -2,6 +2,10 @@
 //!
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+
+use arrayvec::ArrayString;
 use lifecycle::clock::Timestamp;
 use lifecycle::policy::Principal;
 use serde_json::Value;
@@ -35,8 +39,8 @@ pub struct AuditRecord<'a> {
     pub event_id: &'a str,
     /// Names the request.
     pub request_id: &'a str,
-    /// The peer's address.
-    pub source_ip: &'a str,
+    /// The peer's address; calls without a connection come from this machine.
+    pub source_ip: Option<IpAddr>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
     /// The account and Region of the record when there is no caller.
@@ -48,6 +52,7 @@ pub struct AuditRecord<'a> {
 impl AuditRecord<'_> {
     /// Appends the record, one line of JSON without its end.
     pub fn write(&self, line: &mut Vec<u8>) {
+        let source_ip = self.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let json = &mut Json(line);
         json.raw(r#"{"eventVersion":"1.11","userIdentity":"#);
         write_identity(self.caller, json);
@@ -56,7 +61,7 @@ impl AuditRecord<'_> {
         json.raw(r#"","eventSource":"kms.amazonaws.com","eventName":"#);
         json.text(self.entry.map_or("UnknownOperation", Entry::name));
         json.raw(r#","awsRegion":"#).text(self.region);
-        json.raw(r#","sourceIPAddress":"#).text(self.source_ip);
+        json.raw(r#","sourceIPAddress":"#).text(spell(source_ip).as_str());
         json.raw(r#","userAgent":"#).text(self.user_agent);
         if let Some(error) = self.error {
             json.raw(r#","errorCode":"#).text(error.code.name_in_audit());
@@ -73,11 +78,7 @@ impl AuditRecord<'_> {
                 json.raw("null");
             }
         }
-        // AWS: RetireGrant tells here which grant it was, because a token may have named it.
-        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
-        if let Some(grant) = self.trace.ended.filter(|_| retires && self.error.is_none()) {
-            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
-        }
+        self.write_additional_data(json);
         json.raw(r#","requestID":"#).text(self.request_id);
         json.raw(r#","eventID":"#).text(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
@@ -91,6 +92,18 @@ impl AuditRecord<'_> {
         json.raw(r#","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"#)
             .text(self.account);
         json.raw(r#","eventCategory":"Management"}"#);
+    }
+
+    /// What AWS and this server add: which grant was retired, because a token may have named it, and why policies and
+    /// grants do not allow a request.
+    fn write_additional_data(&self, json: &mut Json<'_>) {
+        let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
+        let retired = self.trace.ended.filter(|_| retires && self.error.is_none());
+        if let Some(grant) = retired {
+            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
+        } else if let Some(denial) = &self.trace.denial {
+            json.raw(r#","additionalEventData":{"authorization":"#).value(denial).raw("}");
+        }
     }
 
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
@@ -154,6 +167,25 @@ pub(crate) fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
         Err(_) => at.to_string(),
     };
     json.raw(&text);
+}
+
+/// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
+fn spell(address: IpAddr) -> ArrayString<45> {
+    let mut text = ArrayString::new();
+    match address {
+        IpAddr::V4(address) => {
+            for (at, octet) in address.octets().into_iter().enumerate() {
+                let digits = [octet / 100, octet / 10 % 10, octet % 10];
+                let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+                let dot = (at > 0).then_some('.');
+                let shown = digits.into_iter().skip(leading).map(|digit| char::from(b'0' + digit));
+                // The longest address has 45 characters.
+                dot.into_iter().chain(shown).for_each(|letter| text.push(letter));
+            }
+        }
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
+    }
+    text
 }
 
 fn identity_type(principal: &Principal) -> &'static str {
@@ -280,6 +312,17 @@ fn date_of(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_spelled_as_usual() {
+        for text in
+            ["127.0.0.1", "0.0.0.0", "255.10.100.9", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4"]
+        {
+            assert_eq!(spell(text.parse().unwrap()).as_str(), text);
+        }
+        let longest = "1111:2222:3333:4444:5555:6666:7777:8888";
+        assert_eq!(spell(longest.parse().unwrap()).as_str(), longest);
+    }
 
     #[test]
     fn dates_are_those_of_cloudtrail() {

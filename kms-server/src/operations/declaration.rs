@@ -14,6 +14,8 @@ pub struct Declaration {
     pub usage: Option<KeyUsage>,
     /// Whether a caller may use it on a key of another account.
     pub reach: Reach,
+    /// Where the permission to call it comes from.
+    pub permission: Permission,
     /// Whether the audit log calls it read-only.
     pub effect: Effect,
     /// Whether GetKeyLastUsage knows about it.
@@ -60,6 +62,33 @@ pub enum Forms {
     KeyOnly,
     /// Key id or key ARN; the member may be left out.
     KeyOnlyOptional,
+}
+
+/// Where the permission to call an operation comes from.
+///
+/// AWS: KMS developer guide, "Permissions reference", columns "Policy type" and "Resources".
+#[derive(Clone, Copy)]
+pub enum Permission {
+    /// On each key of the request: from its key policy, grants and the caller's identity policies.
+    Keys,
+    /// From identity policies alone, for no resource.
+    Identity,
+    /// On an alias from identity policies, on the key behind it, and on each key of the request.
+    AliasAndKeys {
+        /// The member that names the alias.
+        member: &'static str,
+    },
+    /// From identity policies alone, and kms:TagResource for tags.
+    NewKey,
+    /// On the key as usual, and whatever the creation of the replica needs.
+    Replica,
+    /// From identity policies, on the retiring principal that the request names.
+    RetiringPrincipal {
+        /// The members of the request that may name it.
+        members: &'static [&'static str],
+    },
+    /// From the grant that is retired.
+    Grant,
 }
 
 /// Whether an operation works on keys of other accounts.

@@ -14,11 +14,13 @@ mod page;
 mod policies;
 mod random;
 pub mod registry;
+mod rotation;
 mod tags;
 mod usage;
 
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
+pub(crate) use usage::last_activity;
 
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ use serde::de::DeserializeOwned;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::limits::Limits;
+use crate::pipeline::Authorization;
 
 /// What the steps of every operation may draw on besides state and input.
 pub struct Environment<'a> {
@@ -47,6 +50,8 @@ pub struct Environment<'a> {
     pub token_key: &'a TokenKey,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
+    /// How requests are authorised.
+    pub authorization: Authorization,
 }
 
 impl Environment<'_> {
@@ -79,6 +84,18 @@ pub struct Resolved {
     pub keys: Vec<ResolvedKey>,
     /// The alias that is the subject of the request.
     pub alias: Option<Arc<Alias>>,
+    /// The key behind that alias.
+    pub behind_alias: Option<Arc<Key>>,
+    /// The grant that the request is to retire.
+    pub retired: Option<Retired>,
+}
+
+/// A grant that a request is to retire: who may, is for the grant to say.
+pub struct Retired {
+    /// The grant.
+    pub grant: Arc<Grant>,
+    /// Whether the request has its token, so that it counts already.
+    pub by_token: bool,
 }
 
 /// A key that a request names.
@@ -95,6 +112,8 @@ pub struct Authorized<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) resolved: &'a Resolved,
     pub(crate) environment: &'a Environment<'a>,
+    /// The grants without which the request would have been denied.
+    pub(crate) by_grants: Vec<Arc<Grant>>,
     pub(crate) _permit: crate::pipeline::Permit,
 }
 
@@ -137,6 +156,20 @@ pub trait Operation {
     /// AWS's error for the first rule that is broken.
     fn parameters(_input: &Self::Input, _limits: &Limits) -> Result<(), KmsError> {
         Ok(())
+    }
+
+    /// The grant that the request is to retire.
+    ///
+    /// # Errors
+    /// AWS's error if there is no such grant.
+    fn retired(
+        _input: &Self::Input,
+        _resolved: &Resolved,
+        _view: View<'_>,
+        _environment: &Environment<'_>,
+        _caller: &Caller,
+    ) -> Result<Option<Retired>, KmsError> {
+        Ok(None)
     }
 
     /// Rules that AWS checks before the usage and the state of the key.

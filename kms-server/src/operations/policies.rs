@@ -1,11 +1,9 @@
 //! GetKeyPolicy, PutKeyPolicy and ListKeyPolicies.
 
-use std::sync::Arc;
-
-use lifecycle::key::Key;
+use lifecycle::authorize::{CrossAccount, IdentityPolicies, Inquiry, KeyPolicyRule, Resource, Rules, decide};
+use lifecycle::key::{Key, KeyPolicy};
 use lifecycle::policy::{
-    Budget, Context, Decision, Document, Kind, PolicyError, PrincipalPattern, Question, default_key_policy,
-    evaluate, print,
+    Budget, Context, Document, Kind, PolicyError, PrincipalPattern, default_key_policy, print,
 };
 use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
@@ -14,6 +12,7 @@ use super::keys::put;
 use super::page::{Bounds, Pager};
 use super::{Authorized, Command, Operation, Query};
 use crate::api::error::{ErrorCode, KmsError};
+use crate::pipeline::{Authorization, Mode};
 
 /// The only policy that a key has.
 const DEFAULT: &str = "default";
@@ -39,7 +38,7 @@ pub(super) fn accept_policy(
     authorized: &Authorized<'_>,
     text: Option<&str>,
     lockout: Lockout,
-) -> Result<Arc<str>, KmsError> {
+) -> Result<KeyPolicy, KmsError> {
     let scope = authorized.scope();
     let Some(text) = text else {
         return Ok(default_key_policy(scope.region.partition(), scope.account.as_str()).into());
@@ -61,7 +60,9 @@ pub(super) fn accept_policy(
     if lockout == Lockout::Check {
         check_lockout(authorized, &document)?;
     }
-    print(text).map(Into::into).ok_or_else(|| KmsError::bare(ErrorCode::MalformedPolicyDocumentException))
+    print(text)
+        .map(KeyPolicy::from)
+        .ok_or_else(|| KmsError::bare(ErrorCode::MalformedPolicyDocumentException))
 }
 
 /// Simulates a later PutKeyPolicy by the caller against the new policy.
@@ -74,21 +75,34 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
             "The new key policy will not allow you to update the key policy in the future.",
         )
     };
-    let caller = authorized.caller;
+    let (caller, scope) = (authorized.caller, authorized.scope());
     // CreateKey has no key yet; a key policy can only speak of "this key" anyway.
     let key = authorized.resolved.keys.first().map(|found| found.key.arn.to_string());
-    let key = key.unwrap_or_else(|| authorized.scope().arn_of("key/00000000-0000-0000-0000-000000000000"));
+    let key = key.unwrap_or_else(|| scope.arn_of("key/00000000-0000-0000-0000-000000000000"));
     let context = Context::new()
         .with("kms:PolicyName", DEFAULT)
         .with("kms:CallerAccount", caller.identity.account().as_str())
         .with("aws:PrincipalArn", caller.arn())
         .with("aws:PrincipalAccount", caller.identity.account().as_str());
-    let question = Question::new(caller.principal(), "kms:PutKeyPolicy", &key, &context);
-    let verdict = evaluate(document, &question, &mut Budget::default());
-    // A policy that is too complex to judge cannot be shown to be safe. Identity policies do not exist yet, so
-    // whatever the policy delegates to the account, the caller has.
-    match verdict.map(|verdict| verdict.decision()) {
-        Ok(Decision::Allow) => Ok(()),
+    let Authorization { mode, policy_steps_max } = authorized.environment.authorization;
+    // Where policies are not enforced, whatever the key policy delegates to the account, the caller has.
+    let identity = match mode {
+        Mode::Enforce => caller.identity.policies.clone(),
+        Mode::Log | Mode::Off => IdentityPolicies { everything: true, ..IdentityPolicies::default() },
+    };
+    let inquiry = Inquiry {
+        principal: caller.principal(),
+        action: "kms:PutKeyPolicy",
+        resource: Resource::Key { arn: &key, account: scope.account.as_str(), policy: document },
+        context: &context,
+        identity: &identity,
+        resource_control: &[],
+        grants: &[],
+        rules: Rules { key_policy: KeyPolicyRule::Counts, cross_account: CrossAccount::Never },
+    };
+    // A policy that is too complex to judge cannot be shown to be safe.
+    match decide(&inquiry, &mut Budget::new(policy_steps_max)) {
+        Ok(decision) if decision.allowed() => Ok(()),
         _ => Err(locked_out()),
     }
 }
@@ -133,7 +147,10 @@ impl Query for GetKeyPolicy {
         if input.policy_name.as_deref().is_some_and(|name| name != DEFAULT) {
             return Err(KmsError::new(ErrorCode::NotFoundException, "No such policy exists"));
         }
-        Ok(GetKeyPolicyResponse { policy: authorized.key()?.policy.to_string(), policy_name: DEFAULT })
+        Ok(GetKeyPolicyResponse {
+            policy: authorized.key()?.policy.as_str().to_owned(),
+            policy_name: DEFAULT,
+        })
     }
 }
 

@@ -4,13 +4,14 @@ use lifecycle::key::KeyUsage;
 
 use super::declaration::{
     DELETABLE, Declaration, ENABLED, Effect, Forms, IMPORTABLE, MATERIAL_REMOVABLE, NOT_PENDING_DELETION,
-    READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE, USABLE_OR_UNAVAILABLE,
+    Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
+    USABLE_OR_UNAVAILABLE,
 };
-use super::{aliases, data_keys, encryption, grants, keys, policies, random, tags, usage};
+use super::{aliases, data_keys, encryption, grants, keys, policies, random, rotation, tags, usage};
 use crate::api::model::{
     agreement, aliases as alias_model, custom_stores, data_keys as data_key_model,
     encryption as encryption_model, grants as grant_model, import, keys as key_model, mac,
-    policies as policy_model, replication, rotation, signing, tags as tag_model,
+    policies as policy_model, replication, rotation as rotation_model, signing, tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
@@ -56,12 +57,22 @@ macro_rules! entry {
         $model:path, $body:expr,
         [$($target:expr),*], $usage:expr, $reach:ident, $effect:ident, $tracking:ident
     ) => {
+        entry!($model, $body, [$($target),*], $usage, $reach, $effect, $tracking, {
+            const TARGETS: &[Target] = &[$($target),*];
+            if TARGETS.is_empty() { Permission::Identity } else { Permission::Keys }
+        })
+    };
+    (
+        $model:path, $body:expr,
+        [$($target:expr),*], $usage:expr, $reach:ident, $effect:ident, $tracking:ident, $permission:expr
+    ) => {
         Entry {
             declaration: Declaration {
                 model: &$model,
                 targets: &[$($target),*],
                 usage: $usage,
                 reach: Reach::$reach,
+                permission: $permission,
                 effect: Effect::$effect,
                 tracking: Tracking::$tracking,
             },
@@ -98,23 +109,23 @@ use States::{AwaitingDeletion, Every};
 pub static OPERATIONS: &[Entry] = &[
     entry!(key_model::CANCEL_KEY_DELETION, command!(keys::CancelKeyDeletion), [key("KeyId", KeyOnly, "CancelKeyDeletion", AwaitingDeletion)], None, OwnAccount, Writes, Untracked),
     entry!(custom_stores::CONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
-    entry!(alias_model::CREATE_ALIAS, command!(aliases::CreateAlias), [key("TargetKeyId", KeyOnly, "CreateAlias", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
+    entry!(alias_model::CREATE_ALIAS, command!(aliases::CreateAlias), [key("TargetKeyId", KeyOnly, "CreateAlias", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::CREATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(grant_model::CREATE_GRANT, command!(grants::CreateGrant), [key("KeyId", KeyOnly, "CreateGrant", USABLE_OR_UNAVAILABLE)], None, AnyAccount, Writes, Untracked),
-    entry!(key_model::CREATE_KEY, command!(keys::CreateKey), [], None, OwnAccount, Writes, Untracked),
+    entry!(key_model::CREATE_KEY, command!(keys::CreateKey), [], None, OwnAccount, Writes, Untracked, Permission::NewKey),
     entry!(agreement::DECAPSULATE, NotBuilt, [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::DECRYPT, query!(encryption::Decrypt), [Target::Ciphertext { key: "KeyId", algorithm: "EncryptionAlgorithm", action: "Decrypt" }], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(alias_model::DELETE_ALIAS, command!(aliases::DeleteAlias), [Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked),
+    entry!(alias_model::DELETE_ALIAS, command!(aliases::DeleteAlias), [Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::DELETE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(import::DELETE_IMPORTED_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
     entry!(agreement::DERIVE_SHARED_SECRET, NotBuilt, [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
     entry!(custom_stores::DESCRIBE_CUSTOM_KEY_STORES, NotBuilt, [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::DESCRIBE_KEY, query!(keys::DescribeKey), [key("KeyId", Any, "DescribeKey", Every)], None, AnyAccount, Reads, Untracked),
     entry!(key_model::DISABLE_KEY, command!(keys::DisableKey), [key("KeyId", KeyOnly, "DisableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(rotation::DISABLE_KEY_ROTATION, NotBuilt, [key("KeyId", KeyOnly, "DisableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(rotation_model::DISABLE_KEY_ROTATION, command!(rotation::DisableKeyRotation), [key("KeyId", KeyOnly, "DisableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
     entry!(custom_stores::DISCONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::ENABLE_KEY, command!(keys::EnableKey), [key("KeyId", KeyOnly, "EnableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(rotation::ENABLE_KEY_ROTATION, NotBuilt, [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(rotation_model::ENABLE_KEY_ROTATION, command!(rotation::EnableKeyRotation), [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
     entry!(agreement::ENCAPSULATE, NotBuilt, [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::ENCRYPT, query!(encryption::Encrypt), [key("KeyId", Any, "Encrypt", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_DATA_KEY, query!(data_keys::GenerateDataKey), [key("KeyId", Any, "GenerateDataKey", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
@@ -125,28 +136,28 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(data_key_model::GENERATE_RANDOM, query!(random::GenerateRandom), [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(rotation::GET_KEY_ROTATION_STATUS, NotBuilt, [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
+    entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
     entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", IMPORTABLE)], None, OwnAccount, Reads, Untracked),
     entry!(signing::GET_PUBLIC_KEY, NotBuilt, [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
     entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked),
+    entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
     entry!(grant_model::LIST_GRANTS, query!(grants::ListGrants), [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
     entry!(policy_model::LIST_KEY_POLICIES, query!(policies::ListKeyPolicies), [key("KeyId", KeyOnly, "ListKeyPolicies", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(rotation::LIST_KEY_ROTATIONS, NotBuilt, [key("KeyId", KeyOnly, "ListKeyRotations", Every)], None, OwnAccount, Reads, Untracked),
+    entry!(rotation_model::LIST_KEY_ROTATIONS, query!(rotation::ListKeyRotations), [key("KeyId", KeyOnly, "ListKeyRotations", Every)], None, OwnAccount, Reads, Untracked),
     entry!(key_model::LIST_KEYS, query!(keys::ListKeys), [], None, OwnAccount, Reads, Untracked),
     entry!(tag_model::LIST_RESOURCE_TAGS, query!(tags::ListResourceTags), [key("KeyId", KeyOnly, "ListResourceTags", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(grant_model::LIST_RETIRABLE_GRANTS, query!(grants::ListRetirableGrants), [], None, OwnAccount, Reads, Untracked),
+    entry!(grant_model::LIST_RETIRABLE_GRANTS, query!(grants::ListRetirableGrants), [], None, OwnAccount, Reads, Untracked, Permission::RetiringPrincipal { members: &["RetiringPrincipal", "RetiringServicePrincipal"] }),
     entry!(policy_model::PUT_KEY_POLICY, command!(policies::PutKeyPolicy), [key("KeyId", KeyOnly, "PutKeyPolicy", Every)], None, OwnAccount, Writes, Untracked),
     entry!(encryption_model::RE_ENCRYPT, query!(encryption::ReEncrypt), [Target::Ciphertext { key: "SourceKeyId", algorithm: "SourceEncryptionAlgorithm", action: "ReEncryptFrom" }, key("DestinationKeyId", Any, "ReEncryptTo", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(replication::REPLICATE_KEY, NotBuilt, [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked),
-    entry!(grant_model::RETIRE_GRANT, command!(grants::RetireGrant), [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked),
+    entry!(replication::REPLICATE_KEY, NotBuilt, [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked, Permission::Replica),
+    entry!(grant_model::RETIRE_GRANT, command!(grants::RetireGrant), [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked, Permission::Grant),
     entry!(grant_model::REVOKE_GRANT, command!(grants::RevokeGrant), [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
-    entry!(rotation::ROTATE_KEY_ON_DEMAND, NotBuilt, [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
+    entry!(rotation_model::ROTATE_KEY_ON_DEMAND, command!(rotation::RotateKeyOnDemand), [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
     entry!(key_model::SCHEDULE_KEY_DELETION, command!(keys::ScheduleKeyDeletion), [key("KeyId", KeyOnly, "ScheduleKeyDeletion", DELETABLE)], None, OwnAccount, Writes, Untracked),
     entry!(signing::SIGN, NotBuilt, [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
     entry!(tag_model::TAG_RESOURCE, command!(tags::TagResource), [key("KeyId", KeyOnly, "TagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(tag_model::UNTAG_RESOURCE, command!(tags::UntagResource), [key("KeyId", KeyOnly, "UntagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
-    entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked),
+    entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::UPDATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::UPDATE_KEY_DESCRIPTION, command!(keys::UpdateKeyDescription), [key("KeyId", KeyOnly, "UpdateKeyDescription", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(replication::UPDATE_PRIMARY_REGION, NotBuilt, [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE)], None, OwnAccount, Writes, Untracked),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::state::Usage;
+use lifecycle::key::Key;
+use lifecycle::state::{Usage, View};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::metadata::Date;
-use super::{Authorized, Operation, Query};
+use super::{Authorized, LastUses, Operation, Query};
 use crate::api::error::KmsError;
 
 /// When AWS began to track last use: older keys show this date.
@@ -48,8 +49,8 @@ impl Serialize for KeyLastUsage {
             Some(usage) => Data {
                 operation: &usage.operation,
                 timestamp: usage.at.whole_seconds(),
-                cloud_trail_event_id: &usage.event_id,
-                kms_request_id: &usage.request_id,
+                cloud_trail_event_id: usage.event_id.as_str(),
+                kms_request_id: usage.request_id.as_str(),
             }
             .serialize(serializer),
         }
@@ -65,13 +66,27 @@ impl Operation for GetKeyLastUsage {
 impl Query for GetKeyLastUsage {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
         let key = authorized.key()?;
-        let recent = authorized.environment.ledger.last_use(&key.arn);
-        let last = recent.or_else(|| authorized.view.usage(&key.arn).cloned());
+        let last = last_use(key, authorized.view, authorized.environment.ledger);
         Ok(GetKeyLastUsageResponse {
             key_id: key.arn.id.to_string(),
             key_last_usage: KeyLastUsage(last),
-            tracking_start_date: Date(key.created_at.max(TRACKING_BEGAN_AT)),
+            tracking_start_date: Date(tracked_since(key)),
             key_creation_date: Date(key.created_at),
         })
     }
+}
+
+fn last_use(key: &Key, view: View<'_>, ledger: &dyn LastUses) -> Option<Arc<Usage>> {
+    ledger.last_use(&key.arn).or_else(|| view.usage(&key.arn).cloned())
+}
+
+fn tracked_since(key: &Key) -> Timestamp {
+    key.created_at.max(TRACKING_BEGAN_AT)
+}
+
+/// When a key was last used; for one that never was, when its tracking began.
+///
+/// AWS: KMS developer guide, "kms:TrailingDaysWithoutKeyUsage".
+pub(crate) fn last_activity(key: &Key, view: View<'_>, ledger: &dyn LastUses) -> Timestamp {
+    last_use(key, view, ledger).map_or_else(|| tracked_since(key), |usage| usage.at)
 }

@@ -50,6 +50,7 @@ pub(super) fn resolve(
                 if let [Target::Alias { .. }] = request.entry.declaration.targets {
                     trace.resources.push(Resource::Key(target));
                 }
+                resolved.behind_alias = super::authorize::behind(view, &alias.arn).cloned();
                 resolved.alias = Some(Arc::clone(alias));
             }
         }

@@ -69,12 +69,13 @@ fn both_languages_say_the_same() {
         &*alice.policies.boundary.as_ref().unwrap().name,
         "arn:aws:iam::aws:policy/AdministratorAccess"
     );
-    let levels: Vec<&str> = alice.policies.service_control.iter().map(|level| &*level[0].name).collect();
+    let levels = alice.policies.service_control.as_ref().unwrap();
+    let levels: Vec<&str> = levels.iter().map(|level| &*level[0].name).collect();
     assert_eq!(levels[1], "no-deletion");
     assert_eq!(alice.organization.as_ref().unwrap().path.as_deref(), Some("o-a1b2c3d4e5/r-ab12/"));
     let root = directory.access_key("AKIAROOT").unwrap().1;
     assert!(matches!(root.principal(), Principal::Root(_)) && root.policies.everything);
-    assert_eq!(root.policies.service_control.len(), 2);
+    assert_eq!(root.policies.service_control.as_ref().unwrap().len(), 2);
     let role = directory.role_by_arn("arn:aws:iam::111122223333:role/app").unwrap();
     assert_eq!(role.max_session_seconds, 7_200);
 }

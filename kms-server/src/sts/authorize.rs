@@ -6,8 +6,8 @@
 //! AWS: IAM User Guide, "Policy evaluation logic" and "Cross-account policy evaluation logic"; the guide calls role trust
 //! policies and KMS key policies the two that must always allow.
 
-use lifecycle::authorize::{CrossAccount, IdentityPolicies, Inquiry, KeyPolicyRule, Resource, Rules, decide};
-use lifecycle::iam::{Account, Identity, Policy, Role};
+use lifecycle::authorize::{CrossAccount, Inquiry, KeyPolicyRule, Resource, Rules, decide};
+use lifecycle::iam::{Account, Role};
 use lifecycle::policy::{
     Budget, Context, Decision, Effect, NamedPolicy, Principal, PrincipalMatch, Question, evaluate,
 };
@@ -32,27 +32,27 @@ pub(super) fn on_role(
         action,
         resource: Resource::Key { arn: &arn, account: account.id(), policy: role.trust.document() },
         context,
-        identity: &policies(&caller.identity),
+        identity: &caller.identity.policies,
         resource_control: &resource_control(account_of(call, role)),
         grants: &[],
         rules: RULES,
     };
-    decide(&inquiry, &mut Budget::default()).is_ok_and(|decision| decision.allowed())
+    decide(&inquiry, &mut Budget::new(call.policy_steps_max)).is_ok_and(|decision| decision.allowed())
 }
 
 /// Whether `caller` may do an `action` that has no resource.
-pub(super) fn on_nothing(_: &Call<'_>, caller: &Caller, action: &str, context: &Context) -> bool {
+pub(super) fn on_nothing(call: &Call<'_>, caller: &Caller, action: &str, context: &Context) -> bool {
     let inquiry = Inquiry {
         principal: caller.principal(),
         action,
         resource: Resource::None,
         context,
-        identity: &policies(&caller.identity),
-        resource_control: &caller.identity.policies.resource_control,
+        identity: &caller.identity.policies,
+        resource_control: &caller.identity.resource_control,
         grants: &[],
         rules: RULES,
     };
-    decide(&inquiry, &mut Budget::default()).is_ok_and(|decision| decision.allowed())
+    decide(&inquiry, &mut Budget::new(call.policy_steps_max)).is_ok_and(|decision| decision.allowed())
 }
 
 /// Whether a user for whom an identity provider vouches may do `action` to `role`. Such a user has no policies: the trust
@@ -66,7 +66,7 @@ pub(super) fn of_web_identity(
 ) -> bool {
     let arn = role.principal.arn();
     let question = Question::new(session, action, &arn, context);
-    let mut budget = Budget::default();
+    let mut budget = Budget::new(call.policy_steps_max);
     let trusted = evaluate(role.trust.document(), &question, &mut budget).is_ok_and(|verdict| {
         // The session is of the role's account, but whoever asks for it is not.
         let named = |by| matches!(by, PrincipalMatch::Federated | PrincipalMatch::Anyone);
@@ -87,20 +87,5 @@ pub(super) fn account_of<'a>(call: &Call<'a>, role: &Role) -> Option<&'a Account
 }
 
 fn resource_control(account: Option<&Account>) -> Vec<NamedPolicy> {
-    let organization = account.and_then(|account| account.organization.as_ref());
-    organization.map_or_else(Vec::new, |organization| {
-        organization.resource_control.iter().map(Policy::named).collect()
-    })
-}
-
-fn policies(identity: &Identity) -> IdentityPolicies {
-    let policies = identity.policies.clone();
-    IdentityPolicies {
-        everything: policies.everything,
-        identity: policies.identity,
-        boundary: policies.boundary,
-        session: policies.session,
-        service_control: Some(policies.service_control).filter(|levels| !levels.is_empty()),
-        vpc_endpoint: policies.vpc_endpoint,
-    }
+    account.map(Account::resource_control).unwrap_or_default()
 }

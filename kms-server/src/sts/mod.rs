@@ -59,6 +59,8 @@ struct Call<'a> {
     authenticator: &'a Authenticator,
     providers: &'a [IdentityProvider],
     entropy: &'a dyn Entropy,
+    /// Steps that the evaluation of one permission may take.
+    policy_steps_max: u64,
     facts: Facts<'a>,
     /// The subject of the caller's web identity, for the record.
     subject: Option<crate::auth::WebIdentity>,
@@ -92,7 +94,7 @@ pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Respons
     let Ok([request_id, event_id]) = service.ids() else { return answer::failure(&StsError::internal(), "") };
     let Ok(place) = parts.audit.reserve().await else {
         let error = StsError::new(Code::InternalFailure, "The audit log takes no more records.");
-        return answer::failure(&error, &request_id);
+        return answer::failure(&error, request_id.as_str());
     };
     let snapshot = parts.engine.snapshot();
     let now = Now { wall: wall::now(), domain: snapshot.now(), epoch: snapshot.clock.epoch() };
@@ -106,8 +108,8 @@ pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Respons
         input: Value::Null,
         role: None,
         at: now.domain,
-        event_id: &event_id,
-        request_id: &request_id,
+        event_id: event_id.as_str(),
+        request_id: request_id.as_str(),
         source_ip: peer.as_deref().unwrap_or("127.0.0.1"),
         user_agent: agent.unwrap_or_default(),
         region: parts.region.as_str(),
@@ -122,9 +124,9 @@ pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Respons
     let result = run(service, request, &snapshot, now, facts, &mut record);
     place.record(|line| record.write(&result, line));
     match (result, record.operation) {
-        (Ok(result), Some(operation)) => answer::success(operation.name, &result, &request_id),
-        (Ok(_), None) => answer::failure(&StsError::internal(), &request_id),
-        (Err(error), _) => answer::failure(&error, &request_id),
+        (Ok(result), Some(operation)) => answer::success(operation.name, &result, request_id.as_str()),
+        (Ok(_), None) => answer::failure(&StsError::internal(), request_id.as_str()),
+        (Err(error), _) => answer::failure(&error, request_id.as_str()),
     }
 }
 
@@ -172,6 +174,7 @@ fn run(
         authenticator: &parts.authenticator,
         providers: &parts.identity_providers,
         entropy: &*parts.entropy,
+        policy_steps_max: parts.authorization.policy_steps_max,
         facts,
         subject: None,
         role: None,

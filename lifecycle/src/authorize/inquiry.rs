@@ -71,7 +71,7 @@ impl<'a> Resource<'a> {
 }
 
 /// The policies that travel with a caller. The caller's session compiles them once and shares them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct IdentityPolicies {
     /// The caller is the root user of its account. Everything is allowed on its side, and `identity`,
     /// `boundary` and `session` are not asked; service control policies are.
@@ -132,6 +132,23 @@ pub enum CrossAccount {
     Allowed,
     /// Never, whatever the key policy says.
     Never,
+}
+
+impl IdentityPolicies {
+    /// Whether any of them looks at the context.
+    #[must_use]
+    pub fn ask_for_context(&self) -> bool {
+        let levels = self.service_control.iter().flatten().flatten();
+        let sessions = self.session.iter().flatten();
+        let all = self
+            .identity
+            .iter()
+            .chain(&self.boundary)
+            .chain(sessions)
+            .chain(levels)
+            .chain(&self.vpc_endpoint);
+        all.into_iter().any(|policy| policy.document.asks_for_context())
+    }
 }
 
 impl Inquiry<'_> {

@@ -21,14 +21,14 @@ use serde::{Deserialize, Serialize};
 
 pub use constraints::{Constraints, ContextConstraint};
 pub use operation::{GrantOperation, grantable};
-pub use principal::{GrantMatch, GrantPrincipal, Member, spellings};
+pub use principal::{GrantPrincipal, Member, spellings};
 pub use retire::RetireRight;
 pub use token::TokenKey;
 
 use crate::clock::Timestamp;
 use crate::crypto::envelope::EncryptionContext;
 use crate::ids::{AccountId, GrantId, KeyArn};
-use crate::policy::Principal;
+use crate::policy::{Principal, PrincipalMatch};
 
 /// A grant.
 ///
@@ -65,7 +65,7 @@ pub struct GrantFacts<'a> {
 }
 
 impl Grant {
-    /// Whether, and how, the grant covers an operation of `caller`. [`GrantMatch::Account`] is half an answer: an
+    /// Whether, and how, the grant covers an operation of `caller`. [`PrincipalMatch::Account`] is half an answer: an
     /// identity policy of the caller must allow the operation, too.
     ///
     /// For CreateGrant no encryption context is asked for; what a grant made by virtue of this one may say is
@@ -76,7 +76,7 @@ impl Grant {
         caller: &Principal,
         operation: GrantOperation,
         facts: &GrantFacts<'_>,
-    ) -> Option<GrantMatch> {
+    ) -> Option<PrincipalMatch> {
         let applies = self.operations.contains(&operation) && self.constraints.admit(operation, facts);
         applies.then(|| self.grantee.matches(caller)).flatten()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{Principal, ServicePrincipal};
+use crate::policy::{Principal, PrincipalMatch, ServicePrincipal};
 
 /// The member of a request that names a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,15 +48,6 @@ impl From<GrantPrincipal> for Stored {
     }
 }
 
-/// How a grant names a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GrantMatch {
-    /// By its account, which leaves it to the account's identity policies.
-    Account,
-    /// Itself, its role or its service.
-    Itself,
-}
-
 impl GrantPrincipal {
     /// Reads the ARN of a principal, or the name of a service.
     #[must_use]
@@ -88,23 +79,29 @@ impl GrantPrincipal {
         &self.principal
     }
 
-    /// Whether, and how, this names `caller`.
+    /// Whether, and how, this names `caller`. [`PrincipalMatch::Account`] leaves the decision to the account's identity
+    /// policies.
     #[must_use]
-    pub fn matches(&self, caller: &Principal) -> Option<GrantMatch> {
-        let itself = match (&self.principal, caller) {
-            (Principal::Root(account), Principal::Root(of)) => account == of,
+    pub fn matches(&self, caller: &Principal) -> Option<PrincipalMatch> {
+        let (named, how) = match (&self.principal, caller) {
+            (Principal::Root(account), Principal::Root(of)) => (account == of, PrincipalMatch::Own),
             (Principal::Root(account), caller) => {
-                return (caller.account() == Some(account)).then_some(GrantMatch::Account);
+                (caller.account() == Some(account), PrincipalMatch::Account)
             }
             (Principal::Role { account, name }, Principal::AssumedRole { account: of, role, .. }) => {
-                account == of && name == role
+                (account == of && name == role, PrincipalMatch::Role)
             }
             // The ARN of a session lacks the path of its role, and it says nothing of an identity provider.
-            (Principal::AssumedRole { .. }, Principal::AssumedRole { .. }) => caller.arn() == *self.text,
-            (Principal::Service(service), Principal::Service(caller)) => service.matches(caller),
-            (named, caller) => named == caller,
+            (Principal::AssumedRole { .. }, Principal::AssumedRole { .. }) => {
+                (caller.arn() == *self.text, PrincipalMatch::Own)
+            }
+            (Principal::Service(service), Principal::Service(caller)) => {
+                (service.matches(caller), PrincipalMatch::Service)
+            }
+            (named @ Principal::Role { .. }, caller) => (named == caller, PrincipalMatch::Role),
+            (named, caller) => (named == caller, PrincipalMatch::Own),
         };
-        itself.then_some(GrantMatch::Itself)
+        named.then_some(how)
     }
 }
 

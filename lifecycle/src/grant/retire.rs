@@ -1,7 +1,7 @@
 //! Who may retire a grant.
 
-use super::{Grant, GrantFacts, GrantMatch, GrantOperation};
-use crate::policy::Principal;
+use super::{Grant, GrantFacts, GrantOperation};
+use crate::policy::{Principal, PrincipalMatch};
 
 /// By what right a caller may retire a grant. Key policies have no say in it; an identity policy that denies
 /// kms:RetireGrant wins over each.
@@ -47,15 +47,15 @@ impl Grant {
         let mut rights = Vec::new();
         rights.extend(self.retiring.as_ref().and_then(|retiring| retiring.matches(caller)).map(|found| {
             match found {
-                GrantMatch::Itself => RetireRight::RetiringPrincipal,
-                GrantMatch::Account => RetireRight::RetiringAccount,
+                PrincipalMatch::Account => RetireRight::RetiringAccount,
+                _ => RetireRight::RetiringPrincipal,
             }
         }));
         // AWS: no constraint applies to RetireGrant.
         let grantee = self.covers(caller, GrantOperation::RetireGrant, &GrantFacts::default());
         rights.extend(grantee.map(|found| match found {
-            GrantMatch::Itself => RetireRight::Grantee,
-            GrantMatch::Account => RetireRight::GranteeAccount,
+            PrincipalMatch::Account => RetireRight::GranteeAccount,
+            _ => RetireRight::Grantee,
         }));
         let owner = self.key.scope;
         let owns = caller.account().is_some_and(|account| {

@@ -47,34 +47,34 @@ fn facts(context: &EncryptionContext) -> GrantFacts<'_> {
 
 #[test]
 fn a_grantee_covers_whom_it_names() {
-    use GrantMatch::{Account, Itself};
+    use PrincipalMatch::{Account, Own, Role, Service};
     let other_session = "arn:aws:sts::111122223333:assumed-role/app/two";
     let regional = "logs.us-east-1.amazonaws.com";
-    let cases: &[(&str, &str, Option<GrantMatch>)] = &[
-        (ROLE, ROLE, Some(Itself)),
-        (ROLE, SESSION, Some(Itself)),
-        (ROLE, other_session, Some(Itself)),
+    let cases: &[(&str, &str, Option<PrincipalMatch>)] = &[
+        (ROLE, ROLE, Some(Role)),
+        (ROLE, SESSION, Some(Role)),
+        (ROLE, other_session, Some(Role)),
         (ROLE, ROOT, None),
         (ROLE, USER, None),
         ("arn:aws:iam::111122223333:role/path/app", SESSION, None),
         ("arn:aws:iam::444455556666:role/app", SESSION, None),
         ("arn:aws-cn:iam::111122223333:role/app", SESSION, None),
-        (SESSION, SESSION, Some(Itself)),
+        (SESSION, SESSION, Some(Own)),
         (SESSION, other_session, None),
         (SESSION, ROLE, None),
-        (ROOT, ROOT, Some(Itself)),
+        (ROOT, ROOT, Some(Own)),
         (ROOT, USER, Some(Account)),
         (ROOT, SESSION, Some(Account)),
         (ROOT, FEDERATED, Some(Account)),
         (ROOT, "arn:aws:iam::444455556666:root", None),
         (ROOT, regional, None),
-        (USER, USER, Some(Itself)),
+        (USER, USER, Some(Own)),
         (USER, "arn:aws:iam::111122223333:user/bob", None),
         (USER, ROOT, None),
-        (FEDERATED, FEDERATED, Some(Itself)),
+        (FEDERATED, FEDERATED, Some(Own)),
         (FEDERATED, "arn:aws:iam::111122223333:user/bob", None),
-        ("logs.amazonaws.com", regional, Some(Itself)),
-        (regional, regional, Some(Itself)),
+        ("logs.amazonaws.com", regional, Some(Service)),
+        (regional, regional, Some(Service)),
         (regional, "logs.amazonaws.com", None),
         ("sns.amazonaws.com", regional, None),
     ];
@@ -85,8 +85,8 @@ fn a_grantee_covers_whom_it_names() {
         assert_eq!(grant.covers(&caller(who), GrantOperation::Encrypt, &GrantFacts::default()), None);
     }
     let pathed = caller(SESSION).with_role("path/app").with_provider("accounts.google.com");
-    assert_eq!(named("arn:aws:iam::111122223333:role/path/app").matches(&pathed), Some(Itself));
-    assert_eq!(named(SESSION).matches(&pathed), Some(Itself));
+    assert_eq!(named("arn:aws:iam::111122223333:role/path/app").matches(&pathed), Some(Role));
+    assert_eq!(named(SESSION).matches(&pathed), Some(Own));
     assert_eq!(named(ROLE).matches(&pathed), None);
 }
 
@@ -201,7 +201,10 @@ fn what_can_be_granted_depends_on_the_key() {
         pending_deletion: None,
         policy: "".into(),
         tags: vec![],
-        materials: vec![],
+        current_material: None,
+        material_count: 0,
+        rotation: None,
+        on_demand_rotations: 0,
     };
     let symmetric: &[_] = &[
         O::Decrypt,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::entry::{Account, Role, User, account_of};
 use super::policy::Policy;
+use crate::authorize::IdentityPolicies;
 use crate::ids::AccountId;
 use crate::policy::{NamedPolicy, Principal};
 use crate::tag::{self, Tag};
@@ -22,29 +23,11 @@ pub struct Identity {
     /// `aws:PrincipalTag`: of the user, or of the role and its session.
     pub tags: Vec<Tag>,
     /// What the caller may do at most, and what it is allowed.
-    pub policies: Policies,
+    pub policies: IdentityPolicies,
+    /// The resource control policies of the caller's own account: they count for its keys.
+    pub resource_control: Vec<NamedPolicy>,
     /// The organization that the caller's account is a member of.
     pub organization: Option<Membership>,
-}
-
-/// The policies that come with a caller.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Policies {
-    /// Whether identity policies are taken to allow all: of a root user. Organizations limit it all the same.
-    pub everything: bool,
-    /// Policies of the user or role.
-    pub identity: Vec<NamedPolicy>,
-    /// The permissions boundary.
-    pub boundary: Option<NamedPolicy>,
-    /// Session policies; `None` if the session was made without, or is none.
-    pub session: Option<Vec<NamedPolicy>>,
-    /// Service control policies by level; every level must allow.
-    pub service_control: Vec<Vec<NamedPolicy>>,
-    /// Resource control policies of the caller's own account; those that count are of the account of the key, see
-    /// [`super::Directory::account`].
-    pub resource_control: Vec<NamedPolicy>,
-    /// The policy of the VPC endpoint that the request came through.
-    pub vpc_endpoint: Option<NamedPolicy>,
 }
 
 /// A place in an organization.
@@ -83,7 +66,8 @@ impl Identity {
             account: id,
             user_id: user_id.into(),
             tags: Vec::new(),
-            policies: Policies { everything, ..Policies::of_account(account) },
+            policies: IdentityPolicies { everything, ..of_account(account) },
+            resource_control: account.map(Account::resource_control).unwrap_or_default(),
             organization: Membership::of_account(account),
             arn,
             principal,
@@ -96,10 +80,10 @@ impl Identity {
         Identity {
             user_id: (*user.id).into(),
             tags: user.tags.clone(),
-            policies: Policies {
+            policies: IdentityPolicies {
                 identity: named(&user.policies),
                 boundary: user.boundary.as_ref().map(Policy::named),
-                ..Policies::of_account(account)
+                ..of_account(account)
             },
             ..Self::undescribed(user.principal.clone(), account)
         }
@@ -111,10 +95,10 @@ impl Identity {
         Identity {
             user_id: (*role.id).into(),
             tags: role.tags.clone(),
-            policies: Policies {
+            policies: IdentityPolicies {
                 identity: named(&role.policies),
                 boundary: role.boundary.as_ref().map(Policy::named),
-                ..Policies::of_account(account)
+                ..of_account(account)
             },
             ..Self::undescribed(role.principal.clone(), account)
         }
@@ -136,7 +120,7 @@ impl Identity {
             principal,
             user_id: format!("{}:{}", role.id, session.name).into(),
             tags: tag::merge(&role.tags, session.tags),
-            policies: Policies { session: session.policies, ..base.policies },
+            policies: IdentityPolicies { session: session.policies, ..base.policies },
             ..base
         })
     }
@@ -160,17 +144,21 @@ impl Identity {
     }
 }
 
-impl Policies {
-    /// What an account's organization imposes.
-    fn of_account(account: Option<&Account>) -> Self {
-        let Some(organization) = account.and_then(|account| account.organization.as_ref()) else {
-            return Policies::default();
-        };
-        Policies {
-            service_control: organization.service_control.iter().map(|level| named(level)).collect(),
-            resource_control: named(&organization.resource_control),
-            ..Policies::default()
-        }
+/// What the organization of an account imposes on its principals.
+fn of_account(account: Option<&Account>) -> IdentityPolicies {
+    let levels = account.and_then(|account| account.organization.as_ref()).map(|org| &org.service_control);
+    let service_control = levels.filter(|levels| !levels.is_empty());
+    IdentityPolicies {
+        service_control: service_control.map(|levels| levels.iter().map(|level| named(level)).collect()),
+        ..IdentityPolicies::default()
+    }
+}
+
+impl Account {
+    /// The resource control policies on the keys of the account.
+    #[must_use]
+    pub fn resource_control(&self) -> Vec<NamedPolicy> {
+        self.organization.as_ref().map_or_else(Vec::new, |organization| named(&organization.resource_control))
     }
 }
 

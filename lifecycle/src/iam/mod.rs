@@ -24,5 +24,5 @@ pub use entry::{
 pub use identifier::{
     ACCESS_KEY_PREFIX, EntityName, ROLE_PREFIX, USER_PREFIX, derived_id, secret_access_key, unique_id,
 };
-pub use identity::{Identity, Membership, Policies, RoleSession};
+pub use identity::{Identity, Membership, RoleSession};
 pub use policy::Policy;

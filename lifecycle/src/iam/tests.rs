@@ -76,13 +76,13 @@ fn an_access_key_knows_its_owner_however_the_directory_came_to_be() {
         assert_eq!(identity.arn(), "arn:aws:iam::111122223333:user/team/alice");
         assert!(identity.user_id.starts_with("AIDA") && identity.user_id.len() == 21, "{}", identity.user_id);
         assert_eq!(&*identity.policies.identity[0].name, "all");
-        assert_eq!(&*identity.policies.service_control[0][0].name, "scp");
+        assert_eq!(&*identity.policies.service_control.as_ref().unwrap()[0][0].name, "scp");
         assert_eq!(&*identity.organization.as_ref().unwrap().id, "o-a1b2c3d4e5");
         assert!(!identity.policies.everything);
     }
     let mut less = directory(entries.clone());
     less.remove(&entries[0].id());
-    assert!(less.access_key("AKIA1").unwrap().1.policies.service_control.is_empty());
+    assert!(less.access_key("AKIA1").unwrap().1.policies.service_control.is_none());
     less.remove(&entries[1].id());
     assert!(less.access_key("AKIA1").unwrap().1.policies.identity.is_empty());
     assert_eq!(&*less.access_key("AKIA1").unwrap().1.user_id, "alice");

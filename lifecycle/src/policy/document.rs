@@ -35,9 +35,10 @@ pub enum Effect {
 
 /// A policy document, validated and compiled.
 // AWS: IAM JSON policy elements reference.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {
     pub(super) statements: Box<[Statement]>,
+    asks: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +58,13 @@ pub(super) struct Statement {
 pub(super) enum Clause<T> {
     Only(Box<[T]>),
     AllBut(Box<[T]>),
+}
+
+impl Statement {
+    fn asks(&self) -> bool {
+        let variable = |resource: &Template<Pattern>| matches!(resource, Template::Variable(_));
+        !self.conditions.is_empty() || self.resources.items().iter().any(variable)
+    }
 }
 
 impl<T> Clause<T> {
@@ -100,7 +108,16 @@ impl Document {
         let read = |(index, statement)| {
             Statement::parse(statement, kind, variables).map_err(|error| error.in_statement(index))
         };
-        Ok(Self { statements: statements.iter().enumerate().map(read).collect::<Result<_, _>>()? })
+        let statements: Box<[_]> = statements.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let asks = statements.iter().any(Statement::asks);
+        Ok(Self { statements, asks })
+    }
+
+    /// Whether the document looks at the [`Context`](super::Context) at all: it has a condition or a policy variable.
+    /// If not, none needs to be gathered.
+    #[must_use]
+    pub fn asks_for_context(&self) -> bool {
+        self.asks
     }
 
     /// Every principal that the document names, also in `NotPrincipal`.
@@ -113,7 +130,7 @@ impl Document {
         self.statements.len()
     }
 
-    /// Whether the document has no statement; [`Self::parse`] makes none such.
+    /// Whether the document has no statement and so allows and denies nothing; [`Self::parse`] makes none such.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
     }

@@ -20,6 +20,7 @@ mod policies;
 mod principals;
 mod protocol;
 mod random;
+mod rotation;
 mod states;
 mod sts;
 mod subject;

@@ -147,7 +147,7 @@ async fn refusals_have_a_status_and_say_what_to_do() {
 async fn principals_are_part_of_the_state_that_is_exported_and_reset() {
     let kms = TestKms::with(|builder| builder.unknown_access_key(Some(UnknownAccessKey::Root)));
     Subject::new(&kms).await;
-    put(&kms, ALICE, json!({ "tags": { "team": "red" } })).await.ok();
+    put(&kms, ALICE, json!({ "tags": { "team": "red" }, "policies": ["AdministratorAccess"] })).await.ok();
     let (id, secret) = access_key(&kms, ALICE).await;
     let export = |passphrase: Option<&'static str>| {
         let kms = &kms;
@@ -176,7 +176,9 @@ async fn principals_are_part_of_the_state_that_is_exported_and_reset() {
     assert_eq!(get(&other, "").await.ok(), json!({ "principals": [] }));
 
     // What is configured stays, and a state that brings the same is refused.
-    let text = format!("users: [{{arn: '{ALICE}', access_keys: [{{id: AKIDALICE, secret: s}}]}}]");
+    let text = format!(
+        "users: [{{arn: '{ALICE}', policies: [AdministratorAccess], access_keys: [{{id: AKIDALICE, secret: s}}]}}]"
+    );
     let configured = TestKms::with(|b| b.principals(principals::parse("p.yaml", &text).unwrap()));
     let refused = import(TestKms::of(configured.service().clone()), sealed).await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.message());
@@ -197,7 +199,9 @@ async fn access_keys_survive_a_restart_and_clash_with_configured_ones() {
             .home(ACCOUNT.parse().unwrap(), REGION.parse().unwrap())
     };
     let kms = TestKms::of(builder().build().unwrap());
-    put(&kms, ALICE, json!({ "boundary": "AdministratorAccess" })).await.ok();
+    put(&kms, ALICE, json!({ "policies": ["AdministratorAccess"], "boundary": "AdministratorAccess" }))
+        .await
+        .ok();
     let (id, secret) = access_key(&kms, ALICE).await;
     let shown = get(&kms, "").await.ok();
     kms.service().stop().await;

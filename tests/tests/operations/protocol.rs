@@ -233,7 +233,7 @@ async fn the_operation_is_known_before_the_caller_and_the_caller_before_the_body
 #[tokio::test]
 async fn a_configured_key_must_sign_with_its_secret() {
     let with_secret = |secret: &str| {
-        let owner = Principal::parse(&format!("arn:aws:iam::{ACCOUNT}:user/app")).unwrap();
+        let owner = Principal::parse(&format!("arn:aws:iam::{ACCOUNT}:root")).unwrap();
         let secret = Secret::new(secret.as_bytes().to_vec());
         let key = AccessKey { id: "AKIDEXAMPLE".into(), secret, owner };
         TestKms::with(|builder| builder.principals(vec![Entry::AccessKey(Arc::new(key))]))

@@ -20,6 +20,7 @@ const PRINCIPALS: &str = r#"
 users:
   - arn: arn:aws:iam::111122223333:user/team/alice
     tags: { team: red }
+    policies: [{ name: list, document: { Statement: { Effect: Allow, Action: "kms:ListKeys", Resource: "*" } } }]
     access_keys: [{ id: AKIDALICE0000000, secret: secret }]
   - arn: arn:aws:iam::111122223333:user/bob
     policies: [{ name: assume, document: { Statement: { Effect: Allow, Action: "sts:*", Resource: "*" } } }]
@@ -37,7 +38,18 @@ roles:
   - arn: arn:aws:iam::111122223333:role/path/app
     tags: { team: blue, stage: test }
     max_session_seconds: 7200
-    policies: [{ name: chain, document: { Statement: { Effect: Allow, Action: "sts:*", Resource: "*" } } }]
+    policies:
+      - name: chain
+        document:
+          Version: "2012-10-17"
+          Statement:
+            - { Effect: Allow, Action: ["sts:*", "kms:ListKeys"], Resource: "*" }
+            - Effect: Allow
+              Action: "kms:ListAliases"
+              Resource: "*"
+              Condition:
+                StringEquals: { "aws:PrincipalTag/team": "green", "aws:PrincipalTag/stage": "test" }
+                StringLike: { "aws:userid": "AROA*:alice-1" }
     trust:
       Statement:
         - Effect: Allow

@@ -4,6 +4,8 @@
 
 mod client;
 mod data_directory;
+mod http;
+mod http2;
 mod lifetime;
 mod limits;
 mod principals;
@@ -12,4 +14,5 @@ mod seeds;
 mod settings;
 mod state;
 mod support;
+mod tls;
 mod upkeep;

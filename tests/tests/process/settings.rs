@@ -65,7 +65,7 @@ fn every_wrong_value_is_named_with_where_it_came_from() {
     let ended = refused(serve.env("KMS_SERVER_JSON_DEPTH_MAX", "7"));
     let place = format!("{file}:2:18: server.body_bytes_max: ");
     expect(&ended, 2, &[&place, "KMS_SERVER_JSON_DEPTH_MAX: ", "--keys-max: "]);
-    expect(&folder.refused(&["--auth-mode", "enforce"]), 2, &["auth.mode", "use `off`"]);
+    expect(&folder.refused(&["--auth-mode", "on"]), 2, &["--auth-mode", "`enforce`, `log`, `off`"]);
     expect(&folder.refused(&["--tls", "on", "--tls-certificate", "a.pem"]), 2, &["server.tls_private_key"]);
     let secret = "hunter2:";
     let ended = folder.refused(&["--auth-access-keys", &format!("AKID:{secret}x")]);

@@ -127,7 +127,7 @@ fn doctor_finds_nothing_to_repair_in_a_sound_directory() {
         "holds a root key",
         "is sound",
         "records can be read and unsealed",
-        "note    key policies are stored and validated, but not enforced yet",
+        "ok      policies and grants are enforced",
         "lies beside the database",
         "no access key is configured",
     ] {

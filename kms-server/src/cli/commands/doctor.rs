@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::{DoctorArguments, ExitCode, Output};
 use super::{Failed, print_line, serve};
-use crate::config::{Config, Environment, RootKeySource as Source};
+use crate::config::{Authorization, Config, Environment, RootKeySource as Source};
 use crate::store::{DATABASE_FILE, RootKey, SqliteStore, Store, excess_permissions, unknown_kinds};
 
 /// How much a finding matters.
@@ -37,7 +37,12 @@ pub(super) fn run(
     }
     examine_root_key(&loaded.config, &mut add);
     examine_data(&loaded.config, environment, &mut add);
-    add(Weight::Note, "key policies are stored and validated, but not enforced yet".to_owned());
+    let policies = match loaded.config.auth.mode {
+        Authorization::Enforce => (Weight::Good, "policies and grants are enforced"),
+        Authorization::Log => (Weight::Note, "auth.mode is `log`: what policies do not allow is let through"),
+        Authorization::Off => (Weight::Note, "auth.mode is `off`: policies and grants are not evaluated"),
+    };
+    add(policies.0, policies.1.to_owned());
     if loaded.config.auth.access_keys.as_slice().is_empty() && loaded.principals.is_empty() {
         let text = "no access key is configured: without --principals and principals in the database, everybody acts as \
                     the root of the account that they name";

@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod certificates;
 mod client;
 mod doctor;
 mod principals;

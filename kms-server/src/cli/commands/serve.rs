@@ -13,26 +13,25 @@ use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
 use super::super::{ExitCode, ServeArguments};
-use super::{Failed, print_line};
+use super::{Failed, certificates, print_line};
 use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
-    self, Config, Environment, LogFormat, RootKeySource as Source, Signatures, Tls, UnknownAccessKey,
+    self, Clock, Config, Environment, LogFormat, RootKeySource as Source, Signatures, UnknownAccessKey,
     WebIdentity,
 };
 use crate::cron;
-use crate::engine::{Batching, ClockStart, OpenError, wall};
+use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
+use crate::pipeline::{Authorization, Mode};
 use crate::principals::{self, PRINCIPALS_BYTES_MAX};
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
+use crate::service::ServiceHeaders;
 use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
 use crate::sts::IdentityProvider;
-
-/// Bytes of an imported state: the records of 100,000 keys take about a third of it.
-const CONTROL_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Longest file with the keys of an identity provider in bytes.
 const JWKS_BYTES_MAX: usize = 1 << 20;
@@ -173,6 +172,18 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
         .identity_providers(providers)
         .unknown_access_key(unknown)
         .signatures(signatures)
+        .authorization(Authorization {
+            mode: match config.auth.mode {
+                config::Authorization::Enforce => Mode::Enforce,
+                config::Authorization::Log => Mode::Log,
+                config::Authorization::Off => Mode::Off,
+            },
+            policy_steps_max: config.auth.policy_steps_max.into(),
+        })
+        .service_headers(match config.auth.service_headers {
+            config::ServiceHeaders::Heed => ServiceHeaders::Heed,
+            config::ServiceHeaders::Ignore => ServiceHeaders::Ignore,
+        })
         // Whether an acknowledged write is stored is not known: only a new start can tell.
         .on_unknown_outcome(Box::new(|error| {
             tracing::error!(%error, "stopping at once; start again to see what was stored");
@@ -193,23 +204,26 @@ fn access_keys(config: &Config, seed: Option<&Seed>) -> Vec<Entry> {
 }
 
 async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>) -> Result<ExitCode, Failed> {
+    // What was made for this process alone is removed when the server has stopped, however it stops.
+    let (tls, _made) = certificates::of(config)?;
     if let Some((path, seed)) = seed {
         let applied = service.apply_seed(&seed).await;
         applied.map_err(|error| Failed::usage(format!("{}:{error}", path.display())))?;
     }
     let options = http::actix::Options {
         address: SocketAddr::new(config.server.address, config.server.port),
-        tls: certificates(config)?,
+        tls,
         workers: config.server.workers as usize,
         connections_max: config.server.connections_max as usize,
         body_bytes_max: config.server.body_bytes_max.len(),
-        control_body_bytes_max: CONTROL_BODY_BYTES_MAX,
+        control_body_bytes_max: config.server.control_body_bytes_max.len(),
         request_timeout: config.server.request_timeout,
         keep_alive: config.server.keep_alive,
     };
     let bound = http::actix::bind(options).map_err(|error| {
         Failed::new(ExitCode::Failure, format!("{error}. Choose another address with --port or --address"))
     })?;
+    warn_of_clock(config, &service);
     announce(config, &service);
     let cron = cron::start(&service).await.map_err(|error| Failed::new(ExitCode::Failure, error))?;
     let mut running = bound.serve(Arc::new(service.clone()))?;
@@ -228,24 +242,33 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
     Ok(ExitCode::Ok)
 }
 
-/// TLS as configured: own files, or a development CA whose path is told.
-fn certificates(config: &Config) -> Result<Option<rustls::ServerConfig>, Failed> {
-    match (config.server.tls, &config.server.tls_certificate, &config.server.tls_private_key) {
-        (Tls::Off, ..) => Ok(None),
-        (Tls::On, Some(certificate), Some(key)) => {
-            http::tls::load(certificate, key).map(Some).map_err(Failed::usage)
-        }
-        (Tls::On, ..) => {
-            let folder = match config.storage.memory {
-                true => std::env::temp_dir().join(format!("kms-server-{}", std::process::id())),
-                false => config.storage.data_dir.clone(),
-            };
-            let now = jiff::Timestamp::from_millisecond(wall::now().0).map_err(Failed::data)?;
-            let made = http::tls::development(&folder.join("tls"), config.server.address, now);
-            let made = made.map_err(Failed::data)?;
-            print_line(&format!("clients must trust the development CA in {}", made.ca.display()))?;
-            Ok(Some(made.config))
-        }
+/// Names the clock settings that a stored clock leaves without effect, and what to do about them.
+fn warn_of_clock(config: &Config, service: &Service) {
+    let engine = &service.parts().engine;
+    if !engine.clock_was_stored() {
+        return;
+    }
+    let (clock, unset) = (&config.clock, Clock::default());
+    let snapshot = engine.snapshot();
+    let settings: Vec<&str> = [
+        ("clock.start", clock.start != unset.start),
+        ("clock.rate", clock.rate != unset.rate && clock.rate.per_second() != snapshot.clock.rate()),
+        ("clock.frozen", clock.frozen && snapshot.clock.rate() > 0.0),
+    ]
+    .into_iter()
+    .filter_map(|(setting, idle)| idle.then_some(setting))
+    .collect();
+    if !settings.is_empty() {
+        let clock = match snapshot.clock.rate() {
+            rate if rate > 0.0 => format!("shows {} and runs at rate {rate}", snapshot.now()),
+            _ => format!("shows {} and stands still", snapshot.now()),
+        };
+        tracing::warn!(
+            "no effect of {}: {} has a clock already, which {clock}. For another clock choose a new directory with \
+             --data-dir, or --memory",
+            settings.join(", "),
+            config.storage.data_dir.display(),
+        );
     }
 }
 
@@ -261,8 +284,11 @@ fn announce(config: &Config, service: &Service) {
         Unknown::Root => "unknown access keys act as the root of their account",
         Unknown::Reject => "unknown access keys are rejected",
     };
-    tracing::info!(
-        keys,
-        "keys {kept}; {unknown}; key policies are stored and validated, but not enforced yet"
-    );
+    let policies = match service.parts().authorization.mode {
+        Mode::Enforce => "policies and grants are enforced",
+        Mode::Log => "policies and grants are evaluated, but what they do not allow is only logged",
+        Mode::Off => "policies and grants are not evaluated",
+    };
+    let now = service.parts().engine.snapshot().now();
+    tracing::info!(keys, %now, "keys {kept}; {unknown}; {policies}");
 }

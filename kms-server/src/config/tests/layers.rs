@@ -95,12 +95,12 @@ fn faults_in_the_file_name_line_column_and_remedy() {
             "k.toml:2:22: auth.unknown_access_key: expected one of `auto`, `root`, `reject`, found `rot`",
         ),
         (
-            "[auth]\nmode = \"enforce\"\n",
-            "auth.mode: `enforce` is not possible yet: this version evaluates no policies; use `off`",
+            "[auth]\nmode = \"enfroce\"\n",
+            "k.toml:2:8: auth.mode: expected one of `enforce`, `log`, `off`, found `enfroce`",
         ),
         (
-            "[auth]\nmode = \"log\"\n",
-            "auth.mode: `log` is not possible yet: this version evaluates no policies; use `off`",
+            "[auth]\npolicy_steps_max = 0\n",
+            "k.toml:2:20: auth.policy_steps_max: expected from 1000 to 1000000000, found 0",
         ),
         (
             "[auth]\naccess_keys = [{ id = \"A\", secret = \"s\", principal = \"1\" }]\n",

@@ -2,26 +2,24 @@
 
 use std::sync::Arc;
 
-use lifecycle::grant::{Grant, RetireRight};
+use lifecycle::grant::Grant;
 use lifecycle::ids::KeyArn;
-use lifecycle::state::{Change, RecordId};
+use lifecycle::state::{Change, RecordId, View};
 use serde::Deserialize;
 
 use crate::api::error::{ErrorCode, KmsError};
+use crate::auth::Caller;
 use crate::limits::Limits;
-use crate::operations::{Authorized, Command, Operation};
-use crate::pipeline::denied;
+use crate::operations::{Authorized, Command, Environment, Operation, Resolved, Retired};
 
 /// A grant of a key by id.
 ///
 /// AWS: a grant that is not there gets NotFoundException; that a malformed id gets the other error is a guess.
-fn by_id<'a>(authorized: &Authorized<'a>, key: KeyArn, id: &str) -> Result<&'a Arc<Grant>, KmsError> {
+fn by_id<'a>(view: View<'a>, key: KeyArn, id: &str) -> Result<&'a Arc<Grant>, KmsError> {
     let parsed = id.parse().map_err(|_| {
         KmsError::new(ErrorCode::InvalidGrantIdException, format!("Grant ID {id} is not valid"))
     })?;
-    authorized
-        .view
-        .grant(key, parsed)
+    view.grant(key, parsed)
         .ok_or_else(|| KmsError::new(ErrorCode::NotFoundException, format!("Grant ID {id} not found")))
 }
 
@@ -66,24 +64,30 @@ impl Operation for RetireGrant {
     fn parameters(input: &Self::Input, _: &Limits) -> Result<(), KmsError> {
         input.grant().map(drop)
     }
+
+    fn retired(
+        input: &Self::Input,
+        resolved: &Resolved,
+        view: View<'_>,
+        environment: &Environment<'_>,
+        caller: &Caller,
+    ) -> Result<Option<Retired>, KmsError> {
+        let key = resolved.keys.first().map(|found| found.key.arn);
+        let (grant, by_token) = match (input.grant()?, key) {
+            (Reference::Token(token), _) => {
+                (environment.grant_of_token(view, caller.scope().region, token)?, true)
+            }
+            (Reference::Id(id), Some(key)) => (by_id(view, key, id)?, false),
+            (Reference::Id(_), None) => return Ok(None),
+        };
+        Ok(Some(Retired { grant: Arc::clone(grant), by_token }))
+    }
 }
 
 impl Command for RetireGrant {
-    fn decide(authorized: &Authorized<'_>, input: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
-        let environment = authorized.environment;
-        let (grant, by_token) = match input.grant()? {
-            Reference::Token(token) => {
-                (environment.grant_of_token(authorized.view, authorized.scope().region, token)?, true)
-            }
-            Reference::Id(id) => (by_id(authorized, authorized.key()?.arn, id)?, false),
-        };
-        let delay = environment.limits.grant_consistency_delay;
-        let counts = by_token || grant.is_consistent_at(authorized.view.now(), delay);
-        // Identity policies do not exist yet: every caller is allowed what its account may do.
-        let suffices = |right: &RetireRight| counts || !right.needs_consistency();
-        if !grant.retire_rights(authorized.caller.principal()).iter().any(suffices) {
-            return Err(denied(authorized.caller, Self::NAME, "this resource"));
-        }
+    fn decide(authorized: &Authorized<'_>, _: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
+        let retired = authorized.resolved.retired.as_ref();
+        let Retired { grant, .. } = retired.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))?;
         Ok(((), end(grant)))
     }
 }
@@ -105,7 +109,7 @@ impl Operation for RevokeGrant {
 
 impl Command for RevokeGrant {
     fn decide(authorized: &Authorized<'_>, input: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
-        let grant = by_id(authorized, authorized.key()?.arn, &input.grant_id)?;
+        let grant = by_id(authorized.view, authorized.key()?.arn, &input.grant_id)?;
         Ok(((), end(grant)))
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use lifecycle::ids::{KeyArn, KeyId};
-use lifecycle::key::{Key, KeyManager, KeySpec, KeyUsage, Material, Origin, Switch};
+use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, Switch};
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
 fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
-    policy: Arc<str>,
+    policy: KeyPolicy,
 ) -> Result<(Key, Material), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
@@ -190,7 +190,14 @@ fn make(
         Some(secret) => secret,
         None => Secret::new(entropy.array::<MATERIAL_LENGTH>()?.to_vec()),
     };
-    let material = Material { key: arn, id: material_id(id, &secret), created_at: now, secret: Some(secret) };
+    let material = Material {
+        key: arn,
+        id: material_id(id, &secret),
+        number: 0,
+        created_at: now,
+        rotation: None,
+        secret: Some(secret),
+    };
     let key = Key {
         arn,
         spec: input.spec(),
@@ -204,7 +211,10 @@ fn make(
         pending_deletion: None,
         policy,
         tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
-        materials: vec![material.id],
+        current_material: Some(material.id),
+        material_count: 1,
+        rotation: None,
+        on_demand_rotations: 0,
     };
     Ok((key, material))
 }

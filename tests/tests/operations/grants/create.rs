@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::subject::{ROLE, Subject, respecify};
 use super::super::wire::{call, call_of, refuses};
-use super::{OTHER, grant, ids, new_key, service_grant};
+use super::{OTHER, grant, ids, new_key, service_grant, shared_key};
 
 #[tokio::test]
 async fn a_grant_is_listed_as_it_was_made() {
@@ -264,7 +264,7 @@ async fn a_key_has_a_quota_of_grants() {
 #[tokio::test]
 async fn another_account_may_grant_on_a_key_by_its_arn() {
     let kms = TestKms::new();
-    let key = new_key(&kms).await;
+    let key = shared_key(&kms).await;
     let input = json!({"KeyId": key, "GranteePrincipal": ROLE, "Operations": ["Decrypt"]});
     call_of(&kms, (OTHER, REGION), "CreateGrant", input).await.ok();
     let listed = call_of(&kms, (OTHER, REGION), "ListGrants", json!({"KeyId": key})).await.ok();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::subject::ROLE;
 use super::super::wire::{call, call_of, code, events, refuses};
-use super::{OTHER, client, grant, ids, new_key, with_callers};
+use super::{OTHER, client, grant, ids, new_key, shared_key, with_callers};
 
 const SESSION: &str = "arn:aws:sts::444455556666:assumed-role/app/s";
 const USER: &str = "arn:aws:iam::444455556666:user/bob";
@@ -176,7 +176,7 @@ async fn the_record_of_a_retirement_tells_which_grant_it_was() {
 #[tokio::test]
 async fn the_owner_revokes_what_another_account_granted() {
     let kms = TestKms::new();
-    let key = new_key(&kms).await;
+    let key = shared_key(&kms).await;
     let input = json!({"KeyId": key, "GranteePrincipal": ROLE, "Operations": ["Decrypt"]});
     let granted = call_of(&kms, (OTHER, REGION), "CreateGrant", input).await.ok();
     call(&kms, "RevokeGrant", json!({"KeyId": key, "GrantId": granted["GrantId"]})).await.ok();

@@ -53,6 +53,32 @@ async fn only_the_issued_token_with_its_key_and_its_secret_is_good() {
     assert_eq!(ask(id, secret, Some(token)).await, "");
 }
 
+#[tokio::test]
+async fn what_a_session_brings_counts_for_kms() {
+    let kms = kms();
+    let alice = user(&kms, "alice");
+    let ask = |credentials: &Credentials| {
+        let client = kms.client_as(temporary(credentials), REGION);
+        async move { (code(&client.list_keys().send().await), code(&client.list_aliases().send().await)) }
+    };
+    let (good, denied) = (String::new(), "AccessDeniedException".to_owned());
+    let plain = assumed(&alice, APP).await;
+    assert_eq!(ask(&plain).await, (good.clone(), denied.clone()));
+    // A session tag replaces the tag of the role.
+    let tagged = assume(&alice, APP).tags(tag("team", "green")).send().await.unwrap();
+    assert_eq!(ask(tagged.credentials().unwrap()).await, (good.clone(), good.clone()));
+    let policy = r#"{"Statement":[{"Effect":"Allow","Action":"kms:ListAliases","Resource":"*"}]}"#;
+    let limited = assume(&alice, APP).tags(tag("team", "green")).policy(policy).send().await.unwrap();
+    assert_eq!(ask(limited.credentials().unwrap()).await, (denied.clone(), good.clone()));
+    let key = kms.client_as(temporary(limited.credentials().unwrap()), REGION).list_keys().send().await;
+    let text = "User: arn:aws:sts::111122223333:assumed-role/app/alice-1 is not authorized to perform: kms:ListKeys on \
+                resource: * because no session policy allows the kms:ListKeys action";
+    assert_eq!(message(&key).unwrap(), text);
+    // A session of a user has the rights of the user.
+    let own = alice.get_session_token().send().await.unwrap();
+    assert_eq!(ask(own.credentials().unwrap()).await, (good, denied));
+}
+
 async fn put(kms: &TestKms, arn: &str, body: serde_json::Value) {
     control(kms, Method::PUT, &format!("/_kms/principals/{arn}"), body.to_string()).await.ok();
 }

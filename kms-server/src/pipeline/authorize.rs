@@ -1,0 +1,340 @@
+//! Whether the caller may do what it asks for: the one place where policies and grants are evaluated.
+//!
+//! An operation declares where its permission comes from ([`Permission`]); from that follow the demands, each
+//! judged by [`lifecycle::authorize::decide`]. Grants are looked at only when policies do not allow by
+//! themselves, and facts are gathered only when a policy asks for them: most requests cost neither.
+
+use std::sync::Arc;
+
+use lifecycle::authorize::{
+    CrossAccount, Decision, GrantAllow, Inquiry, KeyPolicyRule, Named, Resource, Rules, decide,
+};
+use lifecycle::crypto::envelope::EncryptionContext;
+use lifecycle::grant::{Grant, GrantFacts, GrantOperation};
+use lifecycle::ids::{AliasArn, KeyArn};
+use lifecycle::key::Key;
+use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
+use lifecycle::state::View;
+use serde_json::{Value, json};
+
+use super::facts::{self, Asked, ENCRYPTION_CONTEXT, Side};
+use super::{Request, Trace, key_targets};
+use crate::api::error::{ErrorCode, KmsError};
+use crate::operations::declaration::{Permission, Reach, Target};
+use crate::operations::{Environment, Resolved, Retired};
+
+/// What becomes of a request that policies and grants do not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is refused, as AWS does.
+    Enforce,
+    /// It is let through, and the audit log says that it would have been refused.
+    Log,
+    /// Nothing is evaluated.
+    Off,
+}
+
+/// How requests are authorised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// What becomes of what is not allowed.
+    pub mode: Mode,
+    /// Steps that the evaluation of one request may take, see [`Budget`].
+    pub policy_steps_max: u64,
+}
+
+impl Default for Authorization {
+    fn default() -> Self {
+        Authorization { mode: Mode::Enforce, policy_steps_max: Budget::DEFAULT_STEPS }
+    }
+}
+
+/// A permission that a request needs.
+struct Demand<'a> {
+    /// Without `kms:`.
+    action: &'a str,
+    on: On<'a>,
+    named: Named,
+}
+
+/// What a permission is needed on.
+enum On<'a> {
+    Key(&'a Arc<Key>),
+    Alias(String),
+    Other(String),
+    NewKey(String),
+    Retired(&'a Retired),
+    Nothing,
+}
+
+/// Authorises a request: every permission that it needs, in order.
+///
+/// The grants that come back are those without which it would have been denied.
+///
+/// # Errors
+/// `AccessDeniedException` with AWS's text, `InvalidGrantTokenException`, or `LimitExceededException` when
+/// the policies are too much to evaluate.
+pub(super) fn authorize(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    resolved: &Resolved,
+    trace: &mut Trace,
+) -> Result<Vec<Arc<Grant>>, KmsError> {
+    let by_token = grants_by_token(request, view, environment)?;
+    let Authorization { mode, policy_steps_max } = environment.authorization;
+    if mode == Mode::Off {
+        return Ok(Vec::new());
+    }
+    let mut judge = Judge {
+        request,
+        view,
+        environment,
+        resolved,
+        by_token,
+        budget: Budget::new(policy_steps_max),
+        needed: Vec::new(),
+    };
+    for demand in demands(request, resolved) {
+        let denied = judge.judge(&demand).map_err(|BudgetExceeded { cap }| {
+            KmsError::new(
+                ErrorCode::LimitExceededException,
+                format!(
+                    "The policies that apply to this request take more than {cap} steps to evaluate \
+                     (setting auth.policy_steps_max)."
+                ),
+            )
+        })?;
+        if let Some(denied) = denied {
+            trace.denial = Some(denied.explanation);
+            if mode == Mode::Enforce {
+                return Err(KmsError::new(ErrorCode::AccessDeniedException, denied.message));
+            }
+        }
+    }
+    Ok(judge.needed)
+}
+
+/// The permissions that a request needs, in the order in which they are judged.
+fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'a>> {
+    let declaration = &request.entry.declaration;
+    let operation = request.entry.name();
+    let demand = |action, on| Demand { action, on, named: Named::Identifier };
+    let keys = || {
+        key_targets(declaration).zip(&resolved.keys).map(|(target, found)| match target {
+            Target::Ciphertext { key, action, .. } => {
+                let named = if request.input.get(*key).is_some_and(Value::is_string) {
+                    Named::Identifier
+                } else {
+                    Named::Ciphertext
+                };
+                Demand { action, on: On::Key(&found.key), named }
+            }
+            Target::Key { action, .. } => demand(action, On::Key(&found.key)),
+            Target::Alias { .. } => demand(operation, On::Key(&found.key)),
+        })
+    };
+    let tagging = || {
+        let tags = request.input.get("Tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
+        let new_key = request.caller.scope().arn_of("key/00000000-0000-0000-0000-000000000000");
+        tags.then(|| demand("TagResource", On::NewKey(new_key)))
+    };
+    match declaration.permission {
+        Permission::Keys => keys().collect(),
+        Permission::Identity => vec![demand(operation, On::Nothing)],
+        Permission::AliasAndKeys { member } => {
+            let name = request.input.get(member).and_then(Value::as_str).unwrap_or_default();
+            let alias = demand(operation, On::Alias(request.caller.scope().arn_of(name)));
+            let behind = resolved.behind_alias.as_ref().map(|key| demand(operation, On::Key(key)));
+            std::iter::once(alias).chain(behind).chain(keys()).collect()
+        }
+        Permission::NewKey => std::iter::once(demand(operation, On::Nothing)).chain(tagging()).collect(),
+        Permission::Replica => keys().chain([demand("CreateKey", On::Nothing)]).chain(tagging()).collect(),
+        Permission::RetiringPrincipal { members } => {
+            let named = members.iter().find_map(|member| request.input.get(*member).and_then(Value::as_str));
+            vec![demand(operation, On::Other(named.unwrap_or("*").to_owned()))]
+        }
+        Permission::Grant => {
+            resolved.retired.iter().map(|retired| demand(operation, On::Retired(retired))).collect()
+        }
+    }
+}
+
+/// A demand that is not met.
+struct Denied {
+    message: String,
+    explanation: Value,
+}
+
+struct Judge<'a> {
+    request: &'a Request<'a>,
+    view: View<'a>,
+    environment: &'a Environment<'a>,
+    resolved: &'a Resolved,
+    by_token: Vec<&'a Arc<Grant>>,
+    budget: Budget,
+    /// Grants without which a demand would not have been met.
+    needed: Vec<Arc<Grant>>,
+}
+
+impl Judge<'_> {
+    /// Judges one demand; `None` if it is met.
+    fn judge(&mut self, demand: &Demand<'_>) -> Result<Option<Denied>, BudgetExceeded> {
+        let action = format!("kms:{}", demand.action);
+        let key = match demand.on {
+            On::Key(key) => Some(key),
+            On::Retired(retired) => self.view.key(&retired.grant.key),
+            _ => None,
+        };
+        let arn = key.map(|key| key.arn.to_string()).unwrap_or_default();
+        let resource = match (&demand.on, key) {
+            (_, Some(key)) => Resource::Key {
+                arn: &arn,
+                account: key.arn.scope.account.as_str(),
+                policy: key.policy.document(),
+            },
+            (On::Alias(arn), _) => Resource::Alias { arn },
+            (On::Other(arn), _) => Resource::Other { arn },
+            (On::NewKey(arn), _) => Resource::NewKey { arn },
+            (On::Key(_) | On::Retired(_) | On::Nothing, None) => Resource::None,
+        };
+        let foreign = key.filter(|key| key.arn.scope.account != self.request.caller.identity.account());
+        let of_owner = foreign.and_then(|key| self.view.directory().account(key.arn.scope.account));
+        let of_owner = of_owner.map(|account| account.resource_control());
+        let identity = &self.request.caller.identity;
+        let own = if foreign.is_some() { &[][..] } else { identity.resource_control.as_slice() };
+        let resource_control = of_owner.as_deref().unwrap_or(own);
+        let asks = key.is_some_and(|key| key.policy.document().asks_for_context())
+            || identity.policies.ask_for_context()
+            || resource_control.iter().any(|policy: &NamedPolicy| policy.document.asks_for_context());
+        let context = if asks { self.context(demand, key) } else { Context::new() };
+        let (retirement, cross_account) = match (&demand.on, self.request.entry.declaration.reach) {
+            (On::Retired(retired), _) => (self.retirement(retired), CrossAccount::Allowed),
+            (_, Reach::AnyAccount) => (Vec::new(), CrossAccount::Allowed),
+            (_, Reach::OwnAccount) => (Vec::new(), CrossAccount::Never),
+        };
+        let key_policy = match &demand.on {
+            On::Retired(_) => KeyPolicyRule::NoEffect,
+            _ => KeyPolicyRule::Counts,
+        };
+        let inquiry = Inquiry {
+            principal: self.request.caller.principal(),
+            action: &action,
+            resource,
+            context: &context,
+            identity: &identity.policies,
+            resource_control,
+            grants: &retirement,
+            rules: Rules { key_policy, cross_account },
+        };
+        let mut decision = decide(&inquiry, &mut self.budget)?;
+        let grants = match (&demand.on, &decision.denial) {
+            (On::Key(key), Some(denial)) if !denial.explicit => self.grants(demand.action, key),
+            _ => Vec::new(),
+        };
+        if !grants.is_empty() {
+            let ids: Vec<String> = grants.iter().map(|(grant, _)| grant.id.to_string()).collect();
+            let allows: Vec<_> = ids
+                .iter()
+                .zip(&grants)
+                .map(|(id, (_, grantee))| GrantAllow { id, grantee: *grantee })
+                .collect();
+            decision = decide(&Inquiry { grants: &allows, ..inquiry }, &mut self.budget)?;
+            if decision.allowed() {
+                self.needed.extend(grants.into_iter().map(|(grant, _)| grant));
+            }
+        }
+        Ok(self.denied(&inquiry, &decision, demand))
+    }
+
+    fn denied(&self, inquiry: &Inquiry<'_>, decision: &Decision, demand: &Demand<'_>) -> Option<Denied> {
+        let denial = decision.denial.as_ref()?;
+        let explanation = decision.explain(inquiry, demand.named);
+        Some(Denied {
+            message: denial.message(inquiry, demand.named),
+            explanation: json!({
+                "principal": inquiry.principal.arn(),
+                "action": inquiry.action,
+                "resource": inquiry.resource.arn(),
+                "explanation": explanation,
+            }),
+        })
+    }
+
+    fn context(&self, demand: &Demand<'_>, key: Option<&Arc<Key>>) -> Context {
+        if let On::Retired(retired) = &demand.on {
+            return facts::of_retirement(self.request, &retired.grant, self.view);
+        }
+        let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
+        let asked = Asked { action: demand.action, key: key.map(|key| &**key), same_key };
+        facts::gather(self.request, asked, self.view, self.environment)
+    }
+
+    /// The grants that cover a use of a key, with how each names the caller.
+    fn grants(&self, action: &str, key: &Key) -> Vec<(Arc<Grant>, PrincipalMatch)> {
+        let Some(operation) = GrantOperation::named(action) else { return Vec::new() };
+        if self.view.grant_count(&key.arn) == 0 {
+            return Vec::new();
+        }
+        let caller = self.request.caller.principal();
+        let pairs = self.request.input.get(Side::of(action).member(ENCRYPTION_CONTEXT));
+        let context = pairs.and_then(Value::as_object).map(|pairs| {
+            let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+            pairs.iter().filter_map(pair).collect::<EncryptionContext>()
+        });
+        let facts = GrantFacts {
+            encryption_context: context.as_ref(),
+            source_arn: self.request.circumstances.source_arn(),
+        };
+        self.view
+            .grants_for(key.arn, caller)
+            .filter(|grant| self.counts(grant))
+            .filter_map(|grant| Some((Arc::clone(grant), grant.covers(caller, operation, &facts)?)))
+            .collect()
+    }
+
+    /// Whether a grant counts already: by its age, or because the request has its token.
+    fn counts(&self, grant: &Grant) -> bool {
+        let delay = self.environment.limits.grant_consistency_delay;
+        let named = |token: &&Arc<Grant>| (token.key, token.id) == (grant.key, grant.id);
+        grant.is_consistent_at(self.view.now(), delay) || self.by_token.iter().any(named)
+    }
+
+    /// The rights by which the caller may retire a grant, in the form of grants.
+    fn retirement(&self, retired: &Retired) -> Vec<GrantAllow<'static>> {
+        let counts = retired.by_token || self.counts(&retired.grant);
+        let rights = retired.grant.retire_rights(self.request.caller.principal());
+        let in_effect = rights.into_iter().filter(|right| counts || !right.needs_consistency());
+        in_effect
+            .map(|right| GrantAllow {
+                id: "",
+                grantee: if right.needs_identity_policy() {
+                    PrincipalMatch::Account
+                } else {
+                    PrincipalMatch::Own
+                },
+            })
+            .collect()
+    }
+}
+
+/// The grants that the request names by their tokens; they may be of any key.
+///
+/// # Errors
+/// `InvalidGrantTokenException` for a token that is not genuine, or whose grant is no more.
+fn grants_by_token<'a>(
+    request: &Request<'_>,
+    view: View<'a>,
+    environment: &Environment<'_>,
+) -> Result<Vec<&'a Arc<Grant>>, KmsError> {
+    let tokens = request.input.get("GrantTokens").and_then(Value::as_array).into_iter().flatten();
+    let region = request.caller.scope().region;
+    let texts = tokens.filter_map(Value::as_str);
+    texts.map(|token| environment.grant_of_token(view, region, token)).collect()
+}
+
+/// The key behind an alias.
+pub(super) fn behind<'a>(view: View<'a>, alias: &AliasArn) -> Option<&'a Arc<Key>> {
+    let target = view.alias(alias)?.target;
+    view.key(&KeyArn { scope: alias.scope, id: target })
+}

@@ -1,0 +1,508 @@
+//! The facts that conditions and policy variables look at: the `kms:` and `aws:` condition keys of a request.
+//!
+//! They are gathered only when a policy asks, and take effective values where a parameter was left out.
+//!
+//! AWS: KMS developer guide, "Condition keys for AWS KMS"; IAM User Guide, "AWS global condition context keys".
+
+use std::net::IpAddr;
+
+use ::http::HeaderValue;
+use lifecycle::clock::Timestamp;
+use lifecycle::ids::{KeyArn, Region};
+use lifecycle::key::Key;
+use lifecycle::policy::{Context, Principal};
+use lifecycle::state::View;
+use lifecycle::tag::Tag;
+use serde_json::Value;
+
+use super::Request;
+use crate::operations::{Environment, last_activity};
+
+/// What surrounds a request: the connection that it came over, and the service that made it, if one did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The address of the client; `None` for calls without a connection.
+    pub source_ip: Option<IpAddr>,
+    /// Whether the connection was encrypted.
+    pub secure_transport: bool,
+    /// The `User-Agent` header.
+    pub user_agent: Option<HeaderValue>,
+    /// What a service adds; nothing for nearly every request.
+    pub service: Option<Box<ServiceCall>>,
+}
+
+/// What a service says of a request that it makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCall {
+    /// The service that makes the request on the caller's behalf, in the form of policies: `dynamodb.amazonaws.com`.
+    pub via: Option<String>,
+    /// The resource for which a service makes the request.
+    pub source_arn: Option<String>,
+    /// The account of that resource.
+    pub source_account: Option<String>,
+}
+
+impl Circumstances {
+    /// The `User-Agent` header, if it is text.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The service that makes the request on the caller's behalf.
+    #[must_use]
+    pub fn via(&self) -> Option<&str> {
+        self.service.as_ref()?.via.as_deref()
+    }
+
+    /// The resource for which a service makes the request.
+    #[must_use]
+    pub fn source_arn(&self) -> Option<&str> {
+        self.service.as_ref()?.source_arn.as_deref()
+    }
+}
+
+/// Which half of a request a permission is for: ReEncrypt has two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The whole request.
+    Whole,
+    /// The ciphertext that is opened.
+    Source,
+    /// The ciphertext that is made.
+    Destination,
+}
+
+impl Side {
+    /// The half that a permission is for, without `kms:`.
+    pub(super) fn of(action: &str) -> Self {
+        match action {
+            "ReEncryptFrom" => Side::Source,
+            "ReEncryptTo" => Side::Destination,
+            _ => Side::Whole,
+        }
+    }
+
+    /// A member that each half has for itself.
+    pub(super) fn member(self, [whole, source, destination]: [&'static str; 3]) -> &'static str {
+        match self {
+            Side::Whole => whole,
+            Side::Source => source,
+            Side::Destination => destination,
+        }
+    }
+}
+
+/// The members that hold encryption contexts.
+pub(super) const ENCRYPTION_CONTEXT: [&str; 3] =
+    ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"];
+const ENCRYPTION_ALGORITHM: [&str; 3] =
+    ["EncryptionAlgorithm", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"];
+const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
+
+/// A permission that a request needs.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The permission, without `kms:`.
+    pub(super) action: &'a str,
+    /// The key it is needed on.
+    pub(super) key: Option<&'a Key>,
+    /// Whether source and destination of ReEncrypt are one key.
+    pub(super) same_key: bool,
+}
+
+/// Gathers the facts.
+pub(super) fn gather(
+    request: &Request<'_>,
+    asked: Asked<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+) -> Context {
+    let mut facts = Facts { request, asked, side: Side::of(asked.action), context: Context::new() };
+    facts.caller();
+    facts.surroundings(view.now());
+    facts.tags(view);
+    facts.common(view);
+    facts.encryption();
+    facts.parameters();
+    facts.last_use(view, environment);
+    if asked.action == "CreateGrant" {
+        facts.grant();
+    }
+    facts.context
+}
+
+struct Facts<'a> {
+    request: &'a Request<'a>,
+    asked: Asked<'a>,
+    side: Side,
+    context: Context,
+}
+
+impl Facts<'_> {
+    fn text(&self, member: &str) -> Option<&str> {
+        self.request.input.get(member).and_then(Value::as_str)
+    }
+
+    fn has_key(&self) -> bool {
+        self.asked.key.is_some()
+    }
+
+    fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.context.insert(key, value);
+    }
+
+    /// Sets a key to a value that may be absent.
+    fn set_if(&mut self, key: &str, value: Option<impl Into<String>>) {
+        if let Some(value) = value {
+            self.context.insert(key, value);
+        }
+    }
+
+    /// Sets a key to the value of a member, or to what counts without it.
+    fn effective(&mut self, key: &str, member: &str, default: &str) {
+        let value = match self.request.input.get(member) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => default.to_owned(),
+            Some(other) => other.to_string(),
+        };
+        self.set(key, value);
+    }
+
+    fn caller(&mut self) {
+        let caller = self.request.caller;
+        let identity = &caller.identity;
+        let account = identity.account().as_str().to_owned();
+        let principal = caller.principal();
+        let service = matches!(principal, Principal::Service(_));
+        self.set("aws:PrincipalIsAWSService", service.to_string());
+        if service {
+            self.set("aws:PrincipalServiceName", caller.arn());
+            self.context.insert_values("aws:PrincipalServiceNamesList", [caller.arn()]);
+        } else {
+            self.set("aws:PrincipalArn", principal_arn(principal));
+            self.set("aws:PrincipalAccount", account);
+            self.set("aws:PrincipalType", principal_type(principal));
+            self.set("aws:userid", &*identity.user_id);
+        }
+        if let Principal::User { name, .. } = principal {
+            self.set("aws:username", name.rsplit('/').next().unwrap_or_default());
+        }
+        if let Principal::AssumedRole { provider: Some(provider), .. } = principal {
+            self.set("aws:FederatedProvider", &**provider);
+        }
+        for Tag { tag_key, tag_value } in &identity.tags {
+            self.context.insert(&format!("aws:PrincipalTag/{tag_key}"), tag_value);
+        }
+        if let Some(organization) = &identity.organization {
+            self.set("aws:PrincipalOrgID", &*organization.id);
+            if let Some(path) = &organization.path {
+                self.context.insert_values("aws:PrincipalOrgPaths", [&**path]);
+            }
+        }
+        if let Some(session) = &caller.session {
+            self.set("aws:MultiFactorAuthPresent", session.mfa.to_string());
+            self.set("aws:TokenIssueTime", instant(session.created_at));
+            self.set_if("aws:SourceIdentity", session.source_identity.as_deref());
+        }
+    }
+
+    fn surroundings(&mut self, now: Timestamp) {
+        let circumstances = self.request.circumstances;
+        self.set("aws:CurrentTime", instant(now));
+        self.set("aws:EpochTime", now.whole_seconds().to_string());
+        self.set("aws:RequestedRegion", self.request.caller.region.as_str());
+        self.set("aws:SecureTransport", circumstances.secure_transport.to_string());
+        self.set_if("aws:UserAgent", Some(circumstances.user_agent()).filter(|agent| !agent.is_empty()));
+        self.set("aws:ViaAWSService", circumstances.via().is_some().to_string());
+        self.set_if("aws:SourceArn", circumstances.source_arn());
+        let source_account = circumstances.service.as_ref().and_then(|call| call.source_account.as_deref());
+        self.set_if("aws:SourceAccount", source_account);
+        match circumstances.via() {
+            // AWS: a service that calls for a principal hides the principal's address.
+            Some(via) => {
+                self.context.insert_values("aws:CalledVia", [via]);
+                self.set("aws:CalledViaFirst", via);
+                self.set("aws:CalledViaLast", via);
+            }
+            None => self.set_if("aws:SourceIp", circumstances.source_ip.map(|ip| ip.to_string())),
+        }
+    }
+
+    fn tags(&mut self, view: View<'_>) {
+        // AWS (observed): a key that is about to be made has no tags that a policy could see.
+        if let Some(key) = self.asked.key {
+            for Tag { tag_key, tag_value } in &key.tags {
+                self.context.insert(&format!("aws:ResourceTag/{tag_key}"), tag_value);
+            }
+            self.set("aws:ResourceAccount", key.arn.scope.account.as_str());
+            let account = view.directory().account(key.arn.scope.account);
+            let organization = account.and_then(|account| account.organization.as_ref());
+            self.set_if("aws:ResourceOrgID", organization.map(|organization| &*organization.id));
+        }
+        let input = self.request.input;
+        let given = input.get("Tags").and_then(Value::as_array).into_iter().flatten();
+        let mut names: Vec<String> = Vec::new();
+        for tag in given {
+            let part = |member| tag.get(member).and_then(Value::as_str);
+            if let (Some(key), Some(value)) = (part("TagKey"), part("TagValue")) {
+                self.context.insert(&format!("aws:RequestTag/{key}"), value);
+                names.push(key.to_owned());
+            }
+        }
+        let removed = input.get("TagKeys").and_then(Value::as_array).into_iter().flatten();
+        names.extend(removed.filter_map(Value::as_str).map(str::to_owned));
+        if !names.is_empty() {
+            self.context.insert_values("aws:TagKeys", names);
+        }
+    }
+
+    /// What every operation on a key has, and CreateKey by its parameters.
+    fn common(&mut self, view: View<'_>) {
+        let create = self.asked.action == "CreateKey";
+        let store = self.asked.action.contains("CustomKeyStore");
+        let service = matches!(self.request.caller.principal(), Principal::Service(_));
+        if (self.has_key() || create || store) && !service {
+            self.set("kms:CallerAccount", self.request.caller.identity.account().as_str());
+        }
+        if self.has_key() || create {
+            let via = self.request.circumstances.via();
+            let region = self.request.caller.region;
+            self.set_if("kms:ViaService", via.map(|service| via_service(service, region)));
+        }
+        if let Some(key) = self.asked.key {
+            let multi_region = key.multi_region.then_some("PRIMARY");
+            self.key_kind(key.spec.to_string(), key.usage.to_string(), key.origin.to_string(), multi_region);
+            let aliases = view.aliases_of(key.arn, None).map(lifecycle::ids::AliasName::as_str);
+            self.context.insert_values("kms:ResourceAliases", aliases);
+            let named = self.text(self.side.member(KEY_ID)).and_then(alias_name).map(str::to_owned);
+            self.set_if("kms:RequestAlias", named.filter(|_| self.takes_an_alias()));
+        }
+        if create {
+            let text = |member, default: &str| self.text(member).unwrap_or(default).to_owned();
+            let old = text("CustomerMasterKeySpec", "SYMMETRIC_DEFAULT");
+            let spec = text("KeySpec", &old);
+            let usage = text("KeyUsage", "ENCRYPT_DECRYPT");
+            let origin = text("Origin", "AWS_KMS");
+            let multi_region = self.request.input.get("MultiRegion") == Some(&Value::Bool(true));
+            self.key_kind(spec, usage, origin, multi_region.then_some("PRIMARY"));
+        }
+    }
+
+    fn key_kind(&mut self, spec: String, usage: String, origin: String, multi_region: Option<&str>) {
+        self.set("kms:CustomerMasterKeySpec", spec.clone());
+        self.set("kms:KeySpec", spec);
+        self.set("kms:CustomerMasterKeyUsage", usage.clone());
+        self.set("kms:KeyUsage", usage);
+        self.set("kms:KeyOrigin", origin);
+        self.set("kms:MultiRegion", multi_region.is_some().to_string());
+        self.set_if("kms:MultiRegionKeyType", multi_region);
+    }
+
+    /// AWS: cryptographic operations, DescribeKey and GetPublicKey.
+    fn takes_an_alias(&self) -> bool {
+        let declaration = &self.request.entry.declaration;
+        declaration.usage.is_some() || matches!(self.asked.action, "DescribeKey" | "GetPublicKey")
+    }
+
+    /// The encryption context and the algorithm.
+    fn encryption(&mut self) {
+        let action = self.asked.action;
+        let symmetric = matches!(action, "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo");
+        let generates = action.starts_with("GenerateDataKey");
+        if symmetric || generates {
+            self.encryption_context(self.request.input.get(self.side.member(ENCRYPTION_CONTEXT)));
+        }
+        if symmetric {
+            self.effective(
+                "kms:EncryptionAlgorithm",
+                self.side.member(ENCRYPTION_ALGORITHM),
+                "SYMMETRIC_DEFAULT",
+            );
+        }
+        if generates {
+            self.set("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
+        }
+        if action.starts_with("ReEncrypt") {
+            self.set("kms:ReEncryptOnSameKey", self.asked.same_key.to_string());
+        }
+    }
+
+    fn encryption_context(&mut self, pairs: Option<&Value>) {
+        let Some(pairs) = pairs.and_then(Value::as_object).filter(|pairs| !pairs.is_empty()) else { return };
+        for (key, value) in pairs {
+            // Keys that differ in case only are one condition key with several values.
+            self.context.append(&format!("kms:EncryptionContext:{key}"), value.as_str().unwrap_or_default());
+        }
+        self.context.insert_values("kms:EncryptionContextKeys", pairs.keys().cloned());
+    }
+
+    /// Keys that are one parameter each.
+    fn parameters(&mut self) {
+        match self.asked.action {
+            "Sign" | "Verify" => {
+                self.set_if("kms:SigningAlgorithm", self.text("SigningAlgorithm").map(str::to_owned));
+                self.effective("kms:MessageType", "MessageType", "RAW");
+            }
+            "GenerateMac" | "VerifyMac" => {
+                self.set_if("kms:MacAlgorithm", self.text("MacAlgorithm").map(str::to_owned));
+            }
+            "DeriveSharedSecret" => {
+                let algorithm = self.text("KeyAgreementAlgorithm").map(str::to_owned);
+                self.set_if("kms:KeyAgreementAlgorithm", algorithm);
+            }
+            "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+                self.set_if("kms:DataKeyPairSpec", self.text("KeyPairSpec").map(str::to_owned));
+            }
+            "ReplicateKey" => {
+                self.set_if("kms:ReplicaRegion", self.text("ReplicaRegion").map(str::to_owned));
+            }
+            "UpdatePrimaryRegion" => {
+                self.set_if("kms:PrimaryRegion", self.text("PrimaryRegion").map(str::to_owned));
+            }
+            "CreateKey" => self.bypass(),
+            "PutKeyPolicy" => {
+                self.bypass();
+                self.effective("kms:PolicyName", "PolicyName", "default");
+            }
+            "GetKeyPolicy" => self.effective("kms:PolicyName", "PolicyName", "default"),
+            "ScheduleKeyDeletion" => {
+                let key = "kms:ScheduleKeyDeletionPendingWindowInDays";
+                self.effective(key, "PendingWindowInDays", "30");
+            }
+            "EnableKeyRotation" => {
+                self.effective("kms:RotationPeriodInDays", "RotationPeriodInDays", "365");
+            }
+            "ImportKeyMaterial" => {
+                // AWS: these two exist only if the parameter does.
+                self.set_if("kms:ExpirationModel", self.text("ExpirationModel").map(str::to_owned));
+                let valid_to = self.request.input.get("ValidTo").and_then(Value::as_f64);
+                #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
+                let valid_to = valid_to.map(|seconds| instant(Timestamp((seconds * 1e3) as i64)));
+                self.set_if("kms:ValidTo", valid_to);
+            }
+            "GetParametersForImport" => {
+                self.set_if("kms:WrappingAlgorithm", self.text("WrappingAlgorithm").map(str::to_owned));
+                self.set_if("kms:WrappingKeySpec", self.text("WrappingKeySpec").map(str::to_owned));
+            }
+            _ => {}
+        }
+        if matches!(self.asked.action, "CreateGrant" | "ListGrants" | "RevokeGrant") {
+            let for_service = self.request.circumstances.via().is_some();
+            self.set("kms:GrantIsForAWSResource", for_service.to_string());
+        }
+    }
+
+    /// AWS: the key is absent when the parameter is.
+    fn bypass(&mut self) {
+        let bypass = self.request.input.get("BypassPolicyLockoutSafetyCheck").and_then(Value::as_bool);
+        self.set_if("kms:BypassPolicyLockoutSafetyCheck", bypass.map(|bypass| bypass.to_string()));
+    }
+
+    fn grant(&mut self) {
+        let input = self.request.input;
+        for member in
+            ["GranteePrincipal", "GranteeServicePrincipal", "RetiringPrincipal", "RetiringServicePrincipal"]
+        {
+            self.set_if(&format!("kms:{member}"), self.text(member).map(str::to_owned));
+        }
+        let operations = input.get("Operations").and_then(Value::as_array).into_iter().flatten();
+        self.context.insert_values("kms:GrantOperations", operations.filter_map(Value::as_str));
+        let constraints = input.get("Constraints");
+        let constraint = |member| constraints.and_then(|constraints| constraints.get(member));
+        for member in ["EncryptionContextEquals", "EncryptionContextSubset"] {
+            if let Some(pairs) = constraint(member) {
+                self.encryption_context(Some(pairs));
+                self.set("kms:GrantConstraintType", member);
+            }
+        }
+        self.set_if("kms:GrantConstraintSourceArn", constraint("SourceArn").and_then(Value::as_str));
+    }
+
+    fn last_use(&mut self, view: View<'_>, environment: &Environment<'_>) {
+        let Some(key) = self.asked.key else { return };
+        if matches!(self.asked.action, "DisableKey" | "ScheduleKeyDeletion") {
+            let since = view.now().0.saturating_sub(last_activity(key, view, environment.ledger).0);
+            let days = since.max(0) / MILLISECONDS_A_DAY;
+            self.set("kms:TrailingDaysWithoutKeyUsage", days.to_string());
+        }
+    }
+}
+
+const MILLISECONDS_A_DAY: i64 = 86_400_000;
+
+/// The facts of retiring a grant: few, because the operation names no more.
+pub(super) fn of_retirement(
+    request: &Request<'_>,
+    grant: &lifecycle::grant::Grant,
+    view: View<'_>,
+) -> Context {
+    let key = view.key(&grant.key).map(|key| &**key);
+    let asked = Asked { action: "RetireGrant", key, same_key: false };
+    let mut facts = Facts { request, asked, side: Side::Whole, context: Context::new() };
+    facts.caller();
+    facts.surroundings(view.now());
+    facts.tags(view);
+    facts.common(view);
+    use lifecycle::grant::ContextConstraint::{Equals, Subset};
+    let constraint = grant.constraints.encryption_context.as_ref();
+    if let Some(constraint @ (Equals(pairs) | Subset(pairs))) = constraint {
+        for (key, value) in pairs {
+            facts.context.append(&format!("kms:EncryptionContext:{key}"), value);
+        }
+        facts.context.insert_values("kms:EncryptionContextKeys", pairs.keys().cloned());
+        let kind = match constraint {
+            Equals(_) => "EncryptionContextEquals",
+            Subset(_) => "EncryptionContextSubset",
+        };
+        facts.set("kms:GrantConstraintType", kind);
+    }
+    facts.context
+}
+
+/// The alias that an identifier names, without its ARN.
+fn alias_name(text: &str) -> Option<&str> {
+    if text.starts_with("alias/") {
+        return Some(text);
+    }
+    text.starts_with("arn:").then(|| text.find(":alias/").and_then(|at| text.get(at + 1..))).flatten()
+}
+
+/// AWS: "kms:ViaService": the suffix is `.amazonaws.com` in every partition.
+fn via_service(service: &str, region: Region) -> String {
+    let name = service.split('.').next().unwrap_or_default();
+    format!("{name}.{region}.amazonaws.com")
+}
+
+/// AWS: "aws:PrincipalArn": of a session the role, of others themselves.
+fn principal_arn(principal: &Principal) -> String {
+    match principal {
+        Principal::AssumedRole { account, role, .. } => {
+            Principal::Role { account: account.clone(), name: role.clone() }.arn()
+        }
+        other => other.arn(),
+    }
+}
+
+/// AWS: "aws:PrincipalType".
+fn principal_type(principal: &Principal) -> &'static str {
+    match principal {
+        Principal::Root(_) => "Account",
+        Principal::User { .. } => "User",
+        Principal::Role { .. } | Principal::AssumedRole { .. } => "AssumedRole",
+        Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Service(_) => "Service",
+    }
+}
+
+fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.whole_seconds())
+        .map_or_else(|_| at.to_string(), |instant| instant.to_string())
+}
+
+/// Whether the two keys of ReEncrypt are one.
+pub(super) fn one_key(keys: impl IntoIterator<Item = KeyArn>) -> bool {
+    let mut keys = keys.into_iter();
+    let first = keys.next();
+    keys.next().is_some_and(|second| first == Some(second))
+}

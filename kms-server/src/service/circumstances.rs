@@ -1,0 +1,80 @@
+//! What surrounds a request, from its connection and its headers.
+//!
+//! AWS services call KMS for their users, or for themselves, in ways that no client can imitate. Here a client
+//! plays a service by headers, so that policies about services can be tried: `x-kms-via-service` makes a service
+//! the one that forwards the caller's request, `x-kms-service` makes it the caller, and `x-kms-source-arn` and
+//! `x-kms-source-account` say for which resource it acts.
+
+use std::sync::Arc;
+
+use ::http::{HeaderMap, header};
+use lifecycle::iam::Identity;
+use lifecycle::policy::{Principal, ServicePrincipal};
+
+use crate::api::error::KmsError;
+use crate::auth::Caller;
+use crate::http::{Connection, Transport};
+use crate::pipeline::{Circumstances, ServiceCall};
+
+const PREFIX: &str = "x-kms-";
+const SERVICE: &str = "x-kms-service";
+const VIA_SERVICE: &str = "x-kms-via-service";
+const SOURCE_ARN: &str = "x-kms-source-arn";
+const SOURCE_ACCOUNT: &str = "x-kms-source-account";
+
+/// Whether the headers by which clients play services count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceHeaders {
+    /// They do.
+    Heed,
+    /// They are like any other header.
+    Ignore,
+}
+
+/// What surrounds a request apart from services.
+pub(super) fn of_connection(headers: &HeaderMap, connection: Option<&Connection>) -> Circumstances {
+    Circumstances {
+        source_ip: connection.and_then(|connection| connection.peer).map(|peer| peer.ip()),
+        secure_transport: connection.is_some_and(|connection| connection.transport == Transport::Tls),
+        user_agent: headers.get(header::USER_AGENT).cloned(),
+        service: None,
+    }
+}
+
+/// Adds the services that the headers name, and hands back who calls: the service itself, if there is one.
+///
+/// # Errors
+/// `ValidationException` for a name that no service has.
+pub(super) fn add_services(
+    headers: &HeaderMap,
+    circumstances: &mut Circumstances,
+    caller: Caller,
+) -> Result<Caller, KmsError> {
+    if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
+        return Ok(caller);
+    }
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let service = |name| text(name).map(|value| read_service(name, value)).transpose();
+    circumstances.service = Some(Box::new(ServiceCall {
+        via: service(VIA_SERVICE)?.map(|service| service.as_str().to_owned()),
+        source_arn: text(SOURCE_ARN).map(str::to_owned),
+        source_account: text(SOURCE_ACCOUNT).map(str::to_owned),
+    }));
+    Ok(match service(SERVICE)? {
+        Some(service) => {
+            let identity = Identity::undescribed(Principal::Service(service), None);
+            Caller { identity: Arc::new(identity), session: None, ..caller }
+        }
+        None => caller,
+    })
+}
+
+/// `dynamodb` and `dynamodb.amazonaws.com` are the same service.
+fn read_service(header: &str, text: &str) -> Result<ServicePrincipal, KmsError> {
+    let full = if text.contains('.') { text.to_owned() } else { format!("{text}.amazonaws.com") };
+    ServicePrincipal::parse(&full).ok_or_else(|| {
+        KmsError::validation(format!(
+            "The header {header} does not name a service such as dynamodb.amazonaws.com: {text}"
+        ))
+    })
+}
