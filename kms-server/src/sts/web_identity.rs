@@ -24,6 +24,10 @@ const TAGS: &str = "https://aws.amazon.com/tags";
 /// The claim with a source identity.
 const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 
+/// Characters of a subject.
+// AWS: AssumeRoleWithWebIdentity, SubjectFromWebIdentityToken.
+const SUBJECT_CHARS_MAX: usize = 255;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
@@ -166,6 +170,10 @@ impl<'a> Claims<'a> {
             return Err(invalid("The web identity token is not valid yet."));
         }
         let subject = jwt.text("sub").ok_or_else(|| missing("sub"))?;
+        // What is sealed into a session token must stay short.
+        if subject.chars().count() > SUBJECT_CHARS_MAX {
+            return Err(invalid("The subject of the web identity token is too long."));
+        }
         let audiences = jwt.texts("aud");
         // AWS: IAM User Guide, "Available keys for AWS OIDC federation", aud and oaud.
         let (candidates, original_audiences) = match jwt.text("azp") {

@@ -110,6 +110,7 @@ async fn a_bad_token_is_refused_for_its_fault() {
         (set("aud", "third".into()), invalid, "Incorrect token audience"),
         (set("azp", "third".into()), invalid, "Incorrect token audience"),
         (without("sub"), invalid, "Missing a required claim: sub"),
+        (set("sub", "s".repeat(256).into()), invalid, "too long"),
         (without("exp"), invalid, "Missing a required claim: exp"),
         (set("nbf", 4_000_000_000_u64.into()), invalid, "not valid yet"),
         (set("exp", 1_700_000_000.into()), "ExpiredTokenException", "expiration date/time 1700000000"),
