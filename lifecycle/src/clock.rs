@@ -102,6 +102,13 @@ impl VirtualClock {
         VirtualClock { base: self.at(wall).max(to), anchor: wall, ..*self }
     }
 
+    /// The same clock, going on from what it shows at `wall` at another rate. A negative or non-finite rate is taken
+    /// as frozen.
+    #[must_use]
+    pub fn with_rate(&self, rate: f64, wall: WallTime) -> Self {
+        VirtualClock { epoch: self.epoch, ..VirtualClock::new(self.at(wall), wall, rate) }
+    }
+
     /// A clock of the next epoch that shows `base`.
     #[must_use]
     pub fn restarted(&self, base: Timestamp, wall: WallTime) -> Self {
@@ -131,6 +138,8 @@ mod tests {
         assert_eq!(clock.at(WallTime(50)), Timestamp(1_000));
         assert_eq!(clock.at(WallTime(52)), Timestamp(1_120));
         assert_eq!(clock.at(WallTime(10)), Timestamp(1_000), "the wall clock was set back");
+        let faster = clock.with_rate(1_000.0, WallTime(52));
+        assert_eq!((faster.at(WallTime(52)), faster.at(WallTime(53))), (Timestamp(1_120), Timestamp(2_120)));
         let frozen = VirtualClock::new(Timestamp(7), WallTime(0), 0.0);
         assert_eq!(frozen.at(WallTime(i64::MAX)), Timestamp(7));
     }

@@ -1,5 +1,6 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
+mod clock;
 mod principals;
 mod state;
 
@@ -48,7 +49,10 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
     }
     let answered = match (request.method(), path.as_str()) {
         (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
-        (&Method::GET, "/_kms/clock") => Ok(clock(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/clock") => Ok(clock::show(&service.parts().engine.snapshot())),
+        (&Method::POST, "/_kms/clock/advance") => clock::advance(service, request.body()).await,
+        (&Method::POST, "/_kms/clock/freeze") => clock::freeze(service).await,
+        (&Method::POST, "/_kms/clock/resume") => clock::resume(service, request.body()).await,
         (&Method::GET, "/_kms/events") => events(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/metrics") => return metrics(service),
@@ -92,21 +96,6 @@ fn health(service: &Service) -> Value {
         "domain_time": now.to_string(),
         // What clients of LocalStack wait for.
         "services": { "kms": "running" },
-    })
-}
-
-fn clock(snapshot: &Snapshot) -> Value {
-    let rate = snapshot.clock.rate();
-    let due = lifecycle::schedule::next_due(&snapshot.state).map(|due| {
-        let resource = due.event.key().to_string();
-        json!({ "at": due.at.to_string(), "event": due.event.kind(), "resource": resource })
-    });
-    json!({
-        "now": snapshot.now().to_string(),
-        "mode": if rate > 0.0 { "running" } else { "frozen" },
-        "rate": rate,
-        "epoch": snapshot.clock.epoch(),
-        "next_due": due,
     })
 }
 

@@ -263,6 +263,14 @@ impl Engine {
         }
     }
 
+    /// Lets the domain clock go on from where it is at another rate; 0 freezes it.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn set_rate(&self, rate: f64) -> Result<(), SubmitError> {
+        self.submit(move |draft| draft.set_clock(draft.clock().with_rate(rate, wall::now()))).await
+    }
+
     /// Whether something has fallen due that the view of an instant cannot show before it has happened.
     #[must_use]
     pub fn is_behind(&self, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod audit;
+mod clock;
 mod control;
 mod coverage;
 mod data_keys;

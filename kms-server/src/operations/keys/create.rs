@@ -64,7 +64,8 @@ impl Operation for CreateKey {
         check_spec_and_usage(input)?;
         check_origin(input)?;
         check_tags(input.tags.as_deref().unwrap_or_default())?;
-        if input.tags.as_ref().is_some_and(|tags| tags.len() > limits.tags_per_key_max) {
+        let kept = input.tags.iter().flatten().filter(|tag| !is_custom_tag(&tag.tag_key));
+        if kept.count() > limits.tags_per_key_max {
             return Err(KmsError::new(ErrorCode::TagException, "Too many tags"));
         }
         Ok(())
