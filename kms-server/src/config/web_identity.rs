@@ -21,7 +21,8 @@ pub struct WebIdentity {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WebIdentities(Vec<WebIdentity>);
 
-const EXPECTED: &str = "identity providers as ISSUER|AUDIENCE,AUDIENCE|FILE, apart by spaces";
+/// A provider in a flag or variable.
+const WORD: &str = "ISSUER|AUDIENCE,AUDIENCE|FILE";
 
 impl WebIdentity {
     /// What is wrong, if a field is: its name and the reason.
@@ -55,7 +56,7 @@ impl WebIdentity {
     fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.splitn(3, '|');
         let (Some(issuer), Some(audiences), Some(jwks)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err("expected ISSUER|AUDIENCE,AUDIENCE|FILE".to_owned());
+            return Err(format!("expected {WORD}"));
         };
         let audiences = audiences.split(',').map(str::to_owned).collect();
         let provider = WebIdentity { issuer: issuer.to_owned(), audiences, jwks: jwks.into() };
@@ -83,10 +84,10 @@ impl WebIdentities {
 
 /// In TOML a list of tables; in a flag or variable `ISSUER|AUDIENCE,AUDIENCE|FILE`, several apart by spaces.
 impl Value for WebIdentities {
-    const NOTATION: Notation = Notation::List;
+    const NOTATION: Notation = Notation::List(WORD);
 
     fn expected() -> String {
-        EXPECTED.to_owned()
+        format!("identity providers as {WORD}, apart by spaces")
     }
 
     fn parse(text: &str) -> Option<Self> {
