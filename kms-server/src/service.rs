@@ -27,6 +27,7 @@ use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+use crate::sts::{self, IdentityProvider};
 
 pub use circumstances::ServiceHeaders;
 
@@ -62,6 +63,8 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Whose tokens AssumeRoleWithWebIdentity takes.
+    pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
     pub authorization: Authorization,
     /// Whether clients may play services.
@@ -133,6 +136,9 @@ impl Service {
             if path.starts_with("/_kms/") || path == "/_localstack/health" {
                 return Box::pin(control::call(self, request)).await;
             }
+            if sts::is_request(&request) {
+                return Box::pin(sts::call(self, &request)).await;
+            }
             self.operation(&request).await
         }
     }
@@ -174,7 +180,8 @@ impl Service {
         }
     }
 
-    fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
+    /// New ids of a request and of its record.
+    pub(crate) fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
         Ok(random.map(Uuid::v4))
@@ -225,8 +232,8 @@ impl Service {
             headers: request.headers(),
             body: request.body(),
         };
-        let now = Now { wall: wall::now(), domain: exchange.at };
         let snapshot = self.0.engine.snapshot();
+        let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
         let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
         exchange.caller = Some(match self.0.service_headers {
             ServiceHeaders::Heed => {
