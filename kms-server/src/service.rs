@@ -31,6 +31,7 @@ use crate::sts::{self, IdentityProvider};
 
 pub use circumstances::ServiceHeaders;
 
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -340,7 +341,7 @@ impl Handler for Service {
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+    headers.get(&TARGET)?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
 }
 
 fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
