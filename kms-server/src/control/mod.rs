@@ -1,5 +1,6 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
+mod explain;
 mod principals;
 mod state;
 
@@ -60,6 +61,10 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (_, path) if path.starts_with("/_kms/principals") => {
             let answered = principals::call(service, &request).await;
             answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
+        }
+        (_, explain::PATH) => {
+            let answered = explain::call(service, &request).await;
+            answered.unwrap_or_else(|| Err(unknown(request.method(), explain::PATH)))
         }
         (method, path) => Err(unknown(method, path)),
     };
