@@ -10,6 +10,7 @@ mod coverage;
 mod data_keys;
 mod deletion;
 mod encryption;
+mod explain;
 mod grants;
 mod identifiers;
 mod keys;
