@@ -1,5 +1,6 @@
 //! `/_kms/explain`: it says what a request gets, and why.
 
+mod agreement;
 mod cases;
 
 use fixtures::{ACCOUNT, REGION, TestKms};
