@@ -2,6 +2,7 @@
 
 mod client;
 mod doctor;
+mod explain;
 mod principals;
 mod rekey;
 mod serve;
@@ -71,6 +72,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
             Ok(ExitCode::Ok)
         }
         Command::Keys(keys) => client::keys(keys, &client()?, output),
+        Command::Explain(explain) => explain::run(explain, &client()?, output),
         Command::Events(events) => client::events(events, &client()?, output),
         Command::Principals(principals) => principals::run(principals, &client()?, output),
         Command::State(state) => client::state(state, &client()?, output),
