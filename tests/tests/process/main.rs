@@ -4,6 +4,7 @@
 
 mod client;
 mod data_directory;
+mod explain;
 mod lifetime;
 mod limits;
 mod principals;

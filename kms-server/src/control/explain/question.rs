@@ -106,7 +106,10 @@ fn principal(fields: &Fields<'_>) -> Result<Principal, DocumentError> {
 fn action(fields: &Fields<'_>) -> Result<Action, DocumentError> {
     let text = fields.text("action")?;
     Action::named(text).ok_or_else(|| {
-        let near = nearest(text.trim_start_matches("kms:"), actions().map(Action::name)).unwrap_or_default();
+        let name = text.trim_start_matches("kms:");
+        // ReEncrypt is no permission: its halves are.
+        let longer = actions().map(Action::name).find(|longer| !name.is_empty() && longer.starts_with(name));
+        let near = longer.or_else(|| nearest(name, actions().map(Action::name))).unwrap_or_default();
         fault(format!("`action`: {} is no permission of KMS; the nearest is `kms:{near}`", quoted(text)))
     })
 }
