@@ -39,7 +39,10 @@ const SERVER: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["document", "principals"]),
-    ("control", &["document", "engine", "http", "observe", "operations", "principals", "service"]),
+    (
+        "control",
+        &["document", "engine", "http", "observe", "operations", "pipeline", "principals", "service"],
+    ),
     ("cron", &["service"]),
     ("document", &[]),
     // Only the trait by which a query asks for last uses.

@@ -3,7 +3,7 @@
 mod question;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use serde_json::{Map, Value};
 
 use super::{Refusal, query};
@@ -12,22 +12,11 @@ use crate::observe::audit::AuditFilter;
 use crate::pipeline::{self, Circumstances};
 use crate::service::Service;
 
-/// Where questions go.
-pub(super) const PATH: &str = "/_kms/explain";
-
 /// The one member of a question about a request that has been made.
 const REQUEST: &str = "request";
 
-/// Answers a call of [`PATH`]; `None` if it is none.
-pub(super) async fn call(service: &Service, request: &Request<Bytes>) -> Option<Result<Value, Refusal>> {
-    match *request.method() {
-        Method::GET => Some(past(service, request).await),
-        Method::POST => Some(ask(service, request).await),
-        _ => None,
-    }
-}
-
-async fn past(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
+/// Tells of the request that the query names.
+pub(super) async fn past(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let mut id = None;
     for (name, value) in query(request)? {
         if name != REQUEST {
@@ -41,7 +30,8 @@ async fn past(service: &Service, request: &Request<Bytes>) -> Result<Value, Refu
     denied_before(service, id).await
 }
 
-async fn ask(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
+/// Answers the question of the body.
+pub(super) async fn ask(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let body: Value = serde_json::from_slice(request.body())
         .map_err(|error| Refusal::bad_request(format!("the question is not JSON: {error}")))?;
     if let Some(id) = body.get(REQUEST) {

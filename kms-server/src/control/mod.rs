@@ -50,6 +50,8 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
         (&Method::GET, "/_kms/clock") => Ok(clock(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/events") => events(service, &request).await,
+        (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
+        (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/metrics") => return metrics(service),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
@@ -61,10 +63,6 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (_, path) if path.starts_with("/_kms/principals") => {
             let answered = principals::call(service, &request).await;
             answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
-        }
-        (_, explain::PATH) => {
-            let answered = explain::call(service, &request).await;
-            answered.unwrap_or_else(|| Err(unknown(request.method(), explain::PATH)))
         }
         (method, path) => Err(unknown(method, path)),
     };

@@ -19,7 +19,7 @@ use super::ask;
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/team/alice";
 const BOB: &str = "arn:aws:iam::444455556666:user/bob";
-const ROLE: &str = "arn:aws:iam::111122223333:role/work/app";
+const ROLE: &str = "arn:aws:iam::111122223333:role/build/app";
 const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/s-1";
 const SERVICE: &str = "logs.amazonaws.com";
 
@@ -34,7 +34,7 @@ const CALLERS: [(&str, &str); 5] = [
 
 fn kms() -> TestKms {
     let key = |(id, owner): (&str, &str)| {
-        let owner = Principal::parse(owner).unwrap().with_role("work/app");
+        let owner = Principal::parse(owner).unwrap().with_role("build/app");
         Entry::AccessKey(Arc::new(AccessKey { id: id.into(), secret: Secret::new(b"s".to_vec()), owner }))
     };
     TestKms::with(|builder| {
