@@ -15,6 +15,9 @@ use crate::service::Service;
 /// The one member of a question about a request that has been made.
 const REQUEST: &str = "request";
 
+/// Longest id of a request that is looked for, in bytes; this server's have 36.
+const ID_BYTES_MAX: usize = 128;
+
 /// Tells of the request that the query names.
 pub(super) async fn past(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let mut id = None;
@@ -54,6 +57,9 @@ pub(super) async fn ask(service: &Service, request: &Request<Bytes>) -> Result<V
 
 /// What the audit log tells of a denial that has happened.
 async fn denied_before(service: &Service, id: String) -> Result<Value, Refusal> {
+    if id.len() > ID_BYTES_MAX {
+        return Err(Refusal::bad_request(format!("the id of a request has at most {ID_BYTES_MAX} bytes")));
+    }
     service.parts().audit.flush().await;
     let filter = AuditFilter { request: Some(id.clone()), limit: 1, ..AuditFilter::default() };
     let reader = service.clone();

@@ -379,6 +379,8 @@ async fn a_faulty_question_is_refused_with_the_name_of_its_member() {
         (json!({"principal": null}), "needs the field `principal`"),
         (json!({"principal": "alice"}), "`principal`: expected the ARN of a user"),
         (json!({"principal": 7}), "`principal`"),
+        (json!({"principal": "a".repeat(2_049)}), "`principal`: at most 2048 characters"),
+        (json!({"key": "a".repeat(2_049)}), "`key`: at most 2048 characters"),
         (json!({"principal": "arn:aws:iam::111122223333:group/g"}), "`principal`: expected"),
         (json!({"principal": "arn:other:iam::111122223333:user/a"}), "`principal`: expected"),
         (json!({"action": null}), "needs the field `action`"),
@@ -463,7 +465,11 @@ async fn a_faulty_question_is_refused_with_the_name_of_its_member() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert!(answer.message().contains(part), "{body}: {}", answer.message());
     }
-    for (path, part) in [("", "say which request"), ("?id=1", "id is no parameter")] {
+    for (path, part) in [
+        ("", "say which request"),
+        ("?id=1", "id is no parameter"),
+        (&format!("?request={}", "i".repeat(129)), "at most 128 bytes"),
+    ] {
         let answer = control(&kms, Method::GET, &format!("/_kms/explain{path}"), "").await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert!(answer.message().contains(part), "{path}: {}", answer.message());

@@ -33,6 +33,10 @@ const MEMBERS: [&str; 15] = [
 /// Most condition keys of a question, and most values of one.
 const FACTS_MAX: usize = 1_000;
 
+/// Longest name of a principal or key, in characters.
+// AWS: KMS API reference, `KeyId`.
+const TEXT_CHARS_MAX: usize = 2_048;
+
 /// Most grants and grant tokens of a question.
 const GRANTS_MAX: usize = 1_000;
 
@@ -53,7 +57,7 @@ pub(super) fn read(node: &Node) -> Result<Question, DocumentError> {
         principal: principal(&fields)?,
         action: action(&fields)?,
         region: region(&fields)?,
-        key: fields.optional_text("key")?.map(str::to_owned),
+        key: bounded_text(&fields, "key")?.map(str::to_owned),
         key_policy: member(&fields, "key_policy", key_policy)?,
         context: member(&fields, "context", context)?.unwrap_or_default(),
         grants: member(&fields, "grants", |node| bounded(node)?.iter().map(grant).collect())?,
@@ -88,8 +92,21 @@ fn member<T>(
     fields.node(name).map(read).transpose().map_err(about)
 }
 
+/// A text that answers repeat, and so of bounded length.
+fn bounded_text<'n>(fields: &Fields<'n>, name: &str) -> Result<Option<&'n str>, DocumentError> {
+    match fields.optional_text(name)? {
+        Some(text) if text.chars().count() > TEXT_CHARS_MAX => {
+            Err(fault(format!("`{name}`: at most {TEXT_CHARS_MAX} characters")))
+        }
+        text => Ok(text),
+    }
+}
+
 fn principal(fields: &Fields<'_>) -> Result<Principal, DocumentError> {
-    let text = fields.text("principal")?;
+    let text = match bounded_text(fields, "principal")? {
+        Some(text) => text,
+        None => fields.text("principal")?,
+    };
     let found = match Principal::parse(text) {
         Some(service @ Principal::Service(_)) => Some(service),
         _ => principals::principal(text),
