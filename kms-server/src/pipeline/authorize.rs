@@ -2,7 +2,13 @@
 //!
 //! An operation declares where its permission comes from ([`Permission`]); from that follow the demands, each
 //! judged by [`lifecycle::authorize::decide`]. Grants are looked at only when policies do not allow by
-//! themselves, and facts are gathered only when a policy asks for them: most requests cost neither.
+//! themselves (also when one denies: the text of a denial depends on them), and facts are gathered only when a policy asks for them: most requests cost neither.
+
+mod explain;
+mod question;
+
+pub use explain::explain;
+pub use question::{Action, DescribedGrant, GivenGrant, Question, Unanswerable, actions};
 
 use std::sync::Arc;
 
@@ -95,17 +101,12 @@ pub(super) fn authorize(
         by_token,
         budget: Budget::new(policy_steps_max),
         needed: Vec::new(),
+        instead: Instead::default(),
     };
     for demand in demands(request, resolved) {
-        let denied = judge.judge(&demand).map_err(|BudgetExceeded { cap }| {
-            KmsError::new(
-                ErrorCode::LimitExceededException,
-                format!(
-                    "The policies that apply to this request take more than {cap} steps to evaluate \
-                     (setting auth.policy_steps_max)."
-                ),
-            )
-        })?;
+        let denied = judge.judge(&demand, |inquiry, decision| denied(inquiry, decision, demand.named));
+        let denied = denied
+            .map_err(|exceeded| KmsError::new(ErrorCode::LimitExceededException, too_complex(exceeded)))?;
         if let Some(denied) = denied {
             trace.denial = Some(denied.explanation);
             if mode == Mode::Enforce {
@@ -114,6 +115,13 @@ pub(super) fn authorize(
         }
     }
     Ok(judge.needed)
+}
+
+fn too_complex(BudgetExceeded { cap }: BudgetExceeded) -> String {
+    format!(
+        "The policies that apply to this request take more than {cap} steps to evaluate (setting \
+         auth.policy_steps_max)."
+    )
 }
 
 /// The permissions that a request needs, in the order in which they are judged.
@@ -167,6 +175,42 @@ struct Denied {
     explanation: Value,
 }
 
+fn denied(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Option<Denied> {
+    let denial = decision.denial.as_ref()?;
+    Some(Denied {
+        message: denial.message(inquiry, named),
+        explanation: explanation(inquiry, decision, named),
+    })
+}
+
+/// A decision with what it is about, for the audit log and for whoever asks.
+fn explanation(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Value {
+    json!({
+        "principal": inquiry.principal.arn(),
+        "action": inquiry.action,
+        "resource": inquiry.resource.arn(),
+        "explanation": decision.explain(inquiry, named),
+    })
+}
+
+/// A grant, and what reasons call it.
+struct NamedGrant {
+    name: String,
+    grant: Arc<Grant>,
+}
+
+/// What a question puts in the place of what is stored. A request puts nothing there.
+#[derive(Clone, Copy, Default)]
+struct Instead<'a> {
+    resource_control: Option<&'a [NamedPolicy]>,
+    /// Grants of the key.
+    grants: Option<&'a [NamedGrant]>,
+    /// Facts that replace those of the same name.
+    context: Option<&'a Context>,
+    /// Whether grants are to be looked at even if policies allow by themselves.
+    thorough: bool,
+}
+
 struct Judge<'a> {
     request: &'a Request<'a>,
     view: View<'a>,
@@ -176,17 +220,30 @@ struct Judge<'a> {
     budget: Budget,
     /// Grants without which a demand would not have been met.
     needed: Vec<Arc<Grant>>,
+    instead: Instead<'a>,
+}
+
+impl<'a> Judge<'a> {
+    /// The key of a grant. One that a question describes need not be stored.
+    fn key_of(&self, grant: &Grant) -> Option<&'a Arc<Key>> {
+        let mut found = self.resolved.keys.iter().map(|found| &found.key);
+        found.find(|key| key.arn == grant.key).or_else(|| self.view.key(&grant.key))
+    }
 }
 
 impl Judge<'_> {
-    /// Judges one demand; `None` if it is met.
-    fn judge(&mut self, demand: &Demand<'_>) -> Result<Option<Denied>, BudgetExceeded> {
+    /// Judges one demand, and gives what `tell` makes of the decision.
+    fn judge<T>(
+        &mut self,
+        demand: &Demand<'_>,
+        tell: impl FnOnce(&Inquiry<'_>, &Decision) -> T,
+    ) -> Result<T, BudgetExceeded> {
         let mut action = ArrayString::<64>::new();
         // The longest name of an operation has 35 characters.
         ["kms:", demand.action].iter().for_each(|part| action.try_push_str(part).unwrap_or_default());
         let key = match demand.on {
             On::Key(key) => Some(key),
-            On::Retired(retired) => self.view.key(&retired.grant.key),
+            On::Retired(retired) => self.key_of(&retired.grant),
             _ => None,
         };
         let arn = key.map(|key| key.arn.text()).unwrap_or_default();
@@ -206,13 +263,17 @@ impl Judge<'_> {
         let of_owner = of_owner.map(|account| account.resource_control());
         let identity = &self.request.caller.identity;
         let own = if foreign.is_some() { &[][..] } else { identity.resource_control.as_slice() };
-        let resource_control = of_owner.as_deref().unwrap_or(own);
+        let resource_control = self.instead.resource_control.or(of_owner.as_deref()).unwrap_or(own);
         let asks = key.is_some_and(|key| key.policy.document().asks_for_context())
             || identity.policies.ask_for_context()
             || resource_control.iter().any(|policy: &NamedPolicy| policy.document.asks_for_context());
         let context = if asks { self.context(demand, key) } else { Context::new() };
+        let retired_name = match demand.on {
+            On::Retired(retired) => self.name_of(&retired.grant),
+            _ => String::new(),
+        };
         let (retirement, cross_account) = match (&demand.on, self.request.entry.declaration.reach) {
-            (On::Retired(retired), _) => (self.retirement(retired), CrossAccount::Allowed),
+            (On::Retired(retired), _) => (self.retirement(retired, &retired_name), CrossAccount::Allowed),
             (_, Reach::AnyAccount) => (Vec::new(), CrossAccount::Allowed),
             (_, Reach::OwnAccount) => (Vec::new(), CrossAccount::Never),
         };
@@ -231,12 +292,12 @@ impl Judge<'_> {
             rules: Rules { key_policy, cross_account },
         };
         let mut decision = decide(&inquiry, &mut self.budget)?;
-        let grants = match (&demand.on, &decision.denial) {
-            (On::Key(key), Some(denial)) if !denial.explicit => self.grants(demand.action, key),
+        let grants = match &demand.on {
+            On::Key(key) if !decision.allowed() || self.instead.thorough => self.grants(demand.action, key),
             _ => Vec::new(),
         };
         if !grants.is_empty() {
-            let ids: Vec<String> = grants.iter().map(|(grant, _)| grant.id.to_string()).collect();
+            let ids: Vec<String> = grants.iter().map(|(grant, _)| self.name_of(grant)).collect();
             let allows: Vec<_> = ids
                 .iter()
                 .zip(&grants)
@@ -247,36 +308,39 @@ impl Judge<'_> {
                 self.needed.extend(grants.into_iter().map(|(grant, _)| grant));
             }
         }
-        Ok(self.denied(&inquiry, &decision, demand))
-    }
-
-    fn denied(&self, inquiry: &Inquiry<'_>, decision: &Decision, demand: &Demand<'_>) -> Option<Denied> {
-        let denial = decision.denial.as_ref()?;
-        let explanation = decision.explain(inquiry, demand.named);
-        Some(Denied {
-            message: denial.message(inquiry, demand.named),
-            explanation: json!({
-                "principal": inquiry.principal.arn(),
-                "action": inquiry.action,
-                "resource": inquiry.resource.arn(),
-                "explanation": explanation,
-            }),
-        })
+        Ok(tell(&inquiry, &decision))
     }
 
     fn context(&self, demand: &Demand<'_>, key: Option<&Arc<Key>>) -> Context {
-        if let On::Retired(retired) = &demand.on {
-            return facts::of_retirement(self.request, &retired.grant, self.view);
+        let key = key.map(|key| &**key);
+        let mut context = if let On::Retired(retired) = &demand.on {
+            facts::of_retirement(self.request, &retired.grant, key, self.view)
+        } else {
+            let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
+            facts::gather(
+                self.request,
+                Asked { action: demand.action, key, same_key },
+                self.view,
+                self.environment,
+            )
+        };
+        if let Some(instead) = self.instead.context {
+            context.replace(instead);
         }
-        let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
-        let asked = Asked { action: demand.action, key: key.map(|key| &**key), same_key };
-        facts::gather(self.request, asked, self.view, self.environment)
+        context
+    }
+
+    /// What reasons call a grant.
+    fn name_of(&self, grant: &Arc<Grant>) -> String {
+        let mut given = self.instead.grants.into_iter().flatten();
+        let named = given.find(|known| Arc::ptr_eq(&known.grant, grant));
+        named.map_or_else(|| grant.id.to_string(), |known| known.name.clone())
     }
 
     /// The grants that cover a use of a key, with how each names the caller.
     fn grants(&self, action: &str, key: &Key) -> Vec<(Arc<Grant>, PrincipalMatch)> {
         let Some(operation) = GrantOperation::named(action) else { return Vec::new() };
-        if self.view.grant_count(&key.arn) == 0 {
+        if self.instead.grants.is_none() && self.view.grant_count(&key.arn) == 0 {
             return Vec::new();
         }
         let caller = self.request.caller.principal();
@@ -289,11 +353,14 @@ impl Judge<'_> {
             encryption_context: context.as_ref(),
             source_arn: self.request.circumstances.source_arn(),
         };
-        self.view
-            .grants_for(key.arn, caller)
-            .filter(|grant| self.counts(grant))
-            .filter_map(|grant| Some((Arc::clone(grant), grant.covers(caller, operation, &facts)?)))
-            .collect()
+        let covering = |grant: &Arc<Grant>| {
+            let counts = self.counts(grant);
+            Some((Arc::clone(grant), grant.covers(caller, operation, &facts).filter(|_| counts)?))
+        };
+        match self.instead.grants {
+            Some(grants) => grants.iter().filter_map(|named| covering(&named.grant)).collect(),
+            None => self.view.grants_for(key.arn, caller).filter_map(covering).collect(),
+        }
     }
 
     /// Whether a grant counts already: by its age, or because the request has its token.
@@ -304,13 +371,13 @@ impl Judge<'_> {
     }
 
     /// The rights by which the caller may retire a grant, in the form of grants.
-    fn retirement(&self, retired: &Retired) -> Vec<GrantAllow<'static>> {
+    fn retirement<'n>(&self, retired: &Retired, name: &'n str) -> Vec<GrantAllow<'n>> {
         let counts = retired.by_token || self.counts(&retired.grant);
         let rights = retired.grant.retire_rights(self.request.caller.principal());
         let in_effect = rights.into_iter().filter(|right| counts || !right.needs_consistency());
         in_effect
             .map(|right| GrantAllow {
-                id: "",
+                id: name,
                 grantee: if right.needs_identity_policy() {
                     PrincipalMatch::Account
                 } else {

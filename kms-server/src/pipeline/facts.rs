@@ -98,7 +98,8 @@ pub(super) const ENCRYPTION_CONTEXT: [&str; 3] =
     ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"];
 const ENCRYPTION_ALGORITHM: [&str; 3] =
     ["EncryptionAlgorithm", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"];
-const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
+/// The members that name keys.
+pub(super) const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
 
 /// A permission that a request needs.
 #[derive(Clone, Copy)]
@@ -435,9 +436,9 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 pub(super) fn of_retirement(
     request: &Request<'_>,
     grant: &lifecycle::grant::Grant,
+    key: Option<&Key>,
     view: View<'_>,
 ) -> Context {
-    let key = view.key(&grant.key).map(|key| &**key);
     let asked = Asked { action: "RetireGrant", key, same_key: false };
     let mut facts = Facts { request, asked, side: Side::Whole, context: Context::new() };
     facts.caller();

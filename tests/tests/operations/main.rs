@@ -11,6 +11,7 @@ mod coverage;
 mod data_keys;
 mod deletion;
 mod encryption;
+mod explain;
 mod grants;
 mod identifiers;
 mod keys;
