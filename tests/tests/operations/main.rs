@@ -5,6 +5,7 @@
 
 mod aliases;
 mod audit;
+mod authorization;
 mod control;
 mod coverage;
 mod data_keys;
