@@ -18,7 +18,7 @@ use lifecycle::authorize::{
 };
 use lifecycle::crypto::envelope::EncryptionContext;
 use lifecycle::grant::{Grant, GrantFacts, GrantOperation};
-use lifecycle::ids::{AliasArn, KeyArn};
+use lifecycle::ids::{AliasArn, KeyArn, Scope};
 use lifecycle::key::Key;
 use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
 use lifecycle::state::View;
@@ -62,6 +62,8 @@ struct Demand<'a> {
     action: &'a str,
     on: On<'a>,
     named: Named,
+    /// The key that is replicated, where the permission is for its replica.
+    replicated: Option<&'a Key>,
 }
 
 /// What a permission is needed on.
@@ -128,7 +130,7 @@ fn too_complex(BudgetExceeded { cap }: BudgetExceeded) -> String {
 fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'a>> {
     let declaration = &request.entry.declaration;
     let operation = request.entry.name();
-    let demand = |action, on| Demand { action, on, named: Named::Identifier };
+    let demand = |action, on| Demand { action, on, named: Named::Identifier, replicated: None };
     let keys = || {
         key_targets(declaration).zip(&resolved.keys).map(|(target, found)| match target {
             Target::Ciphertext { key, action, .. } => {
@@ -137,15 +139,14 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
                 } else {
                     Named::Ciphertext
                 };
-                Demand { action, on: On::Key(&found.key), named }
+                Demand { named, ..demand(*action, On::Key(&found.key)) }
             }
             Target::Key { action, .. } => demand(action, On::Key(&found.key)),
             Target::Alias { .. } => demand(operation, On::Key(&found.key)),
         })
     };
-    let tagging = || {
+    let tagging = |new_key: String| {
         let tags = request.input.get("Tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
-        let new_key = request.caller.scope().arn_of("key/00000000-0000-0000-0000-000000000000");
         tags.then(|| demand("TagResource", On::NewKey(new_key)))
     };
     match declaration.permission {
@@ -157,8 +158,17 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
             let behind = resolved.behind_alias.as_ref().map(|key| demand(operation, On::Key(key)));
             std::iter::once(alias).chain(behind).chain(keys()).collect()
         }
-        Permission::NewKey => std::iter::once(demand(operation, On::Nothing)).chain(tagging()).collect(),
-        Permission::Replica => keys().chain([demand("CreateKey", On::Nothing)]).chain(tagging()).collect(),
+        Permission::NewKey => {
+            // Nobody can know its id, so policies say `key/*`.
+            let new_key = request.caller.scope().arn_of("key/00000000-0000-0000-0000-000000000000");
+            std::iter::once(demand(operation, On::Nothing)).chain(tagging(new_key)).collect()
+        }
+        Permission::Replica => {
+            let replicated = resolved.keys.first().map(|found| &*found.key);
+            let replica = replicated.map(|key| replica(request, key.arn).to_string()).unwrap_or_default();
+            let replica = [demand("CreateKey", On::Nothing)].into_iter().chain(tagging(replica));
+            keys().chain(replica.map(|demand| Demand { replicated, ..demand })).collect()
+        }
         Permission::RetiringPrincipal { members } => {
             let named = members.iter().find_map(|member| request.input.get(*member).and_then(Value::as_str));
             vec![demand(operation, On::Other(named.unwrap_or("*").to_owned()))]
@@ -167,6 +177,13 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
             resolved.retired.iter().map(|retired| demand(operation, On::Retired(retired))).collect()
         }
     }
+}
+
+/// The replica of a key that the request asks for: the same id in another Region.
+fn replica(request: &Request<'_>, key: KeyArn) -> KeyArn {
+    let region =
+        request.input.get("ReplicaRegion").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    KeyArn { scope: Scope { region: region.unwrap_or(key.scope.region), ..key.scope }, ..key }
 }
 
 /// A demand that is not met.
@@ -319,7 +336,7 @@ impl Judge<'_> {
             let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
             facts::gather(
                 self.request,
-                Asked { action: demand.action, key, same_key },
+                Asked { action: demand.action, key, replicated: demand.replicated, same_key },
                 self.view,
                 self.environment,
             )

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod audit;
+mod authorization;
 mod clock;
 mod control;
 mod coverage;

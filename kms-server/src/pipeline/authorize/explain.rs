@@ -69,7 +69,7 @@ pub fn explain(
         }
         resolved.retired = Some(Retired { grant: Arc::clone(grant), by_token });
     }
-    let demand = |on| Demand { action: name, on, named: Named::Identifier };
+    let demand = |on| Demand { action: name, on, named: Named::Identifier, replicated: None };
     let demands: Vec<Demand<'_>> = match &subject {
         Subject::Alias(alias, behind) => {
             let behind = behind.as_ref().map(|key| demand(On::Key(key)));
