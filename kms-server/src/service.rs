@@ -27,9 +27,11 @@ use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+use crate::sts::{self, IdentityProvider};
 
 pub use circumstances::ServiceHeaders;
 
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -62,6 +64,8 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Whose tokens AssumeRoleWithWebIdentity takes.
+    pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
     pub authorization: Authorization,
     /// Whether clients may play services.
@@ -133,6 +137,9 @@ impl Service {
             if path.starts_with("/_kms/") || path == "/_localstack/health" {
                 return Box::pin(control::call(self, request)).await;
             }
+            if sts::is_request(&request) {
+                return Box::pin(sts::call(self, &request)).await;
+            }
             self.operation(&request).await
         }
     }
@@ -174,7 +181,8 @@ impl Service {
         }
     }
 
-    fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
+    /// New ids of a request and of its record.
+    pub(crate) fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
         Ok(random.map(Uuid::v4))
@@ -225,8 +233,8 @@ impl Service {
             headers: request.headers(),
             body: request.body(),
         };
-        let now = Now { wall: wall::now(), domain: exchange.at };
         let snapshot = self.0.engine.snapshot();
+        let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
         let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
         exchange.caller = Some(match self.0.service_headers {
             ServiceHeaders::Heed => {
@@ -333,7 +341,7 @@ impl Handler for Service {
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+    headers.get(&TARGET)?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
 }
 
 fn success(body: Bytes, request_id: &str) -> Response<Bytes> {

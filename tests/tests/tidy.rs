@@ -17,7 +17,10 @@ const LINES_MAX: usize = 800;
 const SERVER: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("auth", &[]),
-    ("builder", &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store"]),
+    (
+        "builder",
+        &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store", "sts"],
+    ),
     (
         "cli",
         &[
@@ -36,9 +39,10 @@ const SERVER: &[(&str, &[&str])] = &[
             "seed",
             "service",
             "store",
+            "sts",
         ],
     ),
-    ("config", &["document", "principals"]),
+    ("config", &["document", "principals", "sts"]),
     ("control", &["document", "engine", "http", "observe", "operations", "principals", "service"]),
     ("cron", &["service"]),
     ("document", &[]),
@@ -53,9 +57,14 @@ const SERVER: &[(&str, &[&str])] = &[
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
     ("seed", &["api", "auth", "config", "document", "service"]),
-    ("service", &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline"]),
+    (
+        "service",
+        &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline", "sts"],
+    ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
+    // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
+    ("sts", &["api", "auth", "engine", "http", "observe", "service"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -82,6 +91,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("store", &["engine", "operations", "pipeline", "service"]),
     ("engine", &["control", "pipeline", "service", "http"]),
     ("service", &["cli", "cron"]),
+    ("sts", &["cli", "control", "operations", "pipeline", "store"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
     ("policy", &["authorize", "key"]),
 ];

@@ -8,6 +8,7 @@ use super::value::{
     UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
+use super::web_identity::WebIdentities;
 use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -148,6 +149,12 @@ settings! {
         service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
+    }
+
+    /// Temporary credentials.
+    sts: Sts, flags "sts-" {
+        /// Providers for AssumeRoleWithWebIdentity: [{ issuer = "https://id.example.com", audiences = ["a"], jwks = "FILE" }].
+        web_identity: WebIdentities = WebIdentities::default();
     }
 
     /// Quotas. The defaults are those of AWS; smaller ones make a limit easy to reach in a test.

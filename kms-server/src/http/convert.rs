@@ -135,9 +135,11 @@ pub(super) fn response(response: Response<Bytes>) -> (HttpResponseBuilder, Bytes
         if framing(name) {
             continue;
         }
-        if let (Some(name), Ok(value)) =
-            (response_name(name), framework::header::HeaderValue::from_maybe_shared(value))
-        {
+        let value = match constant(&value) {
+            Some(value) => Ok(framework::header::HeaderValue::from_static(value)),
+            None => framework::header::HeaderValue::from_maybe_shared(value),
+        };
+        if let (Some(name), Ok(value)) = (response_name(name), value) {
             builder.append_header((name, value));
         }
     }
@@ -147,6 +149,13 @@ pub(super) fn response(response: Response<Bytes>) -> (HttpResponseBuilder, Bytes
 /// Headers about the connection, which the edge decides: one from the handler could contradict the bytes sent.
 fn framing(name: &HeaderName) -> bool {
     matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION | header::UPGRADE)
+}
+
+/// The values of every answer, which then need neither a check nor a count of who shares them.
+fn constant(value: &[u8]) -> Option<&'static str> {
+    ["application/x-amz-json-1.1", "no-cache, no-store, must-revalidate, private", "no-cache", "0"]
+        .into_iter()
+        .find(|constant| constant.as_bytes() == value)
 }
 
 /// The names of every answer as constants.

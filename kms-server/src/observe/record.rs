@@ -7,13 +7,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use arrayvec::ArrayString;
 use lifecycle::clock::Timestamp;
+use lifecycle::ids::AccountId;
 use lifecycle::policy::Principal;
 use serde_json::Value;
 
 use super::json::Json;
 use crate::api::error::KmsError;
 use crate::api::shape::{Member, Shape, Structure};
-use crate::auth::Caller;
+use crate::auth::{Caller, SessionFacts};
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
 use crate::operations::registry::Entry;
@@ -55,7 +56,7 @@ impl AuditRecord<'_> {
         let source_ip = self.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let json = &mut Json(line);
         json.raw(r#"{"eventVersion":"1.11","userIdentity":"#);
-        self.write_identity(json);
+        write_identity(self.caller, json);
         json.raw(r#","eventTime":""#);
         write_event_time(self.at, json);
         json.raw(r#"","eventSource":"kms.amazonaws.com","eventName":"#);
@@ -106,21 +107,6 @@ impl AuditRecord<'_> {
         }
     }
 
-    fn write_identity(&self, json: &mut Json<'_>) {
-        let Some(caller) = self.caller else {
-            json.raw(r#"{"type":"Unknown"}"#);
-            return;
-        };
-        json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
-        json.raw(r#","principalId":"#).text(&caller.identity.user_id);
-        json.raw(r#","arn":"#).text(caller.arn());
-        json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
-        if let Some(access_key) = &caller.access_key_id {
-            json.raw(r#","accessKeyId":"#).text(access_key);
-        }
-        json.raw("}");
-    }
-
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
     fn write_parameters(&self, json: &mut Json<'_>) {
         let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom");
@@ -135,13 +121,55 @@ impl AuditRecord<'_> {
     }
 }
 
-fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
+/// `userIdentity`. `principalId`, `arn` and the like of a session are its own; what it was made from stands beside.
+pub(crate) fn write_identity(caller: Option<&Caller>, json: &mut Json<'_>) {
+    let Some(caller) = caller else {
+        json.raw(r#"{"type":"Unknown"}"#);
+        return;
+    };
+    json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
+    json.raw(r#","principalId":"#).text(&caller.identity.user_id);
+    json.raw(r#","arn":"#).text(caller.arn());
+    json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
+    if let Some(access_key) = &caller.access_key_id {
+        json.raw(r#","accessKeyId":"#).text(access_key);
+    }
+    if let Some(session) = &caller.session {
+        write_session(session, json);
+    }
+    json.raw("}");
+}
+
+/// AWS: CloudTrail User Guide, "CloudTrail userIdentity element", sessionContext.
+fn write_session(session: &SessionFacts, json: &mut Json<'_>) {
+    json.raw(r#","sessionContext":{"#);
+    if let Principal::Role { account, name } = &session.issuer {
+        json.raw(r#""sessionIssuer":{"type":"Role","principalId":"#).text(&session.issuer_id);
+        json.raw(r#","arn":"#).text(&session.issuer.arn());
+        json.raw(r#","accountId":"#).text(account.id());
+        json.raw(r#","userName":"#).text(name.rsplit('/').next().unwrap_or_default()).raw("},");
+    }
+    if let Some(identity) = &session.web_identity {
+        json.raw(r#""webIdFederationData":{"federatedProvider":"#).text(&identity.provider);
+        json.raw(r#","attributes":{}},"#);
+    }
+    json.raw(r#""attributes":{"creationDate":""#);
+    write_event_time(session.created_at, json);
+    json.raw(r#"","mfaAuthenticated":"#).text(if session.mfa { "true" } else { "false" }).raw("}");
+    if let Some(source_identity) = &session.source_identity {
+        json.raw(r#","sourceIdentity":"#).text(source_identity);
+    }
+    json.raw("}");
+}
+
+pub(crate) fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
     let text = match jiff::Timestamp::from_second(at.whole_seconds()) {
         Ok(instant) => instant.to_string(),
         Err(_) => at.to_string(),
     };
     json.raw(&text);
 }
+
 /// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
 fn spell(address: IpAddr) -> ArrayString<45> {
     let mut text = ArrayString::new();
@@ -173,12 +201,14 @@ fn identity_type(principal: &Principal) -> &'static str {
 }
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
-    let (account, arn) = match resource {
-        pipeline::Resource::Alias(alias) => (alias.scope.account, alias.to_string()),
-        pipeline::Resource::Key(key) => (key.scope.account, key.to_string()),
+    let mut write = |account: &AccountId, arn: &str| {
+        json.raw(r#"{"accountId":"#).text(account.as_str());
+        json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(arn).raw("}");
     };
-    json.raw(r#"{"accountId":"#).text(account.as_str());
-    json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(&arn).raw("}");
+    match resource {
+        pipeline::Resource::Alias(alias) => write(&alias.scope.account, &alias.to_string()),
+        pipeline::Resource::Key(key) => write(&key.scope.account, &key.text()),
+    }
 }
 
 /// The members of a request that may be shown.
@@ -194,7 +224,7 @@ fn shown<'a>(
 }
 
 /// The members of a request under their audit names.
-fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
+pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
     json.raw("{");
     json.separated(shown(structure, value), |json, (member, value)| {
         json.text(&lower_camel(member.name)).raw(":");
@@ -224,7 +254,7 @@ fn write_map(value: &Value, json: &mut Json<'_>) {
 }
 
 /// A value whose object members start in lower case, and whose dates are texts.
-fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
+pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
     match value {
         Value::Array(items) => {
             json.raw("[").separated(items, |json, item| write_lower_camel(item, json)).raw("]");
@@ -245,7 +275,7 @@ fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
                         json.text("HIDDEN_DUE_TO_SECURITY_REASONS");
                     }
                     Value::Number(seconds) if name.ends_with("Date") => {
-                        json.text(&date(seconds.as_f64().unwrap_or_default()));
+                        json.text(&date_of(seconds.as_f64().unwrap_or_default()));
                     }
                     value => write_lower_camel(value, json),
                 }
@@ -272,12 +302,14 @@ fn lower_camel(name: &str) -> String {
 }
 
 /// CloudTrail's dates, such as `May 21, 2025, 5:47:45 AM`.
+pub(crate) fn date(instant: jiff::Timestamp) -> String {
+    instant.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string()
+}
+
+/// The same of a date in a body.
 #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
-fn date(seconds: f64) -> String {
-    match jiff::Timestamp::from_second(seconds as i64) {
-        Ok(instant) => instant.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string(),
-        Err(_) => String::new(),
-    }
+fn date_of(seconds: f64) -> String {
+    jiff::Timestamp::from_second(seconds as i64).map(date).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -297,8 +329,8 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_cloudtrail() {
-        assert_eq!(date(1_747_806_465.25), "May 21, 2025, 5:47:45 AM");
-        assert_eq!(date(1_660_171_107.0), "Aug 10, 2022, 10:38:27 PM");
+        assert_eq!(date_of(1_747_806_465.25), "May 21, 2025, 5:47:45 AM");
+        assert_eq!(date_of(1_660_171_107.0), "Aug 10, 2022, 10:38:27 PM");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use lifecycle::authorize::{
     CrossAccount, Decision, GrantAllow, Inquiry, KeyPolicyRule, Named, Resource, Rules, decide,
 };
@@ -180,13 +181,15 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Judges one demand; `None` if it is met.
     fn judge(&mut self, demand: &Demand<'_>) -> Result<Option<Denied>, BudgetExceeded> {
-        let action = format!("kms:{}", demand.action);
+        let mut action = ArrayString::<64>::new();
+        // The longest name of an operation has 35 characters.
+        ["kms:", demand.action].iter().for_each(|part| action.try_push_str(part).unwrap_or_default());
         let key = match demand.on {
             On::Key(key) => Some(key),
             On::Retired(retired) => self.view.key(&retired.grant.key),
             _ => None,
         };
-        let arn = key.map(|key| key.arn.to_string()).unwrap_or_default();
+        let arn = key.map(|key| key.arn.text()).unwrap_or_default();
         let resource = match (&demand.on, key) {
             (_, Some(key)) => Resource::Key {
                 arn: &arn,

@@ -23,6 +23,7 @@ mod protocol;
 mod random;
 mod rotation;
 mod states;
+mod sts;
 mod subject;
 mod tags;
 mod usage;

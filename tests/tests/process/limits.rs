@@ -62,6 +62,7 @@ const NO_LIMITS: &[&str] = &[
     "auth.mode",
     "auth.service_headers",
     "auth.access_keys",
+    "sts.web_identity",
     "grants.consistency_delay",
     "clock.start",
     "clock.rate",

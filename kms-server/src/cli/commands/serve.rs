@@ -18,6 +18,7 @@ use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
     self, Clock, Config, Environment, LogFormat, RootKeySource as Source, Signatures, UnknownAccessKey,
+    WebIdentity,
 };
 use crate::cron;
 use crate::engine::{Batching, ClockStart, OpenError};
@@ -30,6 +31,10 @@ use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::service::ServiceHeaders;
 use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
+use crate::sts::IdentityProvider;
+
+/// Longest file with the keys of an identity provider in bytes.
+const JWKS_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
@@ -96,7 +101,23 @@ pub(super) fn database(config: &Config, environment: &Environment) -> Result<Opt
     Ok(Options { data_dir: config.storage.data_dir.clone(), root_key, page_limit })
 }
 
+/// The identity providers of the settings, with the keys in their files.
+fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> {
+    let read = |provider: &WebIdentity| {
+        let file = provider.jwks.display();
+        let keys = config::read_text(&provider.jwks, JWKS_BYTES_MAX)
+            .map_err(|error| Failed::usage(format!("the keys {file} cannot be read: {error}")))?;
+        if keys.len() > JWKS_BYTES_MAX {
+            return Err(Failed::usage(format!("the keys {file} are longer than {JWKS_BYTES_MAX} bytes")));
+        }
+        IdentityProvider::new(&provider.issuer, provider.audiences.clone(), &keys)
+            .map_err(|error| Failed::usage(format!("{file}: {error}")))
+    };
+    config.sts.web_identity.as_slice().iter().map(read).collect()
+}
+
 fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> Result<Service, Failed> {
+    let providers = identity_providers(config)?;
     let entropy = Arc::new(SystemEntropy::new());
     let store: Box<dyn Store> = if config.storage.memory {
         Box::new(MemoryStore::default())
@@ -148,6 +169,7 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
             queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
         })
         .principals(principals)
+        .identity_providers(providers)
         .unknown_access_key(unknown)
         .signatures(signatures)
         .authorization(Authorization {
