@@ -495,6 +495,34 @@ mod tests {
         assert_eq!(state.records().count(), 0, "nothing is left behind");
     }
 
+    #[test]
+    fn grants_of_others_are_not_looked_at() {
+        let caller = Principal::parse("arn:aws:sts::111122223333:assumed-role/app/one").unwrap();
+        // How many grants are found for the caller, and how many are looked at, beside so many of others.
+        let looked_at = |others: u16| {
+            let of_others = (0..others).map(|at| {
+                let mut id = [9; 32];
+                id[..2].copy_from_slice(&at.to_be_bytes());
+                // Their names are before, between and behind those that the caller goes by.
+                let name = ["role/a", "role/app-", "user/"][usize::from(at % 3)];
+                let text = format!("arn:aws:iam::111122223333:{name}{at}");
+                let grantee = crate::grant::GrantPrincipal::parse(crate::grant::Member::Principal, &text);
+                Grant { id: GrantId(id), grantee: grantee.unwrap(), ..grant(0, 1, 1) }
+            });
+            let own = [grant(1, 1, 0), grant(2, 1, 1), grant(3, 1, 1)];
+            let grants = of_others.chain(own).map(|grant| Record::Grant(Arc::new(grant)));
+            let state = State::load(grants.chain([Record::Key(Arc::new(key(1)))]));
+            let view = state.at(Timestamp(0));
+            assert_eq!(view.grant_count(&arn(1)), usize::from(others) + 3);
+            grants::LOOKED_AT.set(0);
+            (view.grants_for(arn(1), &caller).count(), grants::LOOKED_AT.get())
+        };
+        // The caller goes by three names; the search for each ends with the next entry, if there is one.
+        let few = looked_at(3);
+        assert_eq!((few.0, few.1 <= 3 + 3), (3, true), "{few:?}");
+        assert_eq!(looked_at(10_000), few);
+    }
+
     fn access_key(number: u8) -> Entry {
         let owner = Principal::parse("arn:aws:iam::111122223333:root").unwrap();
         let secret = Secret::new(vec![number]);
