@@ -102,11 +102,13 @@ impl Region {
     /// AWS: General Reference, "Amazon Resource Names (ARNs)".
     #[must_use]
     pub fn partition(&self) -> &'static str {
-        let name = self.as_str();
-        [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-isob-", "aws-iso-b"), ("us-iso-", "aws-iso")]
-            .iter()
-            .find(|(prefix, _)| name.starts_with(prefix))
-            .map_or("aws", |(_, partition)| partition)
+        match self.as_str().as_bytes() {
+            [b'c', b'n', b'-', ..] => "aws-cn",
+            [b'u', b's', b'-', b'g', b'o', b'v', b'-', ..] => "aws-us-gov",
+            [b'u', b's', b'-', b'i', b's', b'o', b'b', b'-', ..] => "aws-iso-b",
+            [b'u', b's', b'-', b'i', b's', b'o', b'-', ..] => "aws-iso",
+            _ => "aws",
+        }
     }
 }
 
