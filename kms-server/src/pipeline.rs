@@ -7,7 +7,9 @@ mod authorize;
 mod facts;
 mod resolve;
 
-pub use authorize::{Authorization, Mode};
+pub use authorize::{
+    Action, Authorization, DescribedGrant, GivenGrant, Mode, Question, Unanswerable, actions, explain,
+};
 pub use facts::{Circumstances, ServiceCall};
 
 use std::sync::Arc;

@@ -165,10 +165,7 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
-            circumstances: circumstances::of_connection(
-                request.headers(),
-                request.extensions().get::<Connection>(),
-            ),
+            circumstances: Self::circumstances(request),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
@@ -279,7 +276,13 @@ impl Service {
         Ok(answer)
     }
 
-    fn environment(&self) -> Environment<'_> {
+    /// What surrounds a request apart from services.
+    pub(crate) fn circumstances(request: &Request<Bytes>) -> Circumstances {
+        circumstances::of_connection(request.headers(), request.extensions().get::<Connection>())
+    }
+
+    /// What operations may draw on besides state and input.
+    pub(crate) fn environment(&self) -> Environment<'_> {
         Environment {
             entropy: &*self.0.entropy,
             limits: &self.0.limits,

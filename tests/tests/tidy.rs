@@ -43,7 +43,10 @@ const SERVER: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["document", "principals", "sts"]),
-    ("control", &["document", "engine", "http", "observe", "operations", "principals", "service"]),
+    (
+        "control",
+        &["document", "engine", "http", "observe", "operations", "pipeline", "principals", "service"],
+    ),
     ("cron", &["service"]),
     ("document", &[]),
     // Only the trait by which a query asks for last uses.

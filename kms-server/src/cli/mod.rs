@@ -5,6 +5,7 @@ pub mod commands;
 mod endpoint;
 mod exit;
 mod exports;
+mod question;
 mod settings;
 
 #[cfg(test)]
@@ -18,4 +19,5 @@ pub use self::arguments::{
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;
 pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
+pub use self::question::ExplainArguments;
 pub use self::settings::{SettingFlags, SettingsArguments};

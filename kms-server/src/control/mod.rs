@@ -1,6 +1,7 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
 mod clock;
+mod explain;
 mod principals;
 mod state;
 
@@ -54,6 +55,8 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::POST, "/_kms/clock/freeze") => clock::freeze(service).await,
         (&Method::POST, "/_kms/clock/resume") => clock::resume(service, request.body()).await,
         (&Method::GET, "/_kms/events") => events(service, &request).await,
+        (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
+        (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/metrics") => return metrics(service),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,

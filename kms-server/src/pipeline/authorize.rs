@@ -2,7 +2,13 @@
 //!
 //! An operation declares where its permission comes from ([`Permission`]); from that follow the demands, each
 //! judged by [`lifecycle::authorize::decide`]. Grants are looked at only when policies do not allow by
-//! themselves, and facts are gathered only when a policy asks for them: most requests cost neither.
+//! themselves (also when one denies: the text of a denial depends on them), and facts are gathered only when a policy asks for them: most requests cost neither.
+
+mod explain;
+mod question;
+
+pub use explain::explain;
+pub use question::{Action, DescribedGrant, GivenGrant, Question, Unanswerable, actions};
 
 use std::sync::Arc;
 
@@ -12,7 +18,7 @@ use lifecycle::authorize::{
 };
 use lifecycle::crypto::envelope::EncryptionContext;
 use lifecycle::grant::{Grant, GrantFacts, GrantOperation};
-use lifecycle::ids::{AliasArn, KeyArn};
+use lifecycle::ids::{AliasArn, KeyArn, Scope};
 use lifecycle::key::Key;
 use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
 use lifecycle::state::View;
@@ -56,6 +62,8 @@ struct Demand<'a> {
     action: &'a str,
     on: On<'a>,
     named: Named,
+    /// The key that is replicated, where the permission is for its replica.
+    replicated: Option<&'a Key>,
 }
 
 /// What a permission is needed on.
@@ -95,17 +103,12 @@ pub(super) fn authorize(
         by_token,
         budget: Budget::new(policy_steps_max),
         needed: Vec::new(),
+        instead: Instead::default(),
     };
     for demand in demands(request, resolved) {
-        let denied = judge.judge(&demand).map_err(|BudgetExceeded { cap }| {
-            KmsError::new(
-                ErrorCode::LimitExceededException,
-                format!(
-                    "The policies that apply to this request take more than {cap} steps to evaluate \
-                     (setting auth.policy_steps_max)."
-                ),
-            )
-        })?;
+        let denied = judge.judge(&demand, |inquiry, decision| denied(inquiry, decision, demand.named));
+        let denied = denied
+            .map_err(|exceeded| KmsError::new(ErrorCode::LimitExceededException, too_complex(exceeded)))?;
         if let Some(denied) = denied {
             trace.denial = Some(denied.explanation);
             if mode == Mode::Enforce {
@@ -116,11 +119,18 @@ pub(super) fn authorize(
     Ok(judge.needed)
 }
 
+fn too_complex(BudgetExceeded { cap }: BudgetExceeded) -> String {
+    format!(
+        "The policies that apply to this request take more than {cap} steps to evaluate (setting \
+         auth.policy_steps_max)."
+    )
+}
+
 /// The permissions that a request needs, in the order in which they are judged.
 fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'a>> {
     let declaration = &request.entry.declaration;
     let operation = request.entry.name();
-    let demand = |action, on| Demand { action, on, named: Named::Identifier };
+    let demand = |action, on| Demand { action, on, named: Named::Identifier, replicated: None };
     let keys = || {
         key_targets(declaration).zip(&resolved.keys).map(|(target, found)| match target {
             Target::Ciphertext { key, action, .. } => {
@@ -129,15 +139,14 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
                 } else {
                     Named::Ciphertext
                 };
-                Demand { action, on: On::Key(&found.key), named }
+                Demand { named, ..demand(*action, On::Key(&found.key)) }
             }
             Target::Key { action, .. } => demand(action, On::Key(&found.key)),
             Target::Alias { .. } => demand(operation, On::Key(&found.key)),
         })
     };
-    let tagging = || {
+    let tagging = |new_key: String| {
         let tags = request.input.get("Tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
-        let new_key = request.caller.scope().arn_of("key/00000000-0000-0000-0000-000000000000");
         tags.then(|| demand("TagResource", On::NewKey(new_key)))
     };
     match declaration.permission {
@@ -149,8 +158,17 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
             let behind = resolved.behind_alias.as_ref().map(|key| demand(operation, On::Key(key)));
             std::iter::once(alias).chain(behind).chain(keys()).collect()
         }
-        Permission::NewKey => std::iter::once(demand(operation, On::Nothing)).chain(tagging()).collect(),
-        Permission::Replica => keys().chain([demand("CreateKey", On::Nothing)]).chain(tagging()).collect(),
+        Permission::NewKey => {
+            // Nobody can know its id, so policies say `key/*`.
+            let new_key = request.caller.scope().arn_of("key/00000000-0000-0000-0000-000000000000");
+            std::iter::once(demand(operation, On::Nothing)).chain(tagging(new_key)).collect()
+        }
+        Permission::Replica => {
+            let replicated = resolved.keys.first().map(|found| &*found.key);
+            let replica = replicated.map(|key| replica(request, key.arn).to_string()).unwrap_or_default();
+            let replica = [demand("CreateKey", On::Nothing)].into_iter().chain(tagging(replica));
+            keys().chain(replica.map(|demand| Demand { replicated, ..demand })).collect()
+        }
         Permission::RetiringPrincipal { members } => {
             let named = members.iter().find_map(|member| request.input.get(*member).and_then(Value::as_str));
             vec![demand(operation, On::Other(named.unwrap_or("*").to_owned()))]
@@ -161,10 +179,53 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
     }
 }
 
+/// The replica of a key that the request asks for: the same id in another Region.
+fn replica(request: &Request<'_>, key: KeyArn) -> KeyArn {
+    let region =
+        request.input.get("ReplicaRegion").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    KeyArn { scope: Scope { region: region.unwrap_or(key.scope.region), ..key.scope }, ..key }
+}
+
 /// A demand that is not met.
 struct Denied {
     message: String,
     explanation: Value,
+}
+
+fn denied(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Option<Denied> {
+    let denial = decision.denial.as_ref()?;
+    Some(Denied {
+        message: denial.message(inquiry, named),
+        explanation: explanation(inquiry, decision, named),
+    })
+}
+
+/// A decision with what it is about, for the audit log and for whoever asks.
+fn explanation(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Value {
+    json!({
+        "principal": inquiry.principal.arn(),
+        "action": inquiry.action,
+        "resource": inquiry.resource.arn(),
+        "explanation": decision.explain(inquiry, named),
+    })
+}
+
+/// A grant, and what reasons call it.
+struct NamedGrant {
+    name: String,
+    grant: Arc<Grant>,
+}
+
+/// What a question puts in the place of what is stored. A request puts nothing there.
+#[derive(Clone, Copy, Default)]
+struct Instead<'a> {
+    resource_control: Option<&'a [NamedPolicy]>,
+    /// Grants of the key.
+    grants: Option<&'a [NamedGrant]>,
+    /// Facts that replace those of the same name.
+    context: Option<&'a Context>,
+    /// Whether grants are to be looked at even if policies allow by themselves.
+    thorough: bool,
 }
 
 struct Judge<'a> {
@@ -176,17 +237,30 @@ struct Judge<'a> {
     budget: Budget,
     /// Grants without which a demand would not have been met.
     needed: Vec<Arc<Grant>>,
+    instead: Instead<'a>,
+}
+
+impl<'a> Judge<'a> {
+    /// The key of a grant. One that a question describes need not be stored.
+    fn key_of(&self, grant: &Grant) -> Option<&'a Arc<Key>> {
+        let mut found = self.resolved.keys.iter().map(|found| &found.key);
+        found.find(|key| key.arn == grant.key).or_else(|| self.view.key(&grant.key))
+    }
 }
 
 impl Judge<'_> {
-    /// Judges one demand; `None` if it is met.
-    fn judge(&mut self, demand: &Demand<'_>) -> Result<Option<Denied>, BudgetExceeded> {
+    /// Judges one demand, and gives what `tell` makes of the decision.
+    fn judge<T>(
+        &mut self,
+        demand: &Demand<'_>,
+        tell: impl FnOnce(&Inquiry<'_>, &Decision) -> T,
+    ) -> Result<T, BudgetExceeded> {
         let mut action = ArrayString::<64>::new();
         // The longest name of an operation has 35 characters.
         ["kms:", demand.action].iter().for_each(|part| action.try_push_str(part).unwrap_or_default());
         let key = match demand.on {
             On::Key(key) => Some(key),
-            On::Retired(retired) => self.view.key(&retired.grant.key),
+            On::Retired(retired) => self.key_of(&retired.grant),
             _ => None,
         };
         let arn = key.map(|key| key.arn.text()).unwrap_or_default();
@@ -206,13 +280,17 @@ impl Judge<'_> {
         let of_owner = of_owner.map(|account| account.resource_control());
         let identity = &self.request.caller.identity;
         let own = if foreign.is_some() { &[][..] } else { identity.resource_control.as_slice() };
-        let resource_control = of_owner.as_deref().unwrap_or(own);
+        let resource_control = self.instead.resource_control.or(of_owner.as_deref()).unwrap_or(own);
         let asks = key.is_some_and(|key| key.policy.document().asks_for_context())
             || identity.policies.ask_for_context()
             || resource_control.iter().any(|policy: &NamedPolicy| policy.document.asks_for_context());
         let context = if asks { self.context(demand, key) } else { Context::new() };
+        let retired_name = match demand.on {
+            On::Retired(retired) => self.name_of(&retired.grant),
+            _ => String::new(),
+        };
         let (retirement, cross_account) = match (&demand.on, self.request.entry.declaration.reach) {
-            (On::Retired(retired), _) => (self.retirement(retired), CrossAccount::Allowed),
+            (On::Retired(retired), _) => (self.retirement(retired, &retired_name), CrossAccount::Allowed),
             (_, Reach::AnyAccount) => (Vec::new(), CrossAccount::Allowed),
             (_, Reach::OwnAccount) => (Vec::new(), CrossAccount::Never),
         };
@@ -231,12 +309,12 @@ impl Judge<'_> {
             rules: Rules { key_policy, cross_account },
         };
         let mut decision = decide(&inquiry, &mut self.budget)?;
-        let grants = match (&demand.on, &decision.denial) {
-            (On::Key(key), Some(denial)) if !denial.explicit => self.grants(demand.action, key),
+        let grants = match &demand.on {
+            On::Key(key) if !decision.allowed() || self.instead.thorough => self.grants(demand.action, key),
             _ => Vec::new(),
         };
         if !grants.is_empty() {
-            let ids: Vec<String> = grants.iter().map(|(grant, _)| grant.id.to_string()).collect();
+            let ids: Vec<String> = grants.iter().map(|(grant, _)| self.name_of(grant)).collect();
             let allows: Vec<_> = ids
                 .iter()
                 .zip(&grants)
@@ -247,36 +325,39 @@ impl Judge<'_> {
                 self.needed.extend(grants.into_iter().map(|(grant, _)| grant));
             }
         }
-        Ok(self.denied(&inquiry, &decision, demand))
-    }
-
-    fn denied(&self, inquiry: &Inquiry<'_>, decision: &Decision, demand: &Demand<'_>) -> Option<Denied> {
-        let denial = decision.denial.as_ref()?;
-        let explanation = decision.explain(inquiry, demand.named);
-        Some(Denied {
-            message: denial.message(inquiry, demand.named),
-            explanation: json!({
-                "principal": inquiry.principal.arn(),
-                "action": inquiry.action,
-                "resource": inquiry.resource.arn(),
-                "explanation": explanation,
-            }),
-        })
+        Ok(tell(&inquiry, &decision))
     }
 
     fn context(&self, demand: &Demand<'_>, key: Option<&Arc<Key>>) -> Context {
-        if let On::Retired(retired) = &demand.on {
-            return facts::of_retirement(self.request, &retired.grant, self.view);
+        let key = key.map(|key| &**key);
+        let mut context = if let On::Retired(retired) = &demand.on {
+            facts::of_retirement(self.request, &retired.grant, key, self.view)
+        } else {
+            let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
+            facts::gather(
+                self.request,
+                Asked { action: demand.action, key, replicated: demand.replicated, same_key },
+                self.view,
+                self.environment,
+            )
+        };
+        if let Some(instead) = self.instead.context {
+            context.replace(instead);
         }
-        let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
-        let asked = Asked { action: demand.action, key: key.map(|key| &**key), same_key };
-        facts::gather(self.request, asked, self.view, self.environment)
+        context
+    }
+
+    /// What reasons call a grant.
+    fn name_of(&self, grant: &Arc<Grant>) -> String {
+        let mut given = self.instead.grants.into_iter().flatten();
+        let named = given.find(|known| Arc::ptr_eq(&known.grant, grant));
+        named.map_or_else(|| grant.id.to_string(), |known| known.name.clone())
     }
 
     /// The grants that cover a use of a key, with how each names the caller.
     fn grants(&self, action: &str, key: &Key) -> Vec<(Arc<Grant>, PrincipalMatch)> {
         let Some(operation) = GrantOperation::named(action) else { return Vec::new() };
-        if self.view.grant_count(&key.arn) == 0 {
+        if self.instead.grants.is_none() && self.view.grant_count(&key.arn) == 0 {
             return Vec::new();
         }
         let caller = self.request.caller.principal();
@@ -289,11 +370,14 @@ impl Judge<'_> {
             encryption_context: context.as_ref(),
             source_arn: self.request.circumstances.source_arn(),
         };
-        self.view
-            .grants_for(key.arn, caller)
-            .filter(|grant| self.counts(grant))
-            .filter_map(|grant| Some((Arc::clone(grant), grant.covers(caller, operation, &facts)?)))
-            .collect()
+        let covering = |grant: &Arc<Grant>| {
+            let counts = self.counts(grant);
+            Some((Arc::clone(grant), grant.covers(caller, operation, &facts).filter(|_| counts)?))
+        };
+        match self.instead.grants {
+            Some(grants) => grants.iter().filter_map(|named| covering(&named.grant)).collect(),
+            None => self.view.grants_for(key.arn, caller).filter_map(covering).collect(),
+        }
     }
 
     /// Whether a grant counts already: by its age, or because the request has its token.
@@ -304,13 +388,13 @@ impl Judge<'_> {
     }
 
     /// The rights by which the caller may retire a grant, in the form of grants.
-    fn retirement(&self, retired: &Retired) -> Vec<GrantAllow<'static>> {
+    fn retirement<'n>(&self, retired: &Retired, name: &'n str) -> Vec<GrantAllow<'n>> {
         let counts = retired.by_token || self.counts(&retired.grant);
         let rights = retired.grant.retire_rights(self.request.caller.principal());
         let in_effect = rights.into_iter().filter(|right| counts || !right.needs_consistency());
         in_effect
             .map(|right| GrantAllow {
-                id: "",
+                id: name,
                 grantee: if right.needs_identity_policy() {
                     PrincipalMatch::Account
                 } else {

@@ -98,7 +98,8 @@ pub(super) const ENCRYPTION_CONTEXT: [&str; 3] =
     ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"];
 const ENCRYPTION_ALGORITHM: [&str; 3] =
     ["EncryptionAlgorithm", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"];
-const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
+/// The members that name keys.
+pub(super) const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
 
 /// A permission that a request needs.
 #[derive(Clone, Copy)]
@@ -107,6 +108,8 @@ pub(super) struct Asked<'a> {
     pub(super) action: &'a str,
     /// The key it is needed on.
     pub(super) key: Option<&'a Key>,
+    /// The key that is replicated, where the permission is for its replica.
+    pub(super) replicated: Option<&'a Key>,
     /// Whether source and destination of ReEncrypt are one key.
     pub(super) same_key: bool,
 }
@@ -211,7 +214,10 @@ impl Facts<'_> {
         let circumstances = self.request.circumstances;
         self.set("aws:CurrentTime", instant(now));
         self.set("aws:EpochTime", now.whole_seconds().to_string());
-        self.set("aws:RequestedRegion", self.request.caller.region.as_str());
+        // A replica is made by a call to its own Region.
+        let replica = self.asked.replicated.and_then(|_| self.text("ReplicaRegion"));
+        let region = replica.unwrap_or(self.request.caller.region.as_str()).to_owned();
+        self.set("aws:RequestedRegion", region);
         self.set("aws:SecureTransport", circumstances.secure_transport.to_string());
         self.set_if("aws:UserAgent", Some(circumstances.user_agent()).filter(|agent| !agent.is_empty()));
         self.set("aws:ViaAWSService", circumstances.via().is_some().to_string());
@@ -259,7 +265,8 @@ impl Facts<'_> {
 
     /// What every operation on a key has, and CreateKey by its parameters.
     fn common(&mut self, view: View<'_>) {
-        let create = self.asked.action == "CreateKey";
+        // CreateKey, and kms:TagResource on what it makes.
+        let create = !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource");
         let store = self.asked.action.contains("CustomKeyStore");
         let service = matches!(self.request.caller.principal(), Principal::Service(_));
         if (self.has_key() || create || store) && !service {
@@ -278,7 +285,14 @@ impl Facts<'_> {
             let named = self.text(self.side.member(KEY_ID)).and_then(alias_name).map(str::to_owned);
             self.set_if("kms:RequestAlias", named.filter(|_| self.takes_an_alias()));
         }
-        if create {
+        if let Some(key) = self.asked.replicated {
+            self.key_kind(
+                key.spec.to_string(),
+                key.usage.to_string(),
+                key.origin.to_string(),
+                Some("REPLICA"),
+            );
+        } else if create {
             let text = |member, default: &str| self.text(member).unwrap_or(default).to_owned();
             let old = text("CustomerMasterKeySpec", "SYMMETRIC_DEFAULT");
             let spec = text("KeySpec", &old);
@@ -435,10 +449,10 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 pub(super) fn of_retirement(
     request: &Request<'_>,
     grant: &lifecycle::grant::Grant,
+    key: Option<&Key>,
     view: View<'_>,
 ) -> Context {
-    let key = view.key(&grant.key).map(|key| &**key);
-    let asked = Asked { action: "RetireGrant", key, same_key: false };
+    let asked = Asked { action: "RetireGrant", key, replicated: None, same_key: false };
     let mut facts = Facts { request, asked, side: Side::Whole, context: Context::new() };
     facts.caller();
     facts.surroundings(view.now());

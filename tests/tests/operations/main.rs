@@ -5,12 +5,14 @@
 
 mod aliases;
 mod audit;
+mod authorization;
 mod clock;
 mod control;
 mod coverage;
 mod data_keys;
 mod deletion;
 mod encryption;
+mod explain;
 mod grants;
 mod identifiers;
 mod keys;

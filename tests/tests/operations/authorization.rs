@@ -1,0 +1,110 @@
+//! Authorisation, from the caller's side: what each operation needs, what conditions look at, what grants add, and
+//! what becomes of what is not allowed.
+//!
+//! AWS: KMS developer guide, "KMS key access and permissions".
+
+mod table;
+
+use std::sync::Arc;
+
+use fixtures::{ACCOUNT, REGION, TestKms};
+use http::Method;
+use kms_server::auth::{Signatures, UnknownAccessKey};
+use kms_server::builder::Builder;
+use lifecycle::crypto::Secret;
+use lifecycle::iam::{AccessKey, Entry, Policy, User};
+use lifecycle::policy::{Kind, Principal};
+use serde_json::{Value, json};
+
+use super::wire::{Answer, call_of, control};
+
+/// Another account than that of the keys.
+const OTHER: &str = "444455556666";
+
+/// Somebody with an access key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Somebody {
+    /// The access key.
+    key: &'static str,
+    arn: &'static str,
+}
+
+/// A user of the account that the keys belong to.
+const ALICE: Somebody = Somebody { key: "ALICE", arn: "arn:aws:iam::111122223333:user/team/alice" };
+/// A user of another account.
+const CAROL: Somebody = Somebody { key: "CAROL", arn: "arn:aws:iam::444455556666:user/carol" };
+
+/// A user of the account of the keys whom [`put_policy`] lets do everything.
+const ADMIN: Somebody = Somebody { key: "ADMIN", arn: "arn:aws:iam::111122223333:user/admin" };
+
+/// A KMS where all of them have access keys, and only [`ADMIN`] has policies. Whoever signs with the id of an account
+/// is its root user.
+fn kms_with(change: impl FnOnce(Builder) -> Builder) -> TestKms {
+    let everything = json!({"Statement": on("Allow", "*", "*")}).to_string();
+    let admin = Entry::User(Arc::new(User {
+        principal: Principal::parse(ADMIN.arn).unwrap(),
+        id: "AIDAADMIN".into(),
+        tags: Vec::new(),
+        policies: vec![Policy::parse("everything", &everything, Kind::Identity).unwrap()],
+        boundary: None,
+    }));
+    let keys = [ALICE, CAROL, ADMIN].map(|somebody| {
+        Entry::AccessKey(Arc::new(AccessKey {
+            id: somebody.key.into(),
+            secret: Secret::new(b"secret".to_vec()),
+            owner: Principal::parse(somebody.arn).unwrap(),
+        }))
+    });
+    let principals = keys.into_iter().chain([admin]).collect();
+    TestKms::with(|builder| {
+        let builder = builder.principals(principals).unknown_access_key(Some(UnknownAccessKey::Root));
+        change(builder.signatures(Signatures::Ignore))
+    })
+}
+
+fn kms() -> TestKms {
+    kms_with(|builder| builder)
+}
+
+/// Describes a principal of the directory, in place of what was known of it.
+async fn put(kms: &TestKms, name: &str, described: Value) {
+    control(kms, Method::PUT, &format!("/_kms/principals/{name}"), described.to_string()).await.ok();
+}
+
+/// Gives a user one identity policy of these statements.
+async fn may(kms: &TestKms, user: Somebody, statements: Value) {
+    put(kms, user.arn, json!({"policies": [{"Version": "2012-10-17", "Statement": statements}]})).await;
+}
+
+/// Calls an operation as somebody.
+async fn call_as(kms: &TestKms, caller: Somebody, operation: &str, input: Value) -> Answer {
+    call_of(kms, (caller.key, REGION), operation, input).await
+}
+
+/// A statement of an identity policy.
+fn on(effect: &str, action: &str, resource: &str) -> Value {
+    json!({"Effect": effect, "Action": action, "Resource": resource})
+}
+
+/// A statement of a key policy.
+fn to(effect: &str, action: &str, principal: &str) -> Value {
+    json!({"Effect": effect, "Action": action, "Principal": {"AWS": principal}, "Resource": "*"})
+}
+
+/// Everything, to the account of the keys: its identity policies decide.
+fn delegation() -> Value {
+    to("Allow", "kms:*", ACCOUNT)
+}
+
+/// Replaces a key policy. [`ADMIN`] keeps control of the key, whatever the statements say.
+async fn put_policy(kms: &TestKms, key: &str, statements: &[Value]) {
+    let mut statements = statements.to_vec();
+    statements.push(to("Allow", "kms:*", ADMIN.arn));
+    let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    call_as(kms, ADMIN, "PutKeyPolicy", json!({"KeyId": key, "Policy": policy})).await.ok();
+}
+
+/// The end of a denial for want of a policy.
+fn no_policy(kind: &str, action: &str) -> String {
+    format!("because no {kind} allows the {action} action")
+}
