@@ -110,7 +110,8 @@ pub(super) fn authorize(
         let denied = denied
             .map_err(|exceeded| KmsError::new(ErrorCode::LimitExceededException, too_complex(exceeded)))?;
         if let Some(denied) = denied {
-            trace.denial = Some(denied.explanation);
+            // Where nothing is refused, that by which it would have been is the first.
+            trace.denial.get_or_insert(denied.explanation);
             if mode == Mode::Enforce {
                 return Err(KmsError::new(ErrorCode::AccessDeniedException, denied.message));
             }
