@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use ::http::HeaderValue;
 use lifecycle::clock::Timestamp;
-use lifecycle::ids::{KeyArn, Region};
+use lifecycle::iam::Organization;
+use lifecycle::ids::{AccountId, KeyArn, Region};
 use lifecycle::key::Key;
 use lifecycle::policy::{Context, Principal};
 use lifecycle::state::View;
@@ -53,6 +54,12 @@ impl Circumstances {
     #[must_use]
     pub fn via(&self) -> Option<&str> {
         self.service.as_ref()?.via.as_deref()
+    }
+
+    /// The account of the resource for which a service makes the request.
+    #[must_use]
+    pub fn source_account(&self) -> Option<&str> {
+        self.service.as_ref()?.source_account.as_deref()
     }
 
     /// The resource for which a service makes the request.
@@ -124,8 +131,11 @@ pub(super) fn gather(
     let mut facts = Facts { request, asked, side: Side::of(asked.action), context: Context::new() };
     facts.caller();
     facts.surroundings(view.now());
+    facts.source(view);
     facts.tags(view);
-    facts.common(view);
+    facts.call();
+    facts.aliases(view);
+    facts.kind();
     facts.encryption();
     facts.parameters();
     facts.last_use(view, environment);
@@ -149,6 +159,10 @@ impl Facts<'_> {
 
     fn has_key(&self) -> bool {
         self.asked.key.is_some()
+    }
+
+    fn is_service(&self) -> bool {
+        matches!(self.request.caller.principal(), Principal::Service(_))
     }
 
     fn set(&mut self, key: &str, value: impl Into<String>) {
@@ -177,7 +191,7 @@ impl Facts<'_> {
         let identity = &caller.identity;
         let account = identity.account().as_str().to_owned();
         let principal = caller.principal();
-        let service = matches!(principal, Principal::Service(_));
+        let service = self.is_service();
         self.set("aws:PrincipalIsAWSService", service.to_string());
         if service {
             self.set("aws:PrincipalServiceName", caller.arn());
@@ -222,8 +236,7 @@ impl Facts<'_> {
         self.set_if("aws:UserAgent", Some(circumstances.user_agent()).filter(|agent| !agent.is_empty()));
         self.set("aws:ViaAWSService", circumstances.via().is_some().to_string());
         self.set_if("aws:SourceArn", circumstances.source_arn());
-        let source_account = circumstances.service.as_ref().and_then(|call| call.source_account.as_deref());
-        self.set_if("aws:SourceAccount", source_account);
+        self.set_if("aws:SourceAccount", circumstances.source_account());
         match circumstances.via() {
             // AWS: a service that calls for a principal hides the principal's address.
             Some(via) => {
@@ -231,7 +244,19 @@ impl Facts<'_> {
                 self.set("aws:CalledViaFirst", via);
                 self.set("aws:CalledViaLast", via);
             }
+            // Nor is the address of whoever plays a service one of AWS.
+            None if self.is_service() => {}
             None => self.set_if("aws:SourceIp", circumstances.source_ip.map(|ip| ip.to_string())),
+        }
+    }
+
+    /// The organization of the resource for which a service acts.
+    fn source(&mut self, view: View<'_>) {
+        let account = self.request.circumstances.source_account();
+        let account = account.and_then(|account| account.parse().ok());
+        if let Some(organization) = account.and_then(|account| organization(view, account)) {
+            self.set("aws:SourceOrgID", &*organization.id);
+            self.context.insert_values("aws:SourceOrgPaths", organization.path.as_deref());
         }
     }
 
@@ -242,9 +267,10 @@ impl Facts<'_> {
                 self.context.insert(&format!("aws:ResourceTag/{tag_key}"), tag_value);
             }
             self.set("aws:ResourceAccount", key.arn.scope.account.as_str());
-            let account = view.directory().account(key.arn.scope.account);
-            let organization = account.and_then(|account| account.organization.as_ref());
-            self.set_if("aws:ResourceOrgID", organization.map(|organization| &*organization.id));
+            if let Some(organization) = organization(view, key.arn.scope.account) {
+                self.set("aws:ResourceOrgID", &*organization.id);
+                self.context.insert_values("aws:ResourceOrgPaths", organization.path.as_deref());
+            }
         }
         let input = self.request.input;
         let given = input.get("Tags").and_then(Value::as_array).into_iter().flatten();
@@ -263,36 +289,42 @@ impl Facts<'_> {
         }
     }
 
-    /// What every operation on a key has, and CreateKey by its parameters.
-    fn common(&mut self, view: View<'_>) {
-        // CreateKey, and kms:TagResource on what it makes.
-        let create = !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource");
-        let store = self.asked.action.contains("CustomKeyStore");
-        let service = matches!(self.request.caller.principal(), Principal::Service(_));
-        if (self.has_key() || create || store) && !service {
+    /// Whether the permission is for a key that is yet to be made: CreateKey, and kms:TagResource on what it makes.
+    fn makes_key(&self) -> bool {
+        !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource")
+    }
+
+    /// Who calls: what every operation on a key has, and CreateKey.
+    fn call(&mut self) {
+        let of_key = self.has_key() || self.makes_key();
+        if (of_key || self.asked.action.contains("CustomKeyStore")) && !self.is_service() {
             self.set("kms:CallerAccount", self.request.caller.identity.account().as_str());
         }
-        if self.has_key() || create {
+        if of_key {
             let via = self.request.circumstances.via();
             let region = self.request.caller.region;
             self.set_if("kms:ViaService", via.map(|service| via_service(service, region)));
         }
-        if let Some(key) = self.asked.key {
-            let multi_region = key.multi_region.then_some("PRIMARY");
+    }
+
+    /// The aliases of the key.
+    fn aliases(&mut self, view: View<'_>) {
+        let Some(key) = self.asked.key else { return };
+        let aliases = view.aliases_of(key.arn, None).map(lifecycle::ids::AliasName::as_str);
+        self.context.insert_values("kms:ResourceAliases", aliases);
+        let named = self.text(self.side.member(KEY_ID)).and_then(alias_name).map(str::to_owned);
+        self.set_if("kms:RequestAlias", named.filter(|_| self.takes_an_alias()));
+    }
+
+    /// What kind of key it is, or is to be.
+    fn kind(&mut self) {
+        if let Some(key) = self.asked.key.or(self.asked.replicated) {
+            let multi_region = match self.asked.replicated {
+                Some(_) => Some("REPLICA"),
+                None => key.multi_region.then_some("PRIMARY"),
+            };
             self.key_kind(key.spec.to_string(), key.usage.to_string(), key.origin.to_string(), multi_region);
-            let aliases = view.aliases_of(key.arn, None).map(lifecycle::ids::AliasName::as_str);
-            self.context.insert_values("kms:ResourceAliases", aliases);
-            let named = self.text(self.side.member(KEY_ID)).and_then(alias_name).map(str::to_owned);
-            self.set_if("kms:RequestAlias", named.filter(|_| self.takes_an_alias()));
-        }
-        if let Some(key) = self.asked.replicated {
-            self.key_kind(
-                key.spec.to_string(),
-                key.usage.to_string(),
-                key.origin.to_string(),
-                Some("REPLICA"),
-            );
-        } else if create {
+        } else if self.makes_key() {
             let text = |member, default: &str| self.text(member).unwrap_or(default).to_owned();
             let old = text("CustomerMasterKeySpec", "SYMMETRIC_DEFAULT");
             let spec = text("KeySpec", &old);
@@ -425,7 +457,7 @@ impl Facts<'_> {
         let constraints = input.get("Constraints");
         let constraint = |member| constraints.and_then(|constraints| constraints.get(member));
         for member in ["EncryptionContextEquals", "EncryptionContextSubset"] {
-            if let Some(pairs) = constraint(member) {
+            if let Some(pairs) = constraint(member).filter(|pairs| pairs.is_object()) {
                 self.encryption_context(Some(pairs));
                 self.set("kms:GrantConstraintType", member);
             }
@@ -445,7 +477,9 @@ impl Facts<'_> {
 
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
-/// The facts of retiring a grant: few, because the operation names no more.
+/// The facts of retiring a grant.
+///
+/// AWS: KMS developer guide, "AWS KMS permissions reference": of the kms: keys only these.
 pub(super) fn of_retirement(
     request: &Request<'_>,
     grant: &lifecycle::grant::Grant,
@@ -456,8 +490,10 @@ pub(super) fn of_retirement(
     let mut facts = Facts { request, asked, side: Side::Whole, context: Context::new() };
     facts.caller();
     facts.surroundings(view.now());
+    facts.source(view);
     facts.tags(view);
-    facts.common(view);
+    facts.call();
+    facts.aliases(view);
     use lifecycle::grant::ContextConstraint::{Equals, Subset};
     let constraint = grant.constraints.encryption_context.as_ref();
     if let Some(constraint @ (Equals(pairs) | Subset(pairs))) = constraint {
@@ -472,6 +508,10 @@ pub(super) fn of_retirement(
         facts.set("kms:GrantConstraintType", kind);
     }
     facts.context
+}
+
+fn organization(view: View<'_>, account: AccountId) -> Option<&Organization> {
+    view.directory().account(account)?.organization.as_ref()
 }
 
 /// The alias that an identifier names, without its ARN.

@@ -6,8 +6,12 @@ use super::decision::{Decision, Denial, Reason, Source};
 use super::inquiry::{CrossAccount, Inquiry, KeyPolicyRule, Resource};
 use super::message::Text;
 use crate::policy::{
-    Budget, BudgetExceeded, Document, Effect, NamedPolicy, Principal, PrincipalMatch, Question, evaluate,
+    Budget, BudgetExceeded, Document, Effect, NamedPolicy, Principal, PrincipalMatch, Question, Verdict,
+    evaluate,
 };
+
+// AWS: Condition keys for AWS KMS, "kms:ResourceAliases": policy type "IAM policies only".
+const RESOURCE_ALIASES: &str = "kms:ResourceAliases";
 
 /// Decides on `inquiry`, as the documentation of the [module](super) says.
 ///
@@ -62,7 +66,7 @@ impl Hearing<'_, '_> {
         }
         let vpc_endpoint = self.limit(Source::VpcEndpointPolicy, identity.vpc_endpoint.as_ref())?;
         let key_policy = match self.inquiry.key_policy() {
-            Some(policy) => self.ask(Source::KeyPolicy, None, policy)?,
+            Some(policy) => self.ask_key_policy(policy)?,
             None => None,
         };
         let grant = self.grants();
@@ -96,9 +100,30 @@ impl Hearing<'_, '_> {
         document: &Document,
     ) -> Result<Option<PrincipalMatch>, BudgetExceeded> {
         let verdict = evaluate(document, &self.question, self.budget)?;
+        Ok(self.note(source, name, &verdict))
+    }
+
+    /// Asks the key policy, which knows nothing of what only identity policies may look at.
+    fn ask_key_policy(&mut self, document: &Document) -> Result<Option<PrincipalMatch>, BudgetExceeded> {
+        let context = self.inquiry.context;
+        if !document.asks_for_context() || context.values(RESOURCE_ALIASES).is_empty() {
+            return self.ask(Source::KeyPolicy, None, document);
+        }
+        let context = context.clone().without(RESOURCE_ALIASES);
+        let question = question(&Inquiry { context: &context, ..*self.inquiry });
+        let verdict = evaluate(document, &question, self.budget)?;
+        Ok(self.note(Source::KeyPolicy, None, &verdict))
+    }
+
+    fn note(
+        &mut self,
+        source: Source,
+        name: Option<&Arc<str>>,
+        verdict: &Verdict<'_>,
+    ) -> Option<PrincipalMatch> {
         let statements = verdict.matched().iter();
         self.reasons.extend(statements.map(|statement| Reason::statement(source, name, statement)));
-        Ok(verdict.allowed_by().map(|statement| statement.by))
+        verdict.allowed_by().map(|statement| statement.by)
     }
 
     /// Whether one of `policies` allows. All are asked, since each may deny.

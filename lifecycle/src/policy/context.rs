@@ -36,6 +36,13 @@ impl Context {
         self
     }
 
+    /// This context without `key`.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.values.remove(&fold(key));
+        self
+    }
+
     /// Sets `key` to one value, and forgets its former values.
     pub fn insert(&mut self, key: &str, value: impl Into<String>) {
         self.values.insert(fold(key), Values::One(value.into()));

@@ -3,6 +3,7 @@
 //!
 //! AWS: KMS developer guide, "KMS key access and permissions".
 
+mod conditions;
 mod table;
 
 use std::sync::Arc;
@@ -34,6 +35,8 @@ const ALICE: Somebody = Somebody { key: "ALICE", arn: "arn:aws:iam::111122223333
 /// A user of another account.
 const CAROL: Somebody = Somebody { key: "CAROL", arn: "arn:aws:iam::444455556666:user/carol" };
 
+/// A session of a role of the account that the keys belong to.
+const APP: Somebody = Somebody { key: "APP", arn: "arn:aws:sts::111122223333:assumed-role/app/deploy" };
 /// A user of the account of the keys whom [`put_policy`] lets do everything.
 const ADMIN: Somebody = Somebody { key: "ADMIN", arn: "arn:aws:iam::111122223333:user/admin" };
 
@@ -48,7 +51,7 @@ fn kms_with(change: impl FnOnce(Builder) -> Builder) -> TestKms {
         policies: vec![Policy::parse("everything", &everything, Kind::Identity).unwrap()],
         boundary: None,
     }));
-    let keys = [ALICE, CAROL, ADMIN].map(|somebody| {
+    let keys = [ALICE, APP, CAROL, ADMIN].map(|somebody| {
         Entry::AccessKey(Arc::new(AccessKey {
             id: somebody.key.into(),
             secret: Secret::new(b"secret".to_vec()),
