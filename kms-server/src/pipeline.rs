@@ -18,6 +18,7 @@ use bytes::Bytes;
 use lifecycle::grant::Grant;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
+use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
 use serde_json::Value;
@@ -118,9 +119,15 @@ pub fn query<Q: Query>(
 ) -> Result<Answer, KmsError> {
     let Admitted { input, resolved, by_grants } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
-    let caller = request.caller;
-    let authorized =
-        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        by_grants,
+        _permit: Permit(()),
+    };
     let output = Q::run(&authorized, &input)?;
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
 }
@@ -136,9 +143,15 @@ pub fn command<C: Command>(
     trace: &mut Trace,
 ) -> Result<(Answer, Vec<Change>), KmsError> {
     let Admitted { input, resolved, by_grants } = admit::<C>(request, view, environment, trace)?;
-    let caller = request.caller;
-    let authorized =
-        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        by_grants,
+        _permit: Permit(()),
+    };
     let (output, changes) = C::decide(&authorized, &input)?;
     // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
     check_dry_run(request)?;
@@ -201,6 +214,18 @@ fn admit<O: Operation>(
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved, by_grants })
+}
+
+/// The facts of another permission, without `kms:`, on a key of the same request.
+pub(crate) fn facts_of(
+    request: &Request<'_>,
+    action: &str,
+    key: Option<&Key>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+) -> Context {
+    let asked = facts::Asked { action, key, replicated: None, same_key: false };
+    facts::gather(request, asked, view, environment)
 }
 
 fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {
