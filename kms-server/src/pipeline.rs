@@ -9,11 +9,9 @@ mod resolve;
 
 pub use authorize::{Authorization, Mode};
 pub use facts::Circumstances;
-
-use std::sync::Arc;
+pub(crate) use facts::of_caller;
 
 use bytes::Bytes;
-use lifecycle::grant::Grant;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
 use lifecycle::state::{Change, Record, RecordId, View};
@@ -114,11 +112,10 @@ pub fn query<Q: Query>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<Answer, KmsError> {
-    let Admitted { input, resolved, by_grants } = admit::<Q>(request, view, environment, trace)?;
+    let Admitted { input, resolved } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
     let caller = request.caller;
-    let authorized =
-        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
+    let authorized = Authorized { view, caller, resolved: &resolved, environment, _permit: Permit(()) };
     let output = Q::run(&authorized, &input)?;
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
 }
@@ -133,10 +130,9 @@ pub fn command<C: Command>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<(Answer, Vec<Change>), KmsError> {
-    let Admitted { input, resolved, by_grants } = admit::<C>(request, view, environment, trace)?;
+    let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
     let caller = request.caller;
-    let authorized =
-        Authorized { view, caller, resolved: &resolved, environment, by_grants, _permit: Permit(()) };
+    let authorized = Authorized { view, caller, resolved: &resolved, environment, _permit: Permit(()) };
     let (output, changes) = C::decide(&authorized, &input)?;
     // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
     check_dry_run(request)?;
@@ -170,8 +166,6 @@ pub fn not_built(
 struct Admitted<I> {
     input: I,
     resolved: Resolved,
-    /// The grants without which it would have been denied.
-    by_grants: Vec<Arc<Grant>>,
 }
 
 /// The order of checks.
@@ -189,7 +183,8 @@ fn admit<O: Operation>(
     O::parameters(&input, environment.limits)?;
     let mut resolved = resolve::resolve(request, view, trace)?;
     resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
-    let by_grants = authorize::authorize(request, view, environment, &resolved, trace)?;
+    resolved.granted = O::granted(&input)?;
+    authorize::authorize(request, view, environment, &resolved, trace)?;
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
@@ -198,7 +193,7 @@ fn admit<O: Operation>(
         check_state(target, &found.key)?;
     }
     O::compatible(&input, &resolved)?;
-    Ok(Admitted { input, resolved, by_grants })
+    Ok(Admitted { input, resolved })
 }
 
 fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {

@@ -2,9 +2,7 @@
 
 use lifecycle::authorize::{CrossAccount, IdentityPolicies, Inquiry, KeyPolicyRule, Resource, Rules, decide};
 use lifecycle::key::{Key, KeyPolicy};
-use lifecycle::policy::{
-    Budget, Context, Document, Kind, PolicyError, PrincipalPattern, default_key_policy, print,
-};
+use lifecycle::policy::{Budget, Document, Kind, PolicyError, PrincipalPattern, default_key_policy, print};
 use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +10,7 @@ use super::keys::put;
 use super::page::{Bounds, Pager};
 use super::{Authorized, Command, Operation, Query};
 use crate::api::error::{ErrorCode, KmsError};
-use crate::pipeline::{Authorization, Mode};
+use crate::pipeline::{Authorization, Mode, of_caller};
 
 /// The only policy that a key has.
 const DEFAULT: &str = "default";
@@ -79,11 +77,9 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
     // CreateKey has no key yet; a key policy can only speak of "this key" anyway.
     let key = authorized.resolved.keys.first().map(|found| found.key.arn.to_string());
     let key = key.unwrap_or_else(|| scope.arn_of("key/00000000-0000-0000-0000-000000000000"));
-    let context = Context::new()
+    let context = of_caller(caller)
         .with("kms:PolicyName", DEFAULT)
-        .with("kms:CallerAccount", caller.identity.account().as_str())
-        .with("aws:PrincipalArn", caller.arn())
-        .with("aws:PrincipalAccount", caller.identity.account().as_str());
+        .with("kms:CallerAccount", caller.identity.account().as_str());
     let Authorization { mode, policy_steps_max } = authorized.environment.authorization;
     // Where policies are not enforced, whatever the key policy delegates to the account, the caller has.
     let identity = match mode {

@@ -10,7 +10,7 @@ use lifecycle::authorize::{
     CrossAccount, Decision, GrantAllow, Inquiry, KeyPolicyRule, Named, Resource, Rules, decide,
 };
 use lifecycle::crypto::envelope::EncryptionContext;
-use lifecycle::grant::{Grant, GrantFacts, GrantOperation};
+use lifecycle::grant::{Grant, GrantFacts, GrantOperation, check_child};
 use lifecycle::ids::{AliasArn, KeyArn, Scope};
 use lifecycle::key::Key;
 use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
@@ -21,7 +21,7 @@ use super::facts::{self, Asked, ENCRYPTION_CONTEXT, Side};
 use super::{Request, Trace, key_targets};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::operations::declaration::{Permission, Reach, Target};
-use crate::operations::{Environment, Resolved, Retired};
+use crate::operations::{Environment, Resolved, Retired, Terms};
 
 /// What becomes of a request that policies and grants do not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +71,6 @@ enum On<'a> {
 
 /// Authorises a request: every permission that it needs, in order.
 ///
-/// The grants that come back are those without which it would have been denied.
-///
 /// # Errors
 /// `AccessDeniedException` with AWS's text, `InvalidGrantTokenException`, or `LimitExceededException` when
 /// the policies are too much to evaluate.
@@ -82,39 +80,28 @@ pub(super) fn authorize(
     environment: &Environment<'_>,
     resolved: &Resolved,
     trace: &mut Trace,
-) -> Result<Vec<Arc<Grant>>, KmsError> {
+) -> Result<(), KmsError> {
     let by_token = grants_by_token(request, view, environment)?;
     let Authorization { mode, policy_steps_max } = environment.authorization;
     if mode == Mode::Off {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let mut judge = Judge {
-        request,
-        view,
-        environment,
-        resolved,
-        by_token,
-        budget: Budget::new(policy_steps_max),
-        needed: Vec::new(),
-    };
+    let mut judge =
+        Judge { request, view, environment, resolved, by_token, budget: Budget::new(policy_steps_max) };
     for demand in demands(request, resolved) {
-        let denied = judge.judge(&demand).map_err(|BudgetExceeded { cap }| {
-            KmsError::new(
-                ErrorCode::LimitExceededException,
-                format!(
-                    "The policies that apply to this request take more than {cap} steps to evaluate \
-                     (setting auth.policy_steps_max)."
-                ),
-            )
-        })?;
-        if let Some(denied) = denied {
-            trace.denial = Some(denied.explanation);
-            if mode == Mode::Enforce {
-                return Err(KmsError::new(ErrorCode::AccessDeniedException, denied.message));
-            }
-        }
+        let denied = match judge.judge(&demand) {
+            Ok(None) => continue,
+            Ok(Some(denied)) => denied,
+            Err(exceeded) => Denied::unjudged(&exceeded),
+        };
+        // Of several denials the first is the one that the caller gets, or would have got.
+        trace.denial = Some(denied.explanation);
+        return match mode {
+            Mode::Enforce => Err(denied.error),
+            Mode::Log | Mode::Off => Ok(()),
+        };
     }
-    Ok(judge.needed)
+    Ok(())
 }
 
 /// The permissions that a request needs, in the order in which they are judged.
@@ -179,8 +166,25 @@ fn replica(request: &Request<'_>, key: KeyArn) -> KeyArn {
 
 /// A demand that is not met.
 struct Denied {
-    message: String,
+    error: KmsError,
     explanation: Value,
+}
+
+impl Denied {
+    /// Of policies that take too much work, nobody knows what they say.
+    fn unjudged(BudgetExceeded { cap }: &BudgetExceeded) -> Denied {
+        let message = format!(
+            "The policies that apply to this request take more than {cap} steps to evaluate (setting \
+             auth.policy_steps_max)."
+        );
+        let explanation = json!({"explanation": {
+            "decision": "deny",
+            "explicit": false,
+            "message": message,
+            "reasons": [],
+        }});
+        Denied { error: KmsError::new(ErrorCode::LimitExceededException, message), explanation }
+    }
 }
 
 struct Judge<'a> {
@@ -190,8 +194,6 @@ struct Judge<'a> {
     resolved: &'a Resolved,
     by_token: Vec<&'a Arc<Grant>>,
     budget: Budget,
-    /// Grants without which a demand would not have been met.
-    needed: Vec<Arc<Grant>>,
 }
 
 impl Judge<'_> {
@@ -257,9 +259,6 @@ impl Judge<'_> {
                 .map(|(id, (_, grantee))| GrantAllow { id, grantee: *grantee })
                 .collect();
             decision = decide(&Inquiry { grants: &allows, ..inquiry }, &mut self.budget)?;
-            if decision.allowed() {
-                self.needed.extend(grants.into_iter().map(|(grant, _)| grant));
-            }
         }
         Ok(self.denied(&inquiry, &decision, demand))
     }
@@ -268,7 +267,7 @@ impl Judge<'_> {
         let denial = decision.denial.as_ref()?;
         let explanation = decision.explain(inquiry, demand.named);
         Some(Denied {
-            message: denial.message(inquiry, demand.named),
+            error: KmsError::new(ErrorCode::AccessDeniedException, denial.message(inquiry, demand.named)),
             explanation: json!({
                 "principal": inquiry.principal.arn(),
                 "action": inquiry.action,
@@ -306,9 +305,19 @@ impl Judge<'_> {
         };
         self.view
             .grants_for(key.arn, caller)
-            .filter(|grant| self.counts(grant))
+            .filter(|grant| self.counts(grant) && self.is_within(grant))
             .filter_map(|grant| Some((Arc::clone(grant), grant.covers(caller, operation, &facts)?)))
             .collect()
+    }
+
+    /// Whether what the request is to grant, if anything, is no more than this grant allows.
+    ///
+    /// AWS: KMS developer guide, "Granting CreateGrant permission".
+    fn is_within(&self, parent: &Grant) -> bool {
+        self.resolved.granted.as_ref().is_none_or(|Terms { operations, constraints }| {
+            let (operations, constraints) = (operations.clone(), constraints.clone());
+            check_child(parent, &Grant { operations, constraints, ..parent.clone() }).is_ok()
+        })
     }
 
     /// Whether a grant counts already: by its age, or because the request has its token.
