@@ -8,7 +8,7 @@ use lifecycle::grant::TokenKey;
 use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
 
-use crate::auth::{Authenticator, Signatures, UnknownAccessKey};
+use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAccessKey};
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
 use crate::limits::Limits;
 use crate::observe::audit::{AuditLog, AuditOptions};
@@ -17,6 +17,7 @@ use crate::operations::MarkerKey;
 use crate::pipeline::Authorization;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
+use crate::sts::IdentityProvider;
 
 /// The default account, as in every local emulator.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -36,6 +37,7 @@ pub struct Builder {
     json_depth_max: usize,
     audit: AuditOptions,
     principals: Vec<iam::Entry>,
+    identity_providers: Vec<IdentityProvider>,
     signatures: Signatures,
     unknown_access_key: Option<UnknownAccessKey>,
     account: Option<AccountId>,
@@ -50,6 +52,8 @@ pub enum BuildError {
     Engine(OpenError),
     /// The audit log.
     Audit(std::path::PathBuf, std::io::Error),
+    /// The key of temporary credentials.
+    Sessions(SealError),
     /// A default that does not parse.
     Default,
 }
@@ -64,6 +68,7 @@ impl fmt::Display for BuildError {
                  --data-dir, or keep nothing with --memory",
                 folder.display()
             ),
+            BuildError::Sessions(error) => error.fmt(f),
             BuildError::Default => f.write_str("the default account or Region is malformed"),
         }
     }
@@ -86,6 +91,7 @@ impl Builder {
             json_depth_max: 32,
             audit: AuditOptions::default(),
             principals: Vec::new(),
+            identity_providers: Vec::new(),
             signatures: Signatures::Verify,
             unknown_access_key: None,
             account: None,
@@ -172,6 +178,12 @@ impl Builder {
         Builder { on_unknown_outcome, ..self }
     }
 
+    /// The identity providers whose tokens AssumeRoleWithWebIdentity takes.
+    #[must_use]
+    pub fn identity_providers(self, identity_providers: Vec<IdentityProvider>) -> Self {
+        Builder { identity_providers, ..self }
+    }
+
     /// Loads the store and starts the writer and the audit log.
     ///
     /// # Errors
@@ -185,13 +197,15 @@ impl Builder {
             self.principals,
             self.clock,
             self.batching,
-            &*self.entropy,
+            Arc::clone(&self.entropy),
             self.on_unknown_outcome,
         )
         .map_err(BuildError::Engine)?;
         let audit = AuditLog::open(&self.audit)
             .map_err(|error| BuildError::Audit(self.audit.folder.clone().unwrap_or_default(), error))?;
-        let mut authenticator = Authenticator::new(account, region).with_signatures(self.signatures);
+        let sessions = SessionKey::new(engine.installation_secret()).map_err(BuildError::Sessions)?;
+        let mut authenticator =
+            Authenticator::new(account, region, sessions).with_signatures(self.signatures);
         if let Some(unknown) = self.unknown_access_key {
             authenticator = authenticator.with_unknown_access_key(unknown);
         }
@@ -209,6 +223,7 @@ impl Builder {
             region,
             marker_key,
             token_key,
+            identity_providers: self.identity_providers,
             authorization: self.authorization,
             service_headers: self.service_headers,
         }))

@@ -18,3 +18,4 @@ pub mod principals;
 pub mod seed;
 pub mod service;
 pub mod store;
+pub mod sts;

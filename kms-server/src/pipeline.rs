@@ -7,9 +7,11 @@ mod authorize;
 mod facts;
 mod resolve;
 
-pub use authorize::{Authorization, Mode};
-pub use facts::Circumstances;
+pub use authorize::{
+    Action, Authorization, DescribedGrant, GivenGrant, Mode, Question, Unanswerable, actions, explain,
+};
 pub(crate) use facts::of_caller;
+pub use facts::{Circumstances, ServiceCall};
 
 use bytes::Bytes;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};

@@ -29,7 +29,9 @@ mod read;
 mod tests;
 
 pub use self::change::{Name, Refused, create_access_key, delete, put};
+pub(crate) use self::policy::{list as policies, one as policy};
 pub use self::print::printed;
+pub(crate) use self::read::tags_of;
 pub use self::read::{ACCESS_KEY_ID, SECRET, entries_of, is_access_key_id, is_secret, principal};
 
 use std::fmt;

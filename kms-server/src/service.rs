@@ -9,7 +9,7 @@ use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
-use lifecycle::ids::{AccountId, Region, uuid_v4};
+use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::state::Usage;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
-use crate::http::{Connection, Handler};
+use crate::http::{Connection, Handler, Refused};
 use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
@@ -27,9 +27,11 @@ use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+use crate::sts::{self, IdentityProvider};
 
 pub use circumstances::ServiceHeaders;
 
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -62,6 +64,8 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Whose tokens AssumeRoleWithWebIdentity takes.
+    pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
     pub authorization: Authorization,
     /// Whether clients may play services.
@@ -70,14 +74,22 @@ pub struct Inner {
 
 /// A request on its way: what is known of it so far.
 struct Exchange {
-    request_id: String,
-    event_id: String,
+    request_id: Uuid,
+    event_id: Uuid,
     entry: Option<&'static Entry>,
     caller: Option<Caller>,
     input: Option<Arc<Value>>,
-    circumstances: Arc<Circumstances>,
+    circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
+}
+
+impl Exchange {
+    /// The caller and the members of a request that is prepared.
+    fn prepared(&self) -> Result<(&Caller, &Arc<Value>), KmsError> {
+        let prepared = self.caller.as_ref().zip(self.input.as_ref());
+        prepared.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))
+    }
 }
 
 impl Service {
@@ -125,6 +137,9 @@ impl Service {
             if path.starts_with("/_kms/") || path == "/_localstack/health" {
                 return Box::pin(control::call(self, request)).await;
             }
+            if sts::is_request(&request) {
+                return Box::pin(sts::call(self, &request)).await;
+            }
             self.operation(&request).await
         }
     }
@@ -142,7 +157,7 @@ impl Service {
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, &request_id);
+            return failure(&error, request_id.as_str());
         };
         let mut exchange = Exchange {
             request_id,
@@ -150,10 +165,7 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
-            circumstances: Arc::new(circumstances::of_connection(
-                request.headers(),
-                request.extensions().get::<Connection>(),
-            )),
+            circumstances: Self::circumstances(request),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
@@ -161,75 +173,31 @@ impl Service {
         self.count(&exchange, &result);
         place.record(|line| self.write_record(&exchange, &result, line));
         match result {
-            Ok(answer) => success(answer.body, &exchange.request_id),
-            Err(error) => failure(&error, &exchange.request_id),
+            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
+            Err(error) => failure(&error, exchange.request_id.as_str()),
         }
     }
 
-    fn ids(&self) -> Result<[String; 2], lifecycle::crypto::EntropyError> {
+    /// New ids of a request and of its record.
+    pub(crate) fn ids(&self) -> Result<[Uuid; 2], lifecycle::crypto::EntropyError> {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
-        Ok(random.map(uuid_v4))
+        Ok(random.map(Uuid::v4))
     }
 
-    /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
     async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
-        if request.method() != Method::POST || request.uri().path() != "/" {
-            return Err(unknown());
-        }
-        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
-        exchange.entry = Some(entry);
-        let signed = SignedRequest {
-            method: request.method().as_str(),
-            uri: request.uri(),
-            headers: request.headers(),
-            body: request.body(),
-        };
-        let now = Now { wall: wall::now(), domain: exchange.at };
-        let snapshot = self.0.engine.snapshot();
-        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
-        drop(snapshot);
-        let caller = match self.0.service_headers {
-            ServiceHeaders::Heed => circumstances::add_services(
-                request.headers(),
-                Arc::make_mut(&mut exchange.circumstances),
-                caller,
-            )?,
-            ServiceHeaders::Ignore => caller,
-        };
-        exchange.caller = Some(caller.clone());
-        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
-        let validated = validate(entry.declaration.model.input, &mut input);
-        let input = Arc::new(input);
-        exchange.input = Some(Arc::clone(&input));
-        validated?;
-        let circumstances = Arc::clone(&exchange.circumstances);
+        let entry = self.prepare(request, exchange)?;
         match entry.body {
-            Body::Query(run) => {
-                let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request {
-                    entry,
-                    caller: &caller,
-                    input: &input,
-                    circumstances: &circumstances,
-                };
-                let view = snapshot.state.at(exchange.at);
-                run(&request, view, &self.environment(), &mut exchange.trace)
-            }
-            Body::NotBuilt => {
-                let snapshot = self.0.engine.snapshot();
-                let request = pipeline::Request {
-                    entry,
-                    caller: &caller,
-                    input: &input,
-                    circumstances: &circumstances,
-                };
-                let view = snapshot.state.at(exchange.at);
-                Err(pipeline::not_built(&request, view, &self.environment(), &mut exchange.trace))
+            Body::Query(_) | Body::NotBuilt => {
+                if self.0.engine.is_behind(exchange.at) {
+                    Box::pin(self.0.engine.catch_up()).await?;
+                }
+                self.answer(entry, exchange)
             }
             Body::Command(_) => {
-                let service = self.clone();
+                let (caller, input) = exchange.prepared()?;
+                let (caller, input) = (caller.clone(), Arc::clone(input));
+                let (service, circumstances) = (self.clone(), exchange.circumstances.clone());
                 let decided = Box::pin(self.0.engine.submit(move |draft| {
                     let mut trace = Trace::default();
                     let request = pipeline::Request {
@@ -248,6 +216,50 @@ impl Service {
         }
     }
 
+    /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
+    fn prepare(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
+        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
+        if request.method() != Method::POST || request.uri().path() != "/" {
+            return Err(unknown());
+        }
+        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
+        exchange.entry = Some(entry);
+        let signed = SignedRequest {
+            method: request.method().as_str(),
+            uri: request.uri(),
+            headers: request.headers(),
+            body: request.body(),
+        };
+        let snapshot = self.0.engine.snapshot();
+        let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
+        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
+        exchange.caller = Some(match self.0.service_headers {
+            ServiceHeaders::Heed => {
+                circumstances::add_services(request.headers(), &mut exchange.circumstances, caller)?
+            }
+            ServiceHeaders::Ignore => caller,
+        });
+        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
+        let validated = validate(entry.declaration.model.input, &mut input);
+        exchange.input = Some(Arc::new(input));
+        validated.map(|()| entry)
+    }
+
+    /// Runs an operation that changes nothing on the state of this moment.
+    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let mut trace = std::mem::take(&mut exchange.trace);
+        let (caller, input) = exchange.prepared()?;
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+        let snapshot = self.0.engine.snapshot();
+        let view = snapshot.state.at(exchange.at);
+        let answer = match entry.body {
+            Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
+            _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
+        };
+        exchange.trace = trace;
+        answer
+    }
+
     /// Runs a command on the writer's state.
     fn decide(
         &self,
@@ -264,7 +276,13 @@ impl Service {
         Ok(answer)
     }
 
-    fn environment(&self) -> Environment<'_> {
+    /// What surrounds a request apart from services.
+    pub(crate) fn circumstances(request: &Request<Bytes>) -> Circumstances {
+        circumstances::of_connection(request.headers(), request.extensions().get::<Connection>())
+    }
+
+    /// What operations may draw on besides state and input.
+    pub(crate) fn environment(&self) -> Environment<'_> {
         Environment {
             entropy: &*self.0.entropy,
             limits: &self.0.limits,
@@ -284,10 +302,10 @@ impl Service {
             for key in exchange.trace.keys() {
                 self.0.engine.ledger().record(Usage {
                     key,
-                    operation: entry.name().to_owned(),
+                    operation: entry.name().into(),
                     at: exchange.at,
-                    event_id: exchange.event_id.clone(),
-                    request_id: exchange.request_id.clone(),
+                    event_id: exchange.event_id,
+                    request_id: exchange.request_id,
                 });
             }
         }
@@ -304,10 +322,10 @@ impl Service {
             trace: &exchange.trace,
             error: result.as_ref().err(),
             at: exchange.at,
-            event_id: &exchange.event_id,
-            request_id: &exchange.request_id,
-            source_ip: circumstances.source_ip.as_deref().unwrap_or("127.0.0.1"),
-            user_agent: circumstances.user_agent.as_deref().unwrap_or_default(),
+            event_id: exchange.event_id.as_str(),
+            request_id: exchange.request_id.as_str(),
+            source_ip: circumstances.source_ip,
+            user_agent: circumstances.user_agent(),
             region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
             account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
         };
@@ -319,10 +337,14 @@ impl Handler for Service {
     fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
         Service::call(self, request)
     }
+
+    fn refused(&self, reason: Refused) {
+        self.0.metrics.refuse(reason);
+    }
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+    headers.get(&TARGET)?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
 }
 
 fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
@@ -374,7 +396,7 @@ impl From<SubmitError> for KmsError {
                 ErrorCode::ThrottlingException,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),
-            SubmitError::Stopped | SubmitError::Commit(_) => {
+            SubmitError::Stopped | SubmitError::Commit(_) | SubmitError::Entropy(_) => {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }
         }
@@ -392,6 +414,6 @@ mod tests {
             size_of::<F>()
         }
         let size = size(|service, request| service.call(request));
-        assert!(size <= 800, "{size} bytes");
+        assert!(size <= 850, "{size} bytes");
     }
 }

@@ -81,10 +81,32 @@ impl VirtualClock {
         Timestamp(self.base.0.saturating_add(span))
     }
 
+    /// The wall time at which the clock will show `at` if nobody touches it. For a frozen clock, which will never show
+    /// it, the time at which a running one would.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a float to integer cast saturates, and a span of milliseconds fits in 53 bits"
+    )]
+    pub fn wall_at(&self, at: Timestamp, now: WallTime) -> WallTime {
+        let span = at.0.saturating_sub(self.at(now).0);
+        let rate = if self.rate > 0.0 { self.rate } else { 1.0 };
+        let span = if rate == 1.0 { span } else { (span as f64 / rate) as i64 };
+        WallTime(now.0.saturating_add(span))
+    }
+
     /// The same clock moved forward to `to`; an earlier instant leaves it where it is.
     #[must_use]
     pub fn advanced(&self, to: Timestamp, wall: WallTime) -> Self {
         VirtualClock { base: self.at(wall).max(to), anchor: wall, ..*self }
+    }
+
+    /// The same clock, going on from what it shows at `wall` at another rate. A negative or non-finite rate is taken
+    /// as frozen.
+    #[must_use]
+    pub fn with_rate(&self, rate: f64, wall: WallTime) -> Self {
+        VirtualClock { epoch: self.epoch, ..VirtualClock::new(self.at(wall), wall, rate) }
     }
 
     /// A clock of the next epoch that shows `base`.
@@ -116,8 +138,21 @@ mod tests {
         assert_eq!(clock.at(WallTime(50)), Timestamp(1_000));
         assert_eq!(clock.at(WallTime(52)), Timestamp(1_120));
         assert_eq!(clock.at(WallTime(10)), Timestamp(1_000), "the wall clock was set back");
+        let faster = clock.with_rate(1_000.0, WallTime(52));
+        assert_eq!((faster.at(WallTime(52)), faster.at(WallTime(53))), (Timestamp(1_120), Timestamp(2_120)));
         let frozen = VirtualClock::new(Timestamp(7), WallTime(0), 0.0);
         assert_eq!(frozen.at(WallTime(i64::MAX)), Timestamp(7));
+    }
+
+    #[test]
+    fn a_clock_tells_when_it_will_show_an_instant() {
+        let clock = VirtualClock::new(Timestamp(1_000), WallTime(50), 60.0);
+        assert_eq!(clock.wall_at(Timestamp(1_000 + 6_000), WallTime(50)), WallTime(150));
+        assert_eq!(clock.at(WallTime(150)), Timestamp(7_000));
+        let real = VirtualClock::new(Timestamp(i64::from(i32::MAX)), WallTime(0), 1.0);
+        assert_eq!(real.wall_at(real.at(WallTime(9)), WallTime(9)), WallTime(9));
+        let frozen = VirtualClock::new(Timestamp(7), WallTime(0), 0.0);
+        assert_eq!(frozen.wall_at(Timestamp(1_007), WallTime(5)), WallTime(1_005));
     }
 
     #[test]

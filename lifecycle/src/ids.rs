@@ -44,7 +44,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(AccountId, Region, KeyId, MaterialId, GrantId, AliasName, KeyArn, AliasArn);
+as_text!(AccountId, Region, KeyId, MaterialId, GrantId, Uuid, AliasName, KeyArn, AliasArn);
 
 /// A 12-digit AWS account id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,11 +102,13 @@ impl Region {
     /// AWS: General Reference, "Amazon Resource Names (ARNs)".
     #[must_use]
     pub fn partition(&self) -> &'static str {
-        let name = self.as_str();
-        [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-isob-", "aws-iso-b"), ("us-iso-", "aws-iso")]
-            .iter()
-            .find(|(prefix, _)| name.starts_with(prefix))
-            .map_or("aws", |(_, partition)| partition)
+        match self.as_str().as_bytes() {
+            [b'c', b'n', b'-', ..] => "aws-cn",
+            [b'u', b's', b'-', b'g', b'o', b'v', b'-', ..] => "aws-us-gov",
+            [b'u', b's', b'-', b'i', b's', b'o', b'b', b'-', ..] => "aws-iso-b",
+            [b'u', b's', b'-', b'i', b's', b'o', b'-', ..] => "aws-iso",
+            _ => "aws",
+        }
     }
 }
 
@@ -157,16 +159,14 @@ impl KeyId {
     /// The id of a single-Region key made from random bytes, a version 4 UUID.
     #[must_use]
     pub fn single_region(random: [u8; 16]) -> Self {
-        let text = uuid_v4(random);
-        // Both forms are 36 characters, so they fit.
-        KeyId(ArrayString::from(&text).unwrap_or_default())
+        KeyId(Uuid::v4(random).0)
     }
 
     /// The id of a multi-Region key made from random bytes.
     #[must_use]
     pub fn multi_region(random: [u8; 16]) -> Self {
         let text = format!("mrk-{}", hex(&random));
-        // Both forms are 36 characters, so they fit.
+        // It has 36 characters, so it fits.
         KeyId(ArrayString::from(&text).unwrap_or_default())
     }
 
@@ -189,13 +189,7 @@ impl FromStr for KeyId {
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let well_formed = match text.strip_prefix("mrk-") {
             Some(digits) => digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()),
-            None => {
-                text.len() == 36
-                    && text.bytes().enumerate().all(|(at, b)| match at {
-                        8 | 13 | 18 | 23 => b == b'-',
-                        _ => b.is_ascii_hexdigit(),
-                    })
-            }
+            None => is_uuid(text),
         };
         let wrong = ParseIdError("a key id");
         if well_formed { ArrayString::from(text).map(KeyId).map_err(|_| wrong) } else { Err(wrong) }
@@ -228,16 +222,24 @@ impl KeyArn {
     };
 }
 
-impl fmt::Display for KeyArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl KeyArn {
+    /// The text without an allocation: every response, every audit record and every judgement needs one.
+    #[must_use]
+    pub fn text(&self) -> ArrayString<128> {
         let Scope { account, region } = &self.scope;
-        // Every response and every audit record prints one: it is put together before it is formatted.
         let mut arn = ArrayString::<128>::new();
         let parts = ["arn:", region.partition(), ":kms:", region.as_str(), ":", account.as_str(), ":key/"];
         for part in parts.into_iter().chain([self.id.as_str()]) {
-            arn.try_push_str(part).map_err(|_| fmt::Error)?;
+            // The parts have 106 characters at most.
+            arn.try_push_str(part).unwrap_or_default();
         }
-        f.write_str(&arn)
+        arn
+    }
+}
+
+impl fmt::Display for KeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 
@@ -436,14 +438,13 @@ impl KeyReference {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
-    bytes.iter().for_each(|byte| push_hex(&mut text, *byte));
+    text.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)).map(char::from));
     text
 }
 
-fn push_hex(text: &mut String, byte: u8) {
-    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
-    text.push(digit(byte >> 4));
-    text.push(digit(byte & 0x0f));
+fn hex_digits(byte: u8) -> [u8; 2] {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    [digit(byte >> 4), digit(byte & 0x0f)]
 }
 
 /// The bytes that exactly 64 hexadecimal digits stand for.
@@ -459,19 +460,56 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// A version 4 UUID (RFC 9562) made from random bytes.
-#[must_use]
-pub fn uuid_v4(mut random: [u8; 16]) -> String {
-    random[6] = (random[6] & 0x0f) | 0x40;
-    random[8] = (random[8] & 0x3f) | 0x80;
-    let mut text = String::with_capacity(36);
-    for (at, byte) in random.into_iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
+/// A UUID in its usual spelling: names a request or an event.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uuid(ArrayString<36>);
+
+impl Uuid {
+    /// A version 4 UUID (RFC 9562) made from random bytes.
+    #[must_use]
+    pub fn v4(mut random: [u8; 16]) -> Self {
+        random[6] = (random[6] & 0x0f) | 0x40;
+        random[8] = (random[8] & 0x3f) | 0x80;
+        let mut spelled = [b'-'; 36];
+        // The dashes stay where they are.
+        let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
+        let digits = random.iter().flat_map(|byte| hex_digits(*byte));
+        for (place, digit) in places.zip(digits) {
+            if let Some(character) = spelled.get_mut(place) {
+                *character = digit;
+            }
         }
-        push_hex(&mut text, byte);
+        Uuid(ArrayString::from_byte_string(&spelled).unwrap_or_default())
     }
-    text
+
+    /// The 36 characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Uuid {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let wrong = ParseIdError("a UUID");
+        if is_uuid(text) { ArrayString::from(text).map(Uuid).map_err(|_| wrong) } else { Err(wrong) }
+    }
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod alias;
 pub mod authorize;
 pub mod clock;
 pub mod crypto;
+pub mod due;
 pub mod grant;
 pub mod iam;
 pub mod ids;

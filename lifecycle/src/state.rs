@@ -5,6 +5,7 @@
 
 mod grants;
 
+use std::borrow::Cow;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::alias::Alias;
 use crate::clock::Timestamp;
+use crate::due::{self, Due};
 use crate::grant::Grant;
 use crate::iam::{Clash, Directory, Entry, EntryId, Source};
-use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope};
+use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, Uuid};
 use crate::key::{Key, KeyManager, Material};
 
 /// Something that is stored, whole.
@@ -75,13 +77,13 @@ pub struct Usage {
     /// The key that was used.
     pub key: KeyArn,
     /// The operation, such as `Decrypt`.
-    pub operation: String,
+    pub operation: Cow<'static, str>,
     /// When.
     pub at: Timestamp,
     /// The audit record of the use.
-    pub event_id: String,
+    pub event_id: Uuid,
     /// The request that used it.
-    pub request_id: String,
+    pub request_id: Uuid,
 }
 
 /// One step from a state to the next.
@@ -104,7 +106,9 @@ pub struct State {
     grants: grants::Grants,
     aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,
     customer_keys: HashTrieMapSync<Scope, usize>,
-    deletions: RedBlackTreeSetSync<(Timestamp, KeyArn)>,
+    /// The materials of each key by number.
+    materials_by_key: RedBlackTreeMapSync<(KeyArn, u32), Arc<Material>>,
+    due: RedBlackTreeSetSync<Due>,
     directory: Directory,
 }
 
@@ -150,10 +154,7 @@ impl State {
     /// Every record, in a fixed order.
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         let keys = self.keys.values().map(|key| Record::Key(Arc::clone(key)));
-        let materials = self.keys.values().flat_map(|key| {
-            let of_key = key.materials.iter().filter_map(|id| self.material(&key.arn, *id));
-            of_key.map(|material| Record::Material(Arc::clone(material)))
-        });
+        let materials = self.materials_by_key.values().map(|material| Record::Material(Arc::clone(material)));
         let aliases = self.aliases.values().map(|alias| Record::Alias(Arc::clone(alias)));
         let usages = self.usages.values().map(|usage| Record::Usage(Arc::clone(usage)));
         let grants = self.grants.all().map(|grant| Record::Grant(Arc::clone(grant)));
@@ -168,9 +169,9 @@ impl State {
         self.keys.size()
     }
 
-    /// Keys by the time of their scheduled deletion, soonest first.
-    pub(crate) fn deletions(&self) -> impl Iterator<Item = &(Timestamp, KeyArn)> {
-        self.deletions.iter()
+    /// What falls due, soonest first.
+    pub fn due(&self) -> impl Iterator<Item = &Due> {
+        self.due.iter()
     }
 
     fn material(&self, key: &KeyArn, id: MaterialId) -> Option<&Arc<Material>> {
@@ -182,9 +183,7 @@ impl State {
             Record::Key(key) => {
                 self.delete(&RecordId::Key(key.arn));
                 self.count_customer_key(&key, 1);
-                if let Some(pending) = key.pending_deletion {
-                    self.deletions.insert_mut((pending.deletion_at, key.arn));
-                }
+                due::of_key(&key).for_each(|due| self.due.insert_mut(due));
                 self.keys.insert_mut(key.arn, key);
             }
             Record::Alias(alias) => {
@@ -194,6 +193,8 @@ impl State {
             }
             Record::Grant(grant) => self.grants.put(grant),
             Record::Material(material) => {
+                self.delete(&RecordId::Material(material.key, material.id));
+                self.materials_by_key.insert_mut((material.key, material.number), Arc::clone(&material));
                 let known = self.materials.get(&material.id).map_or(&[][..], |known| known);
                 let mut all: Vec<_> =
                     known.iter().filter(|known| known.key != material.key).cloned().collect();
@@ -212,8 +213,8 @@ impl State {
             RecordId::Key(arn) => {
                 let Some(key) = self.keys.get(arn).cloned() else { return };
                 self.count_customer_key(&key, -1);
-                if let Some(pending) = key.pending_deletion {
-                    self.deletions.remove_mut(&(pending.deletion_at, *arn));
+                for due in due::of_key(&key) {
+                    self.due.remove_mut(&due);
                 }
                 self.keys.remove_mut(arn);
             }
@@ -224,6 +225,9 @@ impl State {
             }
             RecordId::Grant(key, id) => self.grants.delete(*key, *id),
             RecordId::Material(key, id) => {
+                if let Some(number) = self.material(key, *id).map(|material| material.number) {
+                    self.materials_by_key.remove_mut(&(*key, number));
+                }
                 let Some(known) = self.materials.get(id) else { return };
                 let left: Arc<[_]> = known.iter().filter(|material| material.key != *key).cloned().collect();
                 if left.is_empty() {
@@ -338,6 +342,12 @@ impl<'a> View<'a> {
         self.state.material(key, id)
     }
 
+    /// All materials of a key, oldest first.
+    pub fn materials_of(&self, key: KeyArn) -> impl Iterator<Item = &'a Arc<Material>> + use<'a> {
+        let range = self.state.materials_by_key.range((key, 0)..=(key, u32::MAX));
+        range.map(|(_, material)| material)
+    }
+
     /// Every key that has the material, of any account and Region.
     pub fn keys_with_material(&self, id: MaterialId) -> impl Iterator<Item = &'a Arc<Key>> + use<'a> {
         let view = *self;
@@ -404,7 +414,10 @@ mod tests {
             pending_deletion: None,
             policy: "".into(),
             tags: vec![],
-            materials: vec![MaterialId([number; 32])],
+            current_material: Some(MaterialId([number; 32])),
+            material_count: 1,
+            rotation: None,
+            on_demand_rotations: 0,
         }
     }
 
@@ -412,7 +425,9 @@ mod tests {
         Material {
             key: arn(number),
             id: MaterialId([number % 3; 32]),
+            number: u32::from(number % 3),
             created_at: Timestamp(0),
+            rotation: None,
             secret: None,
         }
     }
@@ -472,11 +487,40 @@ mod tests {
         assert_eq!(grants(before), (true, [1; 5]));
         assert_eq!(grants(after), (false, [0; 5]));
         let mut state = state.clone();
-        for due in crate::schedule::due_until(&state, end, usize::MAX) {
-            let changes = crate::schedule::changes(&state, &due);
+        while let Some(due) = crate::schedule::next_due(&state).filter(|due| due.at <= end) {
+            let changes =
+                crate::schedule::changes(&state, &due, &crate::crypto::SeededEntropy::new(1)).unwrap();
             state.apply(changes);
         }
         assert_eq!(state.records().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn grants_of_others_are_not_looked_at() {
+        let caller = Principal::parse("arn:aws:sts::111122223333:assumed-role/app/one").unwrap();
+        // How many grants are found for the caller, and how many are looked at, beside so many of others.
+        let looked_at = |others: u16| {
+            let of_others = (0..others).map(|at| {
+                let mut id = [9; 32];
+                id[..2].copy_from_slice(&at.to_be_bytes());
+                // Their names are before, between and behind those that the caller goes by.
+                let name = ["role/a", "role/app-", "user/"][usize::from(at % 3)];
+                let text = format!("arn:aws:iam::111122223333:{name}{at}");
+                let grantee = crate::grant::GrantPrincipal::parse(crate::grant::Member::Principal, &text);
+                Grant { id: GrantId(id), grantee: grantee.unwrap(), ..grant(0, 1, 1) }
+            });
+            let own = [grant(1, 1, 0), grant(2, 1, 1), grant(3, 1, 1)];
+            let grants = of_others.chain(own).map(|grant| Record::Grant(Arc::new(grant)));
+            let state = State::load(grants.chain([Record::Key(Arc::new(key(1)))]));
+            let view = state.at(Timestamp(0));
+            assert_eq!(view.grant_count(&arn(1)), usize::from(others) + 3);
+            grants::LOOKED_AT.set(0);
+            (view.grants_for(arn(1), &caller).count(), grants::LOOKED_AT.get())
+        };
+        // The caller goes by three names; the search for each ends with the next entry, if there is one.
+        let few = looked_at(3);
+        assert_eq!((few.0, few.1 <= 3 + 3), (3, true), "{few:?}");
+        assert_eq!(looked_at(10_000), few);
     }
 
     fn access_key(number: u8) -> Entry {
@@ -493,6 +537,9 @@ mod tests {
         let number = 0..6_u8;
         prop_oneof![
             number.clone().prop_map(|n| Change::Put(Record::Key(Arc::new(key(n))))),
+            (number.clone(), 90..100_u32).prop_map(|(n, days)| Change::Put(Record::Key(Arc::new(
+                key(n).enable_rotation(Some(days), Timestamp(0))
+            )))),
             (number.clone(), 7..30_u32).prop_map(|(n, days)| Change::Put(Record::Key(Arc::new(
                 key(n).schedule_deletion(Timestamp(0), days).unwrap()
             )))),
@@ -582,10 +629,12 @@ mod tests {
             let mut by_key: Vec<_> = state.aliases_by_key.iter().cloned().collect();
             by_key.sort_by(|a, b| a.1.cmp(&b.1));
             prop_assert_eq!(by_key, expected);
-            let mut deletions: Vec<_> =
-                keys.iter().filter_map(|key| Some((key.pending_deletion?.deletion_at, key.arn))).collect();
-            deletions.sort();
-            prop_assert_eq!(state.deletions().copied().collect::<Vec<_>>(), deletions);
+            let mut due: Vec<_> = keys.iter().flat_map(|key| due::of_key(key)).collect();
+            due.sort();
+            prop_assert_eq!(state.due().copied().collect::<Vec<_>>(), due);
+            let mut numbered: Vec<_> = state.materials.values().flat_map(|all| all.iter().cloned()).collect();
+            numbered.sort_by_key(|material| (material.key, material.number));
+            prop_assert_eq!(state.materials_by_key.values().cloned().collect::<Vec<_>>(), numbered);
             prop_assert_eq!(state.at(Timestamp(0)).customer_key_count(&scope()), keys.len());
             check_grants(&state);
             let described = state.directory().account(scope().account).is_some();

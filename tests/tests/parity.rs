@@ -4,8 +4,10 @@
 
 #![cfg(test)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +15,8 @@ use flate2::read::GzDecoder;
 use kms_server::api::error::ErrorCode;
 use kms_server::api::model::OPERATIONS;
 use kms_server::api::shape::{Bounds, Operation, Output, Sensitivity, Shape, StringShape, Structure};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 const BOTOCORE: &str = "1.44.5";
@@ -34,8 +38,11 @@ const OVERRIDES: &[&str] = &[
 
 #[test]
 fn model_is_the_published_one() {
-    let model = published_model();
-    let mut comparison = Comparison { model: &model, differences: Vec::new(), overrides: BTreeSet::new() };
+    let file = published_model();
+    let model = serde_json::from_slice(&file).unwrap();
+    let order: Order = serde_json::from_slice(&file).unwrap();
+    let mut comparison =
+        Comparison { model: &model, order: &order, differences: Vec::new(), overrides: BTreeSet::new() };
     comparison.operations();
     comparison.exceptions();
     let documented: BTreeSet<String> = OVERRIDES.iter().map(|text| (*text).to_owned()).collect();
@@ -50,7 +57,7 @@ fn model_is_the_published_one() {
 }
 
 /// `service-2.json` of the locked package, installed first if it is not there yet.
-fn published_model() -> Value {
+fn published_model() -> Vec<u8> {
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("python/parity");
     let packages = site_packages(&venv).unwrap_or_else(|| {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
@@ -61,7 +68,47 @@ fn published_model() -> Value {
     });
     let file = packages.join("botocore/data/kms/2014-11-01/service-2.json.gz");
     let file = fs::File::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    serde_json::from_reader(GzDecoder::new(file)).unwrap()
+    let mut text = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut text).unwrap();
+    text
+}
+
+/// The members of every structure as they stand in the file, in which order violations are told: a [`Value`] sorts them.
+#[derive(Deserialize)]
+struct Order {
+    shapes: BTreeMap<String, Members>,
+}
+
+#[derive(Deserialize)]
+struct Members {
+    #[serde(default)]
+    members: Names,
+}
+
+/// The names of a JSON object, in order.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
 }
 
 /// Where the locked version is installed. Its `RECORD` is the last file that pip writes.
@@ -79,6 +126,7 @@ fn run(command: &mut Command) {
 
 struct Comparison<'a> {
     model: &'a Value,
+    order: &'a Order,
     differences: Vec<String>,
     overrides: BTreeSet<String>,
 }
@@ -132,7 +180,7 @@ impl Comparison<'_> {
         self.equal("structure name", &ours.name, &name);
         self.equal(&format!("{name} type"), &"structure", &text(&theirs["type"]));
         let members = theirs["members"].as_object().unwrap();
-        let published: Vec<&str> = members.keys().map(String::as_str).collect();
+        let published: Vec<&str> = self.order.shapes[name].members.0.iter().map(String::as_str).collect();
         let names: Vec<&str> = ours.members.iter().map(|member| member.name).collect();
         self.equal(&format!("{name} members"), &names, &published);
         let none = Vec::new();

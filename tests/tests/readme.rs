@@ -120,6 +120,23 @@ fn the_example_of_principals_is_read() {
 }
 
 #[test]
+fn the_example_of_a_question_is_answered() {
+    let server = ServerProcess::start(&["--memory"]).unwrap();
+    let question = block(&read("README.md"), "<!-- question -->", "json");
+    let host = format!("127.0.0.1:{}", server.port());
+    let headers = [("host", host.as_str()), ("content-type", "application/json")];
+    let answer = send(server.port(), "POST", "/_kms/explain", &headers, question.as_bytes()).unwrap().json();
+    assert_eq!(answer["decision"], "allow", "{answer}");
+    let sources: Vec<_> = answer["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| reason["source"].as_str().unwrap())
+        .collect();
+    assert_eq!(sources, ["key-policy", "grant", "identity-policy"]);
+}
+
+#[test]
 fn the_control_calls_are_those_that_are_served() {
     let readme = read("README.md");
     let source = read("kms-server/src/control/mod.rs");

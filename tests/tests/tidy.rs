@@ -17,7 +17,10 @@ const LINES_MAX: usize = 800;
 const SERVER: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("auth", &[]),
-    ("builder", &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store"]),
+    (
+        "builder",
+        &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store", "sts"],
+    ),
     (
         "cli",
         &[
@@ -36,26 +39,35 @@ const SERVER: &[(&str, &[&str])] = &[
             "seed",
             "service",
             "store",
+            "sts",
         ],
     ),
-    ("config", &["document", "principals"]),
-    ("control", &["document", "engine", "http", "observe", "operations", "principals", "service"]),
+    ("config", &["document", "principals", "sts"]),
+    (
+        "control",
+        &["document", "engine", "http", "observe", "operations", "pipeline", "principals", "service"],
+    ),
     ("cron", &["service"]),
     ("document", &[]),
     // Only the trait by which a query asks for last uses.
     ("engine", &["operations", "store"]),
     ("http", &[]),
     ("limits", &[]),
-    // The audit log asks the engine's wall clock for the age of its files.
-    ("observe", &["api", "auth", "engine", "operations", "pipeline"]),
+    // The audit log asks the engine's wall clock for the age of its files; the metrics know the edge's refusals.
+    ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
     ("operations", &["api", "auth", "limits", "pipeline"]),
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
     ("seed", &["api", "auth", "config", "document", "service"]),
-    ("service", &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline"]),
+    (
+        "service",
+        &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline", "sts"],
+    ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
+    // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
+    ("sts", &["api", "auth", "engine", "http", "observe", "service"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -64,13 +76,14 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
+    ("due", &["clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "policy", "tag"]),
     ("policy", &["ids"]),
-    ("schedule", &["clock", "ids", "state"]),
-    ("state", &["alias", "clock", "grant", "iam", "ids", "key", "policy"]),
+    ("schedule", &["clock", "crypto", "due", "ids", "key", "state"]),
+    ("state", &["alias", "clock", "due", "grant", "iam", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 
@@ -81,6 +94,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("store", &["engine", "operations", "pipeline", "service"]),
     ("engine", &["control", "pipeline", "service", "http"]),
     ("service", &["cli", "cron"]),
+    ("sts", &["cli", "control", "operations", "pipeline", "store"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
     ("policy", &["authorize", "key"]),
 ];

@@ -6,10 +6,13 @@ use lifecycle::clock::{Timestamp, WallTime};
 use lifecycle::iam::{AccessKey, Directory, Identity};
 use lifecycle::ids::{AccountId, Region, Scope};
 use lifecycle::policy::Principal;
+use lifecycle::tag::Tag;
 
 use super::claim::{Claim, SignedRequest};
 use super::credentials::{Roots, SigningKeys, is_access_key_id};
 use super::error::AuthError;
+use super::session::{SessionKey, WebIdentity};
+use super::sessions::{Opened, Sessions};
 use super::sigv4::CredentialScope;
 
 /// What becomes of a request whose access key is not known, and of an unsigned one.
@@ -37,6 +40,8 @@ pub struct Now {
     pub wall: WallTime,
     /// Domain time.
     pub domain: Timestamp,
+    /// The epoch of the domain clock.
+    pub epoch: u64,
 }
 
 /// Whether the caller's signature was checked.
@@ -63,6 +68,10 @@ pub struct SessionFacts {
     pub mfa: bool,
     /// `aws:SourceIdentity`.
     pub source_identity: Option<Arc<str>>,
+    /// The session tags that the next session of a chain inherits.
+    pub transitive_tags: Vec<Tag>,
+    /// Who vouched for the user of the session, if it was an identity provider.
+    pub web_identity: Option<WebIdentity>,
 }
 
 /// Who is calling, and in which Region.
@@ -116,15 +125,17 @@ pub struct Authenticator {
     skew_max_seconds: u32,
     signing_keys: SigningKeys,
     roots: Roots,
+    sessions: Sessions,
 }
 
 impl Authenticator {
     /// How far a signature's time may be from the server's: five minutes, in seconds.
     pub const SKEW_MAX_SECONDS: u32 = 300;
 
-    /// An authenticator that checks signatures. Requests that name no account or Region get the defaults.
+    /// An authenticator that checks signatures. Requests that name no account or Region get the defaults; `sessions` opens
+    /// the tokens of temporary credentials.
     #[must_use]
-    pub fn new(default_account: AccountId, default_region: Region) -> Self {
+    pub fn new(default_account: AccountId, default_region: Region, sessions: SessionKey) -> Self {
         Authenticator {
             unknown_access_key: None,
             signatures: Signatures::Verify,
@@ -133,7 +144,20 @@ impl Authenticator {
             skew_max_seconds: Self::SKEW_MAX_SECONDS,
             signing_keys: SigningKeys::default(),
             roots: Roots::default(),
+            sessions: Sessions::new(sessions),
         }
+    }
+
+    /// The key that makes temporary credentials.
+    #[must_use]
+    pub fn session_key(&self) -> &SessionKey {
+        self.sessions.key()
+    }
+
+    /// The account that an unknown access key acts for, where it acts at all.
+    #[must_use]
+    pub fn account_of_unknown(&self, access_key_id: &str) -> AccountId {
+        access_key_id.parse().unwrap_or(self.default_account)
     }
 
     /// Decides about unknown access keys regardless of who is known.
@@ -191,14 +215,18 @@ impl Authenticator {
             }
             (Some(claim), policy) => {
                 let key = directory.access_key(claim.access_key_id());
-                let checked = match key {
-                    Some(_) => self.signatures == Signatures::Verify,
-                    None => policy == UnknownAccessKey::Reject,
+                let session = if key.is_none() { self.sessions.find(&claim) } else { None };
+                let checked = match key.is_some() || session.is_some() {
+                    true => self.signatures == Signatures::Verify,
+                    false => policy == UnknownAccessKey::Reject,
                 };
                 if checked {
                     claim.check_time(now.wall, self.skew_max_seconds)?;
                 }
                 let scope = claim.scope(service)?;
+                if let Some(session) = session {
+                    return self.temporary(&session, request, &claim, &scope, now, directory);
+                }
                 match (key, policy) {
                     (Some((key, owner)), _) => self.known(key, owner, request, &claim, &scope),
                     (None, UnknownAccessKey::Root) => self.unknown(&claim, scope.region, directory),
@@ -230,12 +258,44 @@ impl Authenticator {
         Ok(Caller { signature: SignatureCheck::Verified, ..caller })
     }
 
+    /// AWS (observed): the token is looked at before the signature.
+    fn temporary(
+        &self,
+        opened: &Arc<Opened>,
+        request: &SignedRequest<'_>,
+        claim: &Claim<'_>,
+        scope: &CredentialScope<'_>,
+        now: Now,
+        directory: &Directory,
+    ) -> Result<Caller, AuthError> {
+        if opened.session.epoch != now.epoch {
+            return Err(AuthError::unrecognized());
+        }
+        if now.domain >= opened.session.expires_at {
+            return Err(AuthError::expired_token());
+        }
+        let identity = opened.identity(directory).ok_or_else(AuthError::unrecognized)?;
+        let id = claim.access_key_id();
+        let caller = Caller {
+            session: Some(Arc::clone(&opened.facts)),
+            ..Caller::unverified(identity, Some(id.to_owned()), scope.region)
+        };
+        if self.signatures == Signatures::Ignore {
+            return Ok(caller);
+        }
+        let signing_key = self.signing_keys.signing_key(&opened.secret, claim, scope);
+        claim.verify(request, scope, &signing_key)?;
+        self.signing_keys.remember(&opened.secret, claim, &signing_key);
+        self.sessions.remember(id, opened);
+        Ok(Caller { signature: SignatureCheck::Verified, ..caller })
+    }
+
     fn unknown(&self, claim: &Claim<'_>, region: Region, directory: &Directory) -> Result<Caller, AuthError> {
         let id = claim.access_key_id();
         if !is_access_key_id(id) {
             return Err(AuthError::unrecognized());
         }
-        let account = id.parse().unwrap_or(self.default_account);
+        let account = self.account_of_unknown(id);
         Ok(Caller::unverified(self.root(directory, account, region), Some(id.to_owned()), region))
     }
 }

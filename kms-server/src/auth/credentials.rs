@@ -1,5 +1,6 @@
 //! What the authenticator remembers between requests. Readers take no lock.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(super) fn is_access_key_id(text: &str) -> bool {
 
 /// A bounded map whose readers take no lock. A full one starts over: what is in use comes back, the rest does not.
 #[derive(Debug)]
-struct Memory<K, V>(ArcSwap<HashMap<K, V>>);
+pub(super) struct Memory<K, V>(ArcSwap<HashMap<K, V>>);
 
 impl<K, V> Default for Memory<K, V> {
     fn default() -> Self {
@@ -39,7 +40,14 @@ impl<K, V> Default for Memory<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
-    fn remember(&self, key: &K, value: &V, max: usize) {
+    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.load().get(key).cloned()
+    }
+
+    pub(super) fn remember(&self, key: &K, value: &V, max: usize) {
         self.0.rcu(|known| {
             let mut next = if known.len() < max { HashMap::clone(known) } else { HashMap::new() };
             next.insert(key.clone(), value.clone());

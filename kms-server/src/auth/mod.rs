@@ -2,7 +2,7 @@
 //!
 //! A request goes through [`Authenticator::authenticate`], which runs the checks in AWS's order: the claim is well
 //! formed ([`Claim::parse`]), in time, scoped to this service; its access key is known to the directory of the state; its
-//! signature matches; it has no session token.
+//! signature matches; it has no session token. Temporary credentials are known by their token, see [`SessionKey`].
 //!
 //! AWS: IAM User Guide, "AWS Signature Version 4 for API requests".
 
@@ -12,6 +12,8 @@ mod claim;
 mod credentials;
 mod error;
 mod instant;
+mod session;
+mod sessions;
 mod sigv4;
 
 #[cfg(test)]
@@ -22,4 +24,9 @@ pub use authenticator::{
 };
 pub use claim::{Claim, Form, SignedRequest};
 pub use error::{AuthError, AuthErrorCode};
+pub use session::{
+    Credentials, PACKED_BYTES_MAX, SESSION_KEY_PREFIX, SealError, Session, SessionKey, Subject, WebIdentity,
+    account_of,
+};
+pub use sessions::managed_session_policy;
 pub use sigv4::{CredentialScope, SigningKey};

@@ -10,7 +10,7 @@ use ring::hmac;
 use zeroize::Zeroizing;
 
 use super::canonical::canonical_request;
-use super::claim::{Claim, Form, SignedRequest};
+use super::claim::{Claim, Form, SignedRequest, fields};
 use super::error::AuthError;
 use super::instant::Instant;
 
@@ -105,7 +105,7 @@ impl Claim<'_> {
             )));
         }
         // AWS (observed): trailing slashes do not count.
-        let mut parts = self.credential.trim_end_matches('/').split('/');
+        let mut parts = fields(self.credential.trim_end_matches('/'), b'/');
         let five = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
         let (Some(_), Some(date), Some(region), Some(named), Some(terminator), None) = five else {
             return Err(AuthError::incomplete(format!(

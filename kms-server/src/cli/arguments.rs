@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
+use super::question::ExplainArguments;
 use super::settings::{SettingsArguments, hide_settings_but};
 use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
 use clap::error::ErrorKind;
@@ -66,9 +67,14 @@ pub enum Command {
     /// Look at keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Show the server's clock, move it forward, freeze it, or let it run at another rate
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Look at accounts, users, roles and access keys, and change those that are stored
     #[command(subcommand)]
     Principals(PrincipalsCommand),
+    /// Tell whether somebody may do something, and why; ends with code 7 if not
+    Explain(ExplainArguments),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
     /// Save, load or clear all keys, aliases, grants and tags
@@ -171,6 +177,33 @@ pub enum KeysCommand {
         /// Where a bare id or alias is looked up.
         #[command(flatten)]
         scope: ScopeArguments,
+    },
+}
+
+/// The commands about the clock.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ClockCommand {
+    /// Show the time, the rate and what is due next
+    Show,
+    /// Move it forward, and tell what happens on the way
+    Advance {
+        /// Duration such as 90d, 18mo, `1y 2w` or P400D; or `next`, up to the next event
+        #[arg(value_name = "DURATION")]
+        by: String,
+    },
+    /// Move it forward to an instant, and tell what happens on the way
+    Set {
+        /// Instant such as 2030-01-01T00:00:00Z
+        #[arg(value_name = "INSTANT")]
+        to: String,
+    },
+    /// Stop it where it is; it can still be moved
+    Freeze,
+    /// Let it run
+    Resume {
+        /// Seconds that pass on it in one second
+        #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+        rate: f64,
     },
 }
 
@@ -345,6 +378,7 @@ impl Arguments {
             .after_long_help(format!("{EXAMPLES}\n\nExit codes:{codes}"))
             .mut_subcommand("serve", |serve| serve.after_help(SERVE_EXAMPLES))
             .mut_subcommand("env", |env| env.after_help(ENV_EXAMPLES))
+            .mut_subcommand("explain", |explain| explain.after_help(EXPLAIN_EXAMPLES))
             .mut_subcommand("doctor", |doctor| hide_settings_but(&["storage", "root_key"], doctor))
             .mut_subcommand("rekey", |rekey| hide_settings_but(&["storage", "root_key"], rekey))
     }
@@ -392,6 +426,14 @@ Examples:
   kms-server env --shell powershell | Out-String | Invoke-Expression
   kms-server env --json --account 111122223333 --region eu-west-1";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  kms-server explain --principal arn:aws:iam::111122223333:role/app --action kms:Decrypt --key alias/app
+  kms-server explain --request 0b2c4f1e-8c6b-4f0e-9a5e-1f2d3c4b5a69
+  kms-server explain --principal arn:aws:iam::111122223333:user/alice --action kms:Encrypt \\
+    --key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab \\
+    --key-policy key.json --identity-policy alice.json --encryption-context tenant=a";
+
 /// Puts `serve` where the command is missing.
 fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let word = |arguments: &[OsString], index: usize| {
@@ -417,12 +459,12 @@ fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn value<T: Value>(text: &str) -> Result<T, crate::config::ValueError> {
+pub(super) fn value<T: Value>(text: &str) -> Result<T, crate::config::ValueError> {
     T::from_text(text)
 }
 
 /// A KeyId of any form; the server tells what is wrong with it in the words of AWS.
-fn key(text: &str) -> Result<String, &'static str> {
+pub(super) fn key(text: &str) -> Result<String, &'static str> {
     const KEY_CHARS_MAX: usize = 2_048;
     let bounded = (1..=KEY_CHARS_MAX).contains(&text.chars().count());
     if bounded { Ok(text.to_owned()) } else { Err("a key has 1 to 2048 characters") }

@@ -19,12 +19,22 @@ pub enum ExitCode {
     Data,
     /// `doctor` found something to repair.
     Findings,
+    /// `explain`: the answer is that it is denied.
+    Denied,
 }
 
 impl ExitCode {
     /// Every exit code, in ascending order.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Failure, Self::Usage, Self::Unreachable, Self::Refused, Self::Data, Self::Findings];
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Failure,
+        Self::Usage,
+        Self::Unreachable,
+        Self::Refused,
+        Self::Data,
+        Self::Findings,
+        Self::Denied,
+    ];
 
     /// The number that the process ends with.
     pub const fn code(self) -> u8 {
@@ -36,6 +46,7 @@ impl ExitCode {
             Self::Refused => 4,
             Self::Data => 5,
             Self::Findings => 6,
+            Self::Denied => 7,
         }
     }
 
@@ -49,6 +60,7 @@ impl ExitCode {
             Self::Refused => "the server answered with an error",
             Self::Data => "the data directory is locked, damaged, or sealed under another root key",
             Self::Findings => "doctor found something to repair",
+            Self::Denied => "explain answers that it is denied",
         }
     }
 

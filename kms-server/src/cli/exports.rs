@@ -59,6 +59,7 @@ impl ClientEnvironment {
         let region = Some(self.region.as_str());
         let mut assignments = vec![
             ("AWS_ENDPOINT_URL_KMS", endpoint),
+            ("AWS_ENDPOINT_URL_STS", endpoint),
             (ENDPOINT_VARIABLE, endpoint),
             ("AWS_REGION", region),
             // Older tools, and the AWS CLI before version 2, read only this one.

@@ -5,16 +5,19 @@ pub mod commands;
 mod endpoint;
 mod exit;
 mod exports;
+mod question;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::arguments::{
-    Arguments, ClientArguments, Command, DoctorArguments, EnvArguments, EventsArguments, KeysCommand, Output,
-    PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments, StateCommand,
+    Arguments, ClientArguments, ClockCommand, Command, DoctorArguments, EnvArguments, EventsArguments,
+    KeysCommand, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments,
+    StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;
 pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
+pub use self::question::ExplainArguments;
 pub use self::settings::{SettingFlags, SettingsArguments};

@@ -71,7 +71,7 @@ fn flag(setting: &'static Setting) -> Arg {
     let default = if default.is_empty() { String::new() } else { format!(" [default: {default}]") };
     let help = format!("{}{default}", setting.reason());
     let caution = match setting.notation() {
-        Notation::List => {
+        Notation::List(_) => {
             "\nWhat is typed here is visible to other users of the machine; a file or the variable is not."
         }
         _ => "",
@@ -91,7 +91,7 @@ fn flag(setting: &'static Setting) -> Arg {
         }
         Notation::Integer | Notation::Float => flag.value_name("NUMBER"),
         Notation::Time => flag.value_name("MOMENT"),
-        Notation::List => flag.value_name("ID:SECRET:PRINCIPAL"),
+        Notation::List(word) => flag.value_name(word),
         Notation::Text | Notation::Digits => flag.value_name("VALUE"),
     }
 }

@@ -250,7 +250,7 @@ fn examples_parse() {
 #[test]
 fn exit_codes_are_distinct() {
     let codes: Vec<_> = ExitCode::ALL.iter().map(|code| code.code()).collect();
-    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
 #[test]
@@ -292,6 +292,7 @@ fn exports_for_each_shell() {
     assert_eq!(
         client.to_shell(Shell::Sh),
         "export AWS_ENDPOINT_URL_KMS='http://127.0.0.1:4566'\n\
+         export AWS_ENDPOINT_URL_STS='http://127.0.0.1:4566'\n\
          export KMS_ENDPOINT='http://127.0.0.1:4566'\n\
          export AWS_REGION='eu-west-1'\n\
          export AWS_DEFAULT_REGION='eu-west-1'\n\
@@ -325,6 +326,7 @@ fn exports_for_each_shell() {
         local.to_json(),
         serde_json::json!({
             "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:4566",
+            "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:4566",
             "KMS_ENDPOINT": "http://127.0.0.1:4566",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -111,7 +111,7 @@ fn secret_text(key: &AccessKey) -> &str {
 
 /// In TOML a list of tables; in a flag or variable `ID:SECRET:PRINCIPAL`, several apart by spaces.
 impl Value for AccessKeys {
-    const NOTATION: Notation = Notation::List;
+    const NOTATION: Notation = Notation::List("ID:SECRET:PRINCIPAL");
 
     fn expected() -> String {
         "access keys as ID:SECRET:PRINCIPAL, apart by spaces".to_owned()

@@ -14,6 +14,7 @@ mod settings;
 mod template;
 mod value;
 mod variable_name;
+mod web_identity;
 
 #[cfg(test)]
 mod tests;
@@ -25,13 +26,14 @@ pub use self::file::read_text;
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;
-pub use self::settings::{Audit, Auth, Clock, Config, Identity, Limits, Log, RootKey, Server, Storage};
+pub use self::settings::{Audit, Auth, Clock, Config, Identity, Limits, Log, RootKey, Server, Storage, Sts};
 pub use self::template::to_toml;
 pub use self::value::{
     Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
     UnknownAccessKey, Value, ValueError,
 };
 pub use self::variable_name::VariableName;
+pub use self::web_identity::{WebIdentities, WebIdentity};
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ use super::value::{
     UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
+use super::web_identity::WebIdentities;
 use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -86,6 +87,8 @@ settings! {
         tls_private_key: Option<PathBuf> = None;
         /// Longest request body; far above what any KMS operation needs, and a bound on memory.
         body_bytes_max: ByteSize = ByteSize::of_mib(1), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
+        /// The same for calls below `/_kms/`, where whole states are imported; 100,000 keys take about 80 MiB.
+        control_body_bytes_max: ByteSize = ByteSize::of_mib(256), in ByteSize::of_kib(64)..=ByteSize::of_mib(4_096);
         /// Deepest nesting of a JSON request; bounds the stack.
         json_depth_max: u32 = 32, in 8..=128;
         /// How long a client may take to send a request; frees connections that stall.
@@ -146,6 +149,12 @@ settings! {
         service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
+    }
+
+    /// Temporary credentials.
+    sts: Sts, flags "sts-" {
+        /// Providers for AssumeRoleWithWebIdentity: [{ issuer = "https://id.example.com", audiences = ["a"], jwks = "FILE" }].
+        web_identity: WebIdentities = WebIdentities::default();
     }
 
     /// Quotas. The defaults are those of AWS; smaller ones make a limit easy to reach in a test.

@@ -53,8 +53,8 @@ pub enum Notation {
     Float,
     /// `true` or `false`.
     Boolean,
-    /// A list of tables.
-    List,
+    /// A list of tables. In a flag or variable an element is a word of this form.
+    List(&'static str),
 }
 
 /// The type of a setting.
@@ -115,7 +115,7 @@ pub trait Value: Sized {
             Notation::Text | Notation::Time | Notation::Digits => {
                 toml::Value::String(self.to_text()).to_string()
             }
-            Notation::Integer | Notation::Float | Notation::Boolean | Notation::List => self.to_text(),
+            Notation::Integer | Notation::Float | Notation::Boolean | Notation::List(_) => self.to_text(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
+mod clock;
+mod explain;
 mod principals;
 mod state;
 
@@ -41,14 +43,20 @@ impl Refusal {
 pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
     let path = request.uri().path().to_owned();
     // Whoever calls in process is no web page, and health tells nothing that a page could use.
-    let connection = request.extensions().get::<Connection>().filter(|_| !path.ends_with("/health"));
+    let open = matches!(path.as_str(), "/_kms/health" | "/_localstack/health");
+    let connection = request.extensions().get::<Connection>().filter(|_| !open);
     if let Some(Err(refusal)) = connection.map(|connection| guard::check(&request, connection.local)) {
         return refusal.response();
     }
     let answered = match (request.method(), path.as_str()) {
         (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
-        (&Method::GET, "/_kms/clock") => Ok(clock(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/clock") => Ok(clock::show(&service.parts().engine.snapshot())),
+        (&Method::POST, "/_kms/clock/advance") => clock::advance(service, request.body()).await,
+        (&Method::POST, "/_kms/clock/freeze") => clock::freeze(service).await,
+        (&Method::POST, "/_kms/clock/resume") => clock::resume(service, request.body()).await,
         (&Method::GET, "/_kms/events") => events(service, &request).await,
+        (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
+        (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/metrics") => return metrics(service),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
@@ -91,21 +99,6 @@ fn health(service: &Service) -> Value {
         "domain_time": now.to_string(),
         // What clients of LocalStack wait for.
         "services": { "kms": "running" },
-    })
-}
-
-fn clock(snapshot: &Snapshot) -> Value {
-    let rate = snapshot.clock.rate();
-    let due = lifecycle::schedule::next_due(&snapshot.state).map(|due| {
-        let lifecycle::schedule::Event::DeleteKey(key) = due.event;
-        json!({ "at": due.at.to_string(), "event": "DeleteKey", "resource": key.to_string() })
-    });
-    json!({
-        "now": snapshot.now().to_string(),
-        "mode": if rate > 0.0 { "running" } else { "frozen" },
-        "rate": rate,
-        "epoch": snapshot.clock.epoch(),
-        "next_due": due,
     })
 }
 
@@ -229,6 +222,6 @@ fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
         "aliases": aliases,
         "tags": tags,
         "policy": key.policy.as_str(),
-        "materials": key.materials.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "materials": view.materials_of(key.arn).map(|material| material.id.to_string()).collect::<Vec<_>>(),
     })
 }

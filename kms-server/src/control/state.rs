@@ -18,7 +18,7 @@ use lifecycle::crypto::{Entropy, Secret};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::{Key, Material};
+use lifecycle::key::{Key, Material, RotationType};
 use lifecycle::state::{Record, State, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,10 @@ struct Document {
 struct Exported {
     key: KeyArn,
     id: MaterialId,
+    number: u32,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationType>,
     /// Nonce, sealed bytes and tag, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
@@ -171,8 +174,8 @@ fn document(
                     }
                     _ => None,
                 };
-                let Material { key, id, created_at, .. } = &*material;
-                document.materials.push(Exported { key: *key, id: *id, created_at: *created_at, sealed });
+                let Material { key, id, number, created_at, rotation, .. } = *material;
+                document.materials.push(Exported { key, id, number, created_at, rotation, sealed });
             }
         }
     }
@@ -188,7 +191,14 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
         )));
     }
     let sealer = match (&document.salt, passphrase) {
-        (None, _) => None,
+        (None, None) => None,
+        // Whoever gives one expects secrets to come with the rest.
+        (None, Some(_)) => {
+            return Err(Refusal::bad_request(
+                "the state was exported without a passphrase and holds no secrets: import it without a \
+                 passphrase, or export it again with one",
+            ));
+        }
         (Some(_), None) => {
             return Err(Refusal::bad_request(
                 "the state holds sealed key material: its passphrase is needed",
@@ -202,16 +212,24 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     let mut materials = HashMap::new();
     for exported in document.materials {
         let material = exported.open(sealer.as_ref())?;
-        materials.insert((material.key, material.id), material);
+        materials.insert((material.key, material.number), material);
     }
     let mut records = Vec::new();
     let keys: std::collections::HashSet<KeyArn> = document.keys.iter().map(|key| key.arn).collect();
     for key in document.keys {
-        for id in &key.materials {
-            let material = materials.remove(&(key.arn, *id)).ok_or_else(|| {
-                Refusal::bad_request(format!("the material {id} of {} is missing", key.arn))
+        let mut last = None;
+        for number in 0..key.material_count {
+            let material = materials.remove(&(key.arn, number)).ok_or_else(|| {
+                Refusal::bad_request(format!("material number {number} of {} is missing", key.arn))
             })?;
+            last = Some(material.id);
             records.push(Record::Material(Arc::new(material)));
+        }
+        if key.current_material != last {
+            return Err(Refusal::bad_request(format!(
+                "the last material of {} is not its current one",
+                key.arn
+            )));
         }
         records.push(Record::Key(Arc::new(key)));
     }
@@ -258,12 +276,22 @@ impl Exported {
     fn open(self, sealer: Option<&Sealer>) -> Result<Material, Refusal> {
         let secret = match (&self.sealed, sealer) {
             (Some(sealed), Some(sealer)) => Some(sealer.open(&format!("{}/{}", self.key, self.id), sealed)?),
-            _ => None,
+            (Some(_), None) => {
+                return Err(Refusal::bad_request("the state holds sealed key material, but not its salt"));
+            }
+            (None, _) => None,
         };
         if secret.as_ref().is_some_and(|secret| material_id(self.key.id, secret) != self.id) {
             return Err(Refusal::bad_request(format!("the material {} is not what its id says", self.id)));
         }
-        Ok(Material { key: self.key, id: self.id, created_at: self.created_at, secret })
+        Ok(Material {
+            key: self.key,
+            id: self.id,
+            number: self.number,
+            created_at: self.created_at,
+            rotation: self.rotation,
+            secret,
+        })
     }
 }
 

@@ -93,15 +93,16 @@ impl Ledger {
 mod tests {
     use super::*;
     use lifecycle::clock::Timestamp;
+    use lifecycle::ids::Uuid;
 
     fn usage(at: i64) -> Usage {
         let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
         Usage {
             key: key.parse().unwrap(),
-            operation: "Decrypt".to_owned(),
+            operation: "Decrypt".into(),
             at: Timestamp(at),
-            event_id: String::new(),
-            request_id: String::new(),
+            event_id: Uuid::default(),
+            request_id: Uuid::default(),
         }
     }
 

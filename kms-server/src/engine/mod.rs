@@ -11,10 +11,10 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
-use lifecycle::crypto::Entropy;
+use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::due::Due;
 use lifecycle::iam;
 use lifecycle::ids::KeyArn;
-use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State, Usage};
 use tokio::sync::oneshot;
 
@@ -60,9 +60,12 @@ pub type OnUnknownOutcome = Box<dyn Fn(&StoreError) + Send>;
 pub struct Engine {
     published: Arc<ArcSwap<Snapshot>>,
     queue: std::sync::mpsc::SyncSender<Job>,
+    /// Due events in one transaction.
+    events_max: usize,
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
     installation_secret: Vec<u8>,
+    clock_was_stored: bool,
 }
 
 /// Why a command was not carried out by the writer.
@@ -74,6 +77,8 @@ pub enum SubmitError {
     Stopped,
     /// The batch was not stored; nothing changed.
     Commit(CommitError),
+    /// There are no random bytes for what falls due.
+    Entropy(EntropyError),
 }
 
 impl fmt::Display for SubmitError {
@@ -82,6 +87,7 @@ impl fmt::Display for SubmitError {
             SubmitError::Full => f.write_str("too many commands are waiting to be stored"),
             SubmitError::Stopped => f.write_str("the writer has stopped"),
             SubmitError::Commit(error) => write!(f, "not stored: {error}"),
+            SubmitError::Entropy(error) => error.fmt(f),
         }
     }
 }
@@ -139,11 +145,12 @@ impl Engine {
         configured: Vec<iam::Entry>,
         start: ClockStart,
         batching: Batching,
-        entropy: &dyn Entropy,
+        entropy: Arc<dyn Entropy>,
         on_unknown_outcome: OnUnknownOutcome,
     ) -> Result<Self, OpenError> {
         let Loaded { records, clock, installation_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
+        let clock_was_stored = clock.is_some();
         let (clock, installation_secret, version) = match (clock, installation_secret) {
             (Some(clock), Some(secret)) => (clock, secret, version),
             (clock, secret) => {
@@ -165,6 +172,7 @@ impl Engine {
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
         let writer = Writer {
             store,
+            entropy,
             state,
             clock,
             published: Arc::clone(&published),
@@ -178,9 +186,11 @@ impl Engine {
         Ok(Engine {
             published,
             queue,
+            events_max: batching.batch_events_max.max(1),
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
             installation_secret,
+            clock_was_stored,
         })
     }
 
@@ -194,6 +204,12 @@ impl Engine {
     #[must_use]
     pub fn installation_secret(&self) -> &[u8] {
         &self.installation_secret
+    }
+
+    /// Whether the store had a clock, so that [`ClockStart`] had no effect.
+    #[must_use]
+    pub fn clock_was_stored(&self) -> bool {
+        self.clock_was_stored
     }
 
     /// Last uses since start.
@@ -229,22 +245,46 @@ impl Engine {
         }
     }
 
-    /// Moves the domain clock forward to `to`, letting everything happen that falls due on the way.
+    /// Moves the domain clock forward to `to`, letting everything happen that falls due on the way: in order, each
+    /// event at its own instant. Tells what happened.
+    ///
+    /// # Errors
+    /// The clock has come as far as was stored.
+    pub async fn advance(&self, to: Timestamp) -> Result<Vec<Due>, SubmitError> {
+        let events_max = self.events_max;
+        let mut timeline = Vec::new();
+        loop {
+            let step = self.submit(move |draft| draft.advance(to, events_max)).await?;
+            let (happened, arrived) = step.map_err(SubmitError::Entropy)?;
+            timeline.extend(happened);
+            if arrived {
+                return Ok(timeline);
+            }
+        }
+    }
+
+    /// Lets the domain clock go on from where it is at another rate; 0 freezes it.
     ///
     /// # Errors
     /// Nothing was changed.
-    pub async fn advance(&self, to: Timestamp) -> Result<usize, SubmitError> {
-        self.submit(move |draft| {
-            let due = schedule::due_until(draft.state(), to, usize::MAX);
-            for event in &due {
-                let changes = schedule::changes(draft.state(), event);
-                draft.apply(changes);
-            }
-            let clock = draft.clock().advanced(to, wall::now());
-            draft.set_clock(clock);
-            due.len()
-        })
-        .await
+    pub async fn set_rate(&self, rate: f64) -> Result<(), SubmitError> {
+        self.submit(move |draft| draft.set_clock(draft.clock().with_rate(rate, wall::now()))).await
+    }
+
+    /// Whether something has fallen due that the view of an instant cannot show before it has happened.
+    #[must_use]
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        let snapshot = self.snapshot();
+        let mut due = snapshot.state.due().take_while(|due| due.at <= now);
+        due.any(|due| due.event.makes())
+    }
+
+    /// Waits until what has fallen due has happened.
+    ///
+    /// # Errors
+    /// It could not be stored.
+    pub async fn catch_up(&self) -> Result<(), SubmitError> {
+        self.submit(|_| ()).await
     }
 
     /// Replaces every record, and starts a new epoch of the clock at `now`.

@@ -8,7 +8,7 @@ use lifecycle::crypto::Secret;
 use lifecycle::grant::Grant;
 use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::{Key, Material};
+use lifecycle::key::{Key, Material, RotationType};
 use lifecycle::state::{Change, Record, RecordId, Usage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,10 @@ const ONLY: &str = "only";
 struct MaterialBody {
     key: KeyArn,
     id: MaterialId,
+    number: u32,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationType>,
 }
 
 /// What a store held.
@@ -63,8 +66,9 @@ fn record(row: Row) -> Result<Option<Record>, OpenError> {
             Record::Principal(entry.ok_or_else(|| OpenError::Record(format!("{}: no secret", row.id)))?)
         }
         kind if *kind == Kind::MATERIAL => {
-            let MaterialBody { key, id, created_at } = body(&row)?;
-            Record::Material(Arc::new(Material { key, id, created_at, secret: row.secret }))
+            let MaterialBody { key, id, number, created_at, rotation } = body(&row)?;
+            let secret = row.secret;
+            Record::Material(Arc::new(Material { key, id, number, created_at, rotation, secret }))
         }
         kind => {
             tracing::warn!(%kind, id = row.id, "a record of an unknown kind is kept, but not used");
@@ -112,9 +116,10 @@ fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
         Record::Usage(usage) => put(kind, id, usage, None),
         Record::Principal(entry) => put(kind, id, &entry.body(), entry.secret().cloned()),
         Record::Material(material) => {
-            let Material { key, id: material_id, created_at, secret } = &**material;
-            let body = MaterialBody { key: *key, id: *material_id, created_at: *created_at };
-            put(kind, id, &body, secret.clone())
+            let Material { key, id: material_id, number, created_at, rotation, secret } =
+                (**material).clone();
+            let body = MaterialBody { key, id: material_id, number, created_at, rotation };
+            put(kind, id, &body, secret)
         }
     }
 }

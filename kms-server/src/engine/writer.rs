@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
+use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::due::Due;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State};
 
@@ -58,6 +60,7 @@ impl std::error::Error for CommitError {}
 
 /// The next state, while commands decide on it.
 pub struct Draft<'a> {
+    entropy: &'a dyn Entropy,
     state: &'a mut State,
     clock: &'a mut VirtualClock,
     changes: &'a mut Vec<Change>,
@@ -68,7 +71,17 @@ pub struct Draft<'a> {
     stop: bool,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    fn new(
+        entropy: &'a dyn Entropy,
+        state: &'a mut State,
+        clock: &'a mut VirtualClock,
+        changes: &'a mut Vec<Change>,
+        now: Timestamp,
+    ) -> Self {
+        Draft { entropy, state, clock, changes, now, clock_changed: false, bytes: 0, stop: false }
+    }
+
     /// Everything that was decided before, stored or not.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -101,6 +114,37 @@ impl Draft<'_> {
         self.clock_changed = true;
     }
 
+    /// Lets happen what falls due up to `until`, in order and each at its own instant, but at most `events_max`
+    /// events. Says what happened, and whether that was all.
+    ///
+    /// # Errors
+    /// There are no random bytes for new material.
+    pub(super) fn run_due(&mut self, until: Timestamp, events_max: usize) -> Result<Vec<Due>, EntropyError> {
+        let mut happened = Vec::new();
+        while let Some(due) = schedule::next_due(self.state).filter(|due| due.at <= until) {
+            if happened.len() >= events_max {
+                break;
+            }
+            let changes = schedule::changes(self.state, &due, self.entropy)?;
+            self.apply(changes);
+            happened.push(due);
+        }
+        Ok(happened)
+    }
+
+    /// Moves the clock towards `to`, past at most `events_max` due events. Says what happened, and whether it got there.
+    pub(super) fn advance(
+        &mut self,
+        to: Timestamp,
+        events_max: usize,
+    ) -> Result<(Vec<Due>, bool), EntropyError> {
+        let happened = self.run_due(to, events_max)?;
+        let left = schedule::next_due(self.state).is_some_and(|due| due.at <= to);
+        let reached = happened.last().filter(|_| left).map_or(to, |due| due.at);
+        self.set_clock(self.clock().advanced(reached, wall::now()));
+        Ok((happened, !left))
+    }
+
     /// Makes this the last batch.
     pub(super) fn stop(draft: &mut Draft<'_>) {
         draft.stop = true;
@@ -128,6 +172,7 @@ const IDLE_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
     pub(super) store: Box<dyn Store>,
+    pub(super) entropy: Arc<dyn Entropy>,
     pub(super) state: State,
     pub(super) clock: VirtualClock,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
@@ -166,23 +211,29 @@ impl Writer {
         Duration::try_from_secs_f64(seconds).map_or(IDLE_MAX, |wait| wait.min(IDLE_MAX))
     }
 
+    /// Stores everything that has fallen due by `now`, a part at a time, so that no command ever sees a state
+    /// that is behind its own instant.
+    fn catch_up(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let entropy = Arc::clone(&self.entropy);
+        while schedule::next_due(&self.state).is_some_and(|due| due.at <= now) {
+            let (mut state, mut clock) = (self.state.clone(), self.clock);
+            let mut changes = Vec::new();
+            let mut draft = Draft::new(&*entropy, &mut state, &mut clock, &mut changes, now);
+            draft
+                .run_due(now, self.batching.batch_events_max)
+                .map_err(|error| Failure::Clean(error.to_string()))?;
+            self.commit(state, clock, &changes, false)?;
+        }
+        Ok(())
+    }
+
     fn batch(&mut self, first: Option<Job>, jobs: &Receiver<Job>) -> Next {
+        let now = self.clock.at(wall::now());
+        let caught_up = self.catch_up(now);
+        let entropy = Arc::clone(&self.entropy);
         let (mut state, mut clock) = (self.state.clone(), self.clock);
         let mut changes = Vec::new();
-        let now = clock.at(wall::now());
-        let mut draft = Draft {
-            state: &mut state,
-            clock: &mut clock,
-            changes: &mut changes,
-            now,
-            clock_changed: false,
-            bytes: 0,
-            stop: false,
-        };
-        for due in schedule::due_until(draft.state, now, self.batching.batch_events_max) {
-            let due = schedule::changes(draft.state, &due);
-            draft.apply(due);
-        }
+        let mut draft = Draft::new(&*entropy, &mut state, &mut clock, &mut changes, now);
         let mut answers = Vec::new();
         let mut next = first;
         while let Some(job) = next {
@@ -193,7 +244,7 @@ impl Writer {
             next = room.then(|| jobs.try_recv().ok()).flatten();
         }
         let (clock_changed, stop) = (draft.clock_changed, draft.stop);
-        let committed = self.commit(state, clock, &changes, clock_changed);
+        let committed = caught_up.and_then(|()| self.commit(state, clock, &changes, clock_changed));
         self.failing = committed.is_err();
         let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
         let result = committed.map_err(|failure| CommitError(failure.to_string()));

@@ -125,19 +125,12 @@ pub(super) fn response(response: Response<Bytes>) -> (HttpResponseBuilder, Bytes
     let status = framework::StatusCode::from_u16(parts.status.as_u16())
         .unwrap_or(framework::StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(status);
-    let mut values = Values::with_capacity(parts.headers.values().map(HeaderValue::len).sum());
-    for value in parts.headers.values() {
-        values.push(value.as_bytes());
-    }
-    let mut values = values.freeze();
-    for (name, value) in &parts.headers {
-        let value = values.next(value.len());
-        if framing(name) {
-            continue;
-        }
-        if let (Some(name), Ok(value)) =
-            (response_name(name), framework::header::HeaderValue::from_maybe_shared(value))
-        {
+    for (name, value) in parts.headers.iter().filter(|(name, _)| !framing(name)) {
+        let value = match constant(value.as_bytes()) {
+            Some(value) => Ok(framework::header::HeaderValue::from_static(value)),
+            None => framework::header::HeaderValue::from_bytes(value.as_bytes()),
+        };
+        if let (Some(name), Ok(value)) = (response_name(name), value) {
             builder.append_header((name, value));
         }
     }
@@ -147,6 +140,13 @@ pub(super) fn response(response: Response<Bytes>) -> (HttpResponseBuilder, Bytes
 /// Headers about the connection, which the edge decides: one from the handler could contradict the bytes sent.
 fn framing(name: &HeaderName) -> bool {
     matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION | header::UPGRADE)
+}
+
+/// The values of every answer, which then need neither a check nor a copy.
+fn constant(value: &[u8]) -> Option<&'static str> {
+    ["application/x-amz-json-1.1", "no-cache, no-store, must-revalidate, private", "no-cache", "0"]
+        .into_iter()
+        .find(|constant| constant.as_bytes() == value)
 }
 
 /// The names of every answer as constants.

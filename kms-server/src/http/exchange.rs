@@ -1,6 +1,7 @@
 //! One exchange: the request's body is read within bounds, the handler is called, its response goes out.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 
 use super::{Connection, Handler, Refusal, Transport, convert};
 
@@ -91,6 +92,7 @@ impl<H: Handler> Edge<H> {
                 }
                 Err(refusal) => {
                     tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
+                    self.handler.refused(refusal.reason());
                     let (mut builder, bytes) = convert::response(refusal.into_response());
                     let body = Reply { bytes, _unread: Some(payload), _counted: counted };
                     ServiceResponse::new(request, builder.force_close().body(body))
@@ -115,7 +117,8 @@ impl<H: Handler> Edge<H> {
             local: self.local,
             transport: self.transport,
         });
-        Ok(self.handler.call(request).await)
+        // Two small allocations are cheaper than a large one.
+        Ok(Box::pin(self.handler.call(request)).await)
     }
 
     async fn body(&self, head: &RequestHead, payload: &mut Payload) -> Result<Bytes, Refusal> {
@@ -131,8 +134,19 @@ impl<H: Handler> Edge<H> {
             return Err(Refusal::TooLarge { bytes_max });
         }
         let mut reading = pin!(read(payload, bytes_max));
-        // The body of an AWS client has arrived with the head: no timer is made for it.
-        if let Some(result) = reading.as_mut().now_or_never() {
+        // The body of an AWS client arrives with the head, and actix hands it over when it is asked a second time: no
+        // timer is made for it.
+        let mut asked = false;
+        let prompt = poll_fn(|context| match reading.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if asked => Poll::Ready(None),
+            Poll::Pending => {
+                asked = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        });
+        if let Some(result) = prompt.await {
             return result;
         }
         match Box::pin(tokio::time::timeout(self.request_timeout, reading)).await {

@@ -24,6 +24,45 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request. The future runs on the thread of the connection, so it must not block, and it may be
     /// dropped at any await point: when the connection breaks, or when the grace of a shutdown ends.
     fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>>;
+
+    /// Learns that the edge answered a request itself. A head that is not HTTP, or that does not come in time, is
+    /// answered by actix before there is a request to tell of.
+    fn refused(&self, reason: Refused) {
+        let _ = reason;
+    }
+}
+
+/// Why the edge answers a request itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The body is longer than the limit.
+    TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
+    /// The head has too many headers, or one that no handler could read.
+    BrokenHead,
+    /// The body ended early or is not framed correctly.
+    BrokenBody,
+    /// The server is shutting down.
+    Stopping,
+}
+
+impl Refused {
+    /// Every reason, in the order of their declaration.
+    pub const ALL: [Refused; 5] =
+        [Refused::TooLarge, Refused::TooSlow, Refused::BrokenHead, Refused::BrokenBody, Refused::Stopping];
+
+    /// The name of the reason in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refused::TooLarge => "too_large",
+            Refused::TooSlow => "too_slow",
+            Refused::BrokenHead => "broken_head",
+            Refused::BrokenBody => "broken_body",
+            Refused::Stopping => "stopping",
+        }
+    }
 }
 
 /// The connection a request came over.
@@ -68,6 +107,16 @@ enum Refusal {
 }
 
 impl Refusal {
+    fn reason(&self) -> Refused {
+        match self {
+            Refusal::TooLarge { .. } => Refused::TooLarge,
+            Refusal::TooSlow { .. } => Refused::TooSlow,
+            Refusal::BrokenHead => Refused::BrokenHead,
+            Refusal::BrokenBody => Refused::BrokenBody,
+            Refusal::Stopping => Refused::Stopping,
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

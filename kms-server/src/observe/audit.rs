@@ -140,6 +140,8 @@ pub struct AuditFilter {
     pub since: Option<String>,
     /// Before this `eventTime`.
     pub until: Option<String>,
+    /// The `requestID`.
+    pub request: Option<String>,
     /// The `eventName`.
     pub event: Option<String>,
     /// A key: its ARN, or a part of it such as the key id, among the `resources`.
@@ -324,6 +326,7 @@ impl Matcher<'_> {
         let time = text("eventTime");
         filter.since.as_deref().is_none_or(|since| time >= since)
             && filter.until.as_deref().is_none_or(|until| time < until)
+            && filter.request.as_deref().is_none_or(|request| text("requestID") == request)
             && filter.event.as_deref().is_none_or(|event| text("eventName") == event)
             && filter.key.as_deref().is_none_or(|key| names_key(record, key))
             && filter.principal.as_deref().is_none_or(|principal| {

@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 /// JSON text at the end of a buffer.
-pub(super) struct Json<'a>(pub(super) &'a mut Vec<u8>);
+pub(crate) struct Json<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Json<'_> {
     /// Text that is JSON already, such as punctuation and constant names.
-    pub(super) fn raw(&mut self, json: &str) -> &mut Self {
+    pub(crate) fn raw(&mut self, json: &str) -> &mut Self {
         self.0.extend_from_slice(json.as_bytes());
         self
     }
 
     /// A string.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         // Without a branch in the loop the compiler looks at many bytes at a time; hardly any text needs escaping.
         let plain =
             text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'));
@@ -27,7 +27,7 @@ impl Json<'_> {
     }
 
     /// Any value as it is.
-    pub(super) fn value(&mut self, value: &Value) -> &mut Self {
+    pub(crate) fn value(&mut self, value: &Value) -> &mut Self {
         match value {
             Value::String(text) => self.text(text),
             value => {
@@ -38,7 +38,7 @@ impl Json<'_> {
     }
 
     /// Items between commas.
-    pub(super) fn separated<T>(
+    pub(crate) fn separated<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
         mut write: impl FnMut(&mut Json<'_>, T),

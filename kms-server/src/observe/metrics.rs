@@ -3,14 +3,17 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::http::Refused;
 use crate::operations::registry::OPERATIONS;
 
-/// Requests by operation and outcome since start.
+/// Requests by operation and outcome since start, and those that no operation saw.
 pub struct Metrics {
     /// One pair per registered operation, in the registry's order: successes, failures.
     operations: Box<[[AtomicU64; 2]]>,
     /// Requests that named no operation.
     unknown: AtomicU64,
+    /// Requests that the edge refused, in the order of [`Refused::ALL`].
+    refused: [AtomicU64; Refused::ALL.len()],
 }
 
 impl Default for Metrics {
@@ -18,6 +21,7 @@ impl Default for Metrics {
         Metrics {
             operations: OPERATIONS.iter().map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
             unknown: AtomicU64::new(0),
+            refused: Refused::ALL.map(|_| AtomicU64::new(0)),
         }
     }
 }
@@ -44,6 +48,13 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a request that the edge answered itself.
+    pub fn refuse(&self, reason: Refused) {
+        if let Some(counter) = self.refused.get(reason as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// The text that Prometheus reads. Operations that were never called are left out.
     #[must_use]
     pub fn render(&self, keys: usize, version: u64) -> String {
@@ -67,7 +78,16 @@ impl Metrics {
             text,
             "# HELP kms_unknown_operations_total Requests that named no operation.\n\
              # TYPE kms_unknown_operations_total counter\nkms_unknown_operations_total {unknown}\n\
-             # HELP kms_keys Keys in all accounts and Regions.\n# TYPE kms_keys gauge\nkms_keys {keys}\n\
+             # HELP kms_refused_requests_total Requests that were refused before any operation saw them.\n\
+             # TYPE kms_refused_requests_total counter\n"
+        );
+        for (reason, counter) in Refused::ALL.iter().zip(&self.refused) {
+            let (reason, count) = (reason.as_str(), counter.load(Ordering::Relaxed));
+            let _ = writeln!(text, "kms_refused_requests_total{{reason=\"{reason}\"}} {count}");
+        }
+        let _ = write!(
+            text,
+            "# HELP kms_keys Keys in all accounts and Regions.\n# TYPE kms_keys gauge\nkms_keys {keys}\n\
              # HELP kms_store_version Version of the last stored batch.\n# TYPE kms_store_version gauge\n\
              kms_store_version {version}\n"
         );
@@ -80,17 +100,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_reason_has_a_counter_of_its_own() {
+        for (at, reason) in Refused::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at);
+        }
+    }
+
+    #[test]
     fn requests_are_counted_by_operation_and_outcome() {
         let metrics = Metrics::default();
         metrics.count("Encrypt", Outcome::Success);
         metrics.count("Encrypt", Outcome::Success);
         metrics.count("Encrypt", Outcome::Failure);
         metrics.count("Nonsense", Outcome::Failure);
+        metrics.refuse(Refused::TooSlow);
         let text = metrics.render(3, 7);
         for line in [
             "kms_requests_total{operation=\"Encrypt\",outcome=\"success\"} 2",
             "kms_requests_total{operation=\"Encrypt\",outcome=\"failure\"} 1",
             "kms_unknown_operations_total 1",
+            "kms_refused_requests_total{reason=\"too_large\"} 0",
+            "kms_refused_requests_total{reason=\"too_slow\"} 1",
             "kms_keys 3",
             "kms_store_version 7",
         ] {

@@ -1,6 +1,6 @@
 //! What can be seen from outside: the audit log and the metrics.
 
 pub mod audit;
-mod json;
+pub(crate) mod json;
 pub mod metrics;
 pub mod record;

@@ -2,14 +2,19 @@
 //!
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+
+use arrayvec::ArrayString;
 use lifecycle::clock::Timestamp;
+use lifecycle::ids::AccountId;
 use lifecycle::policy::Principal;
 use serde_json::Value;
 
 use super::json::Json;
 use crate::api::error::KmsError;
 use crate::api::shape::{Member, Shape, Structure};
-use crate::auth::Caller;
+use crate::auth::{Caller, SessionFacts};
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
 use crate::operations::registry::Entry;
@@ -35,8 +40,8 @@ pub struct AuditRecord<'a> {
     pub event_id: &'a str,
     /// Names the request.
     pub request_id: &'a str,
-    /// The peer's address.
-    pub source_ip: &'a str,
+    /// The peer's address; calls without a connection come from this machine.
+    pub source_ip: Option<IpAddr>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
     /// The account and Region of the record when there is no caller.
@@ -48,15 +53,16 @@ pub struct AuditRecord<'a> {
 impl AuditRecord<'_> {
     /// Appends the record, one line of JSON without its end.
     pub fn write(&self, line: &mut Vec<u8>) {
+        let source_ip = self.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let json = &mut Json(line);
         json.raw(r#"{"eventVersion":"1.11","userIdentity":"#);
-        self.write_identity(json);
+        write_identity(self.caller, json);
         json.raw(r#","eventTime":""#);
         write_event_time(self.at, json);
         json.raw(r#"","eventSource":"kms.amazonaws.com","eventName":"#);
         json.text(self.entry.map_or("UnknownOperation", Entry::name));
         json.raw(r#","awsRegion":"#).text(self.region);
-        json.raw(r#","sourceIPAddress":"#).text(self.source_ip);
+        json.raw(r#","sourceIPAddress":"#).text(spell(source_ip).as_str());
         json.raw(r#","userAgent":"#).text(self.user_agent);
         if let Some(error) = self.error {
             json.raw(r#","errorCode":"#).text(error.code.name_in_audit());
@@ -108,21 +114,6 @@ impl AuditRecord<'_> {
         json.raw("}");
     }
 
-    fn write_identity(&self, json: &mut Json<'_>) {
-        let Some(caller) = self.caller else {
-            json.raw(r#"{"type":"Unknown"}"#);
-            return;
-        };
-        json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
-        json.raw(r#","principalId":"#).text(&caller.identity.user_id);
-        json.raw(r#","arn":"#).text(caller.arn());
-        json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
-        if let Some(access_key) = &caller.access_key_id {
-            json.raw(r#","accessKeyId":"#).text(access_key);
-        }
-        json.raw("}");
-    }
-
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
     fn write_parameters(&self, json: &mut Json<'_>) {
         let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom");
@@ -137,13 +128,74 @@ impl AuditRecord<'_> {
     }
 }
 
-fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
+/// `userIdentity`. `principalId`, `arn` and the like of a session are its own; what it was made from stands beside.
+pub(crate) fn write_identity(caller: Option<&Caller>, json: &mut Json<'_>) {
+    let Some(caller) = caller else {
+        json.raw(r#"{"type":"Unknown"}"#);
+        return;
+    };
+    json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
+    json.raw(r#","principalId":"#).text(&caller.identity.user_id);
+    json.raw(r#","arn":"#).text(caller.arn());
+    json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
+    if let Some(access_key) = &caller.access_key_id {
+        json.raw(r#","accessKeyId":"#).text(access_key);
+    }
+    if let Some(session) = &caller.session {
+        write_session(session, json);
+    }
+    json.raw("}");
+}
+
+/// AWS: CloudTrail User Guide, "CloudTrail userIdentity element", sessionContext.
+fn write_session(session: &SessionFacts, json: &mut Json<'_>) {
+    json.raw(r#","sessionContext":{"#);
+    if let Principal::Role { account, name } = &session.issuer {
+        json.raw(r#""sessionIssuer":{"type":"Role","principalId":"#).text(&session.issuer_id);
+        json.raw(r#","arn":"#).text(&session.issuer.arn());
+        json.raw(r#","accountId":"#).text(account.id());
+        json.raw(r#","userName":"#).text(name.rsplit('/').next().unwrap_or_default()).raw("},");
+    }
+    if let Some(identity) = &session.web_identity {
+        json.raw(r#""webIdFederationData":{"federatedProvider":"#).text(&identity.provider);
+        json.raw(r#","attributes":{}},"#);
+    }
+    json.raw(r#""attributes":{"creationDate":""#);
+    write_event_time(session.created_at, json);
+    json.raw(r#"","mfaAuthenticated":"#).text(if session.mfa { "true" } else { "false" }).raw("}");
+    if let Some(source_identity) = &session.source_identity {
+        json.raw(r#","sourceIdentity":"#).text(source_identity);
+    }
+    json.raw("}");
+}
+
+pub(crate) fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
     let text = match jiff::Timestamp::from_second(at.whole_seconds()) {
         Ok(instant) => instant.to_string(),
         Err(_) => at.to_string(),
     };
     json.raw(&text);
 }
+
+/// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
+fn spell(address: IpAddr) -> ArrayString<45> {
+    let mut text = ArrayString::new();
+    match address {
+        IpAddr::V4(address) => {
+            for (at, octet) in address.octets().into_iter().enumerate() {
+                let digits = [octet / 100, octet / 10 % 10, octet % 10];
+                let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+                let dot = (at > 0).then_some('.');
+                let shown = digits.into_iter().skip(leading).map(|digit| char::from(b'0' + digit));
+                // The longest address has 45 characters.
+                dot.into_iter().chain(shown).for_each(|letter| text.push(letter));
+            }
+        }
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
+    }
+    text
+}
+
 fn identity_type(principal: &Principal) -> &'static str {
     match principal {
         Principal::Root(_) => "Root",
@@ -156,12 +208,14 @@ fn identity_type(principal: &Principal) -> &'static str {
 }
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
-    let (account, arn) = match resource {
-        pipeline::Resource::Alias(alias) => (alias.scope.account, alias.to_string()),
-        pipeline::Resource::Key(key) => (key.scope.account, key.to_string()),
+    let mut write = |account: &AccountId, arn: &str| {
+        json.raw(r#"{"accountId":"#).text(account.as_str());
+        json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(arn).raw("}");
     };
-    json.raw(r#"{"accountId":"#).text(account.as_str());
-    json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(&arn).raw("}");
+    match resource {
+        pipeline::Resource::Alias(alias) => write(&alias.scope.account, &alias.to_string()),
+        pipeline::Resource::Key(key) => write(&key.scope.account, &key.text()),
+    }
 }
 
 /// The members of a request that may be shown.
@@ -177,7 +231,7 @@ fn shown<'a>(
 }
 
 /// The members of a request under their audit names.
-fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
+pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
     json.raw("{");
     json.separated(shown(structure, value), |json, (member, value)| {
         json.text(&lower_camel(member.name)).raw(":");
@@ -207,7 +261,7 @@ fn write_map(value: &Value, json: &mut Json<'_>) {
 }
 
 /// A value whose object members start in lower case, and whose dates are texts.
-fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
+pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
     match value {
         Value::Array(items) => {
             json.raw("[").separated(items, |json, item| write_lower_camel(item, json)).raw("]");
@@ -228,7 +282,7 @@ fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
                         json.text("HIDDEN_DUE_TO_SECURITY_REASONS");
                     }
                     Value::Number(seconds) if name.ends_with("Date") => {
-                        json.text(&date(seconds.as_f64().unwrap_or_default()));
+                        json.text(&date_of(seconds.as_f64().unwrap_or_default()));
                     }
                     value => write_lower_camel(value, json),
                 }
@@ -255,12 +309,14 @@ fn lower_camel(name: &str) -> String {
 }
 
 /// CloudTrail's dates, such as `May 21, 2025, 5:47:45 AM`.
+pub(crate) fn date(instant: jiff::Timestamp) -> String {
+    instant.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string()
+}
+
+/// The same of a date in a body.
 #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
-fn date(seconds: f64) -> String {
-    match jiff::Timestamp::from_second(seconds as i64) {
-        Ok(instant) => instant.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string(),
-        Err(_) => String::new(),
-    }
+fn date_of(seconds: f64) -> String {
+    jiff::Timestamp::from_second(seconds as i64).map(date).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -268,9 +324,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn addresses_are_spelled_as_usual() {
+        for text in
+            ["127.0.0.1", "0.0.0.0", "255.10.100.9", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4"]
+        {
+            assert_eq!(spell(text.parse().unwrap()).as_str(), text);
+        }
+        let longest = "1111:2222:3333:4444:5555:6666:7777:8888";
+        assert_eq!(spell(longest.parse().unwrap()).as_str(), longest);
+    }
+
+    #[test]
     fn dates_are_those_of_cloudtrail() {
-        assert_eq!(date(1_747_806_465.25), "May 21, 2025, 5:47:45 AM");
-        assert_eq!(date(1_660_171_107.0), "Aug 10, 2022, 10:38:27 PM");
+        assert_eq!(date_of(1_747_806_465.25), "May 21, 2025, 5:47:45 AM");
+        assert_eq!(date_of(1_660_171_107.0), "Aug 10, 2022, 10:38:27 PM");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn seal(
     context: Option<&EncryptionContext>,
     plaintext: &[u8],
 ) -> Result<Sealed, KmsError> {
-    let id = key.current_material().ok_or_else(internal)?;
+    let id = key.current_material.ok_or_else(internal)?;
     let material = material(authorized, key, id)?;
     let secret = material.secret.as_ref().ok_or_else(|| unavailable(key))?;
     let none = EncryptionContext::new();

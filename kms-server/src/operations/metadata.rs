@@ -87,7 +87,7 @@ impl KeyMetadata {
             },
             multi_region: key.multi_region,
             multi_region_configuration: key.multi_region.then(configuration),
-            current_key_material_id: key.current_material().map(|id| id.to_string()),
+            current_key_material_id: key.current_material.map(|id| id.to_string()),
         }
     }
 }

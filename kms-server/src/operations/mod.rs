@@ -14,6 +14,7 @@ mod page;
 mod policies;
 mod random;
 pub mod registry;
+mod rotation;
 mod tags;
 mod usage;
 

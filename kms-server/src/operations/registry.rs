@@ -7,11 +7,11 @@ use super::declaration::{
     Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
     USABLE_OR_UNAVAILABLE,
 };
-use super::{aliases, data_keys, encryption, grants, keys, policies, random, tags, usage};
+use super::{aliases, data_keys, encryption, grants, keys, policies, random, rotation, tags, usage};
 use crate::api::model::{
     agreement, aliases as alias_model, custom_stores, data_keys as data_key_model,
     encryption as encryption_model, grants as grant_model, import, keys as key_model, mac,
-    policies as policy_model, replication, rotation, signing, tags as tag_model,
+    policies as policy_model, replication, rotation as rotation_model, signing, tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
@@ -122,10 +122,10 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(custom_stores::DESCRIBE_CUSTOM_KEY_STORES, NotBuilt, [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::DESCRIBE_KEY, query!(keys::DescribeKey), [key("KeyId", Any, "DescribeKey", Every)], None, AnyAccount, Reads, Untracked),
     entry!(key_model::DISABLE_KEY, command!(keys::DisableKey), [key("KeyId", KeyOnly, "DisableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(rotation::DISABLE_KEY_ROTATION, NotBuilt, [key("KeyId", KeyOnly, "DisableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(rotation_model::DISABLE_KEY_ROTATION, command!(rotation::DisableKeyRotation), [key("KeyId", KeyOnly, "DisableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
     entry!(custom_stores::DISCONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::ENABLE_KEY, command!(keys::EnableKey), [key("KeyId", KeyOnly, "EnableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(rotation::ENABLE_KEY_ROTATION, NotBuilt, [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(rotation_model::ENABLE_KEY_ROTATION, command!(rotation::EnableKeyRotation), [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
     entry!(agreement::ENCAPSULATE, NotBuilt, [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::ENCRYPT, query!(encryption::Encrypt), [key("KeyId", Any, "Encrypt", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_DATA_KEY, query!(data_keys::GenerateDataKey), [key("KeyId", Any, "GenerateDataKey", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
@@ -136,14 +136,14 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(data_key_model::GENERATE_RANDOM, query!(random::GenerateRandom), [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(rotation::GET_KEY_ROTATION_STATUS, NotBuilt, [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
+    entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
     entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", IMPORTABLE)], None, OwnAccount, Reads, Untracked),
     entry!(signing::GET_PUBLIC_KEY, NotBuilt, [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
     entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
     entry!(grant_model::LIST_GRANTS, query!(grants::ListGrants), [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
     entry!(policy_model::LIST_KEY_POLICIES, query!(policies::ListKeyPolicies), [key("KeyId", KeyOnly, "ListKeyPolicies", Every)], None, OwnAccount, Reads, Untracked),
-    entry!(rotation::LIST_KEY_ROTATIONS, NotBuilt, [key("KeyId", KeyOnly, "ListKeyRotations", Every)], None, OwnAccount, Reads, Untracked),
+    entry!(rotation_model::LIST_KEY_ROTATIONS, query!(rotation::ListKeyRotations), [key("KeyId", KeyOnly, "ListKeyRotations", Every)], None, OwnAccount, Reads, Untracked),
     entry!(key_model::LIST_KEYS, query!(keys::ListKeys), [], None, OwnAccount, Reads, Untracked),
     entry!(tag_model::LIST_RESOURCE_TAGS, query!(tags::ListResourceTags), [key("KeyId", KeyOnly, "ListResourceTags", Every)], None, OwnAccount, Reads, Untracked),
     entry!(grant_model::LIST_RETIRABLE_GRANTS, query!(grants::ListRetirableGrants), [], None, OwnAccount, Reads, Untracked, Permission::RetiringPrincipal { members: &["RetiringPrincipal", "RetiringServicePrincipal"] }),
@@ -152,7 +152,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(replication::REPLICATE_KEY, NotBuilt, [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked, Permission::Replica),
     entry!(grant_model::RETIRE_GRANT, command!(grants::RetireGrant), [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked, Permission::Grant),
     entry!(grant_model::REVOKE_GRANT, command!(grants::RevokeGrant), [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
-    entry!(rotation::ROTATE_KEY_ON_DEMAND, NotBuilt, [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
+    entry!(rotation_model::ROTATE_KEY_ON_DEMAND, command!(rotation::RotateKeyOnDemand), [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
     entry!(key_model::SCHEDULE_KEY_DELETION, command!(keys::ScheduleKeyDeletion), [key("KeyId", KeyOnly, "ScheduleKeyDeletion", DELETABLE)], None, OwnAccount, Writes, Untracked),
     entry!(signing::SIGN, NotBuilt, [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
     entry!(tag_model::TAG_RESOURCE, command!(tags::TagResource), [key("KeyId", KeyOnly, "TagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),

@@ -49,8 +49,8 @@ impl Serialize for KeyLastUsage {
             Some(usage) => Data {
                 operation: &usage.operation,
                 timestamp: usage.at.whole_seconds(),
-                cloud_trail_event_id: &usage.event_id,
-                kms_request_id: &usage.request_id,
+                cloud_trail_event_id: usage.event_id.as_str(),
+                kms_request_id: usage.request_id.as_str(),
             }
             .serialize(serializer),
         }

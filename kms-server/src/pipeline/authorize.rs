@@ -2,10 +2,18 @@
 //!
 //! An operation declares where its permission comes from ([`Permission`]); from that follow the demands, each
 //! judged by [`lifecycle::authorize::decide`]. Grants are looked at only when policies do not allow by
-//! themselves, and facts are gathered only when a policy asks for them: most requests cost neither.
+//! themselves (also when one denies: the text of a denial depends on them), and facts are gathered only when a
+//! policy asks for them: most requests cost neither.
+
+mod explain;
+mod question;
+
+pub use explain::explain;
+pub use question::{Action, DescribedGrant, GivenGrant, Question, Unanswerable, actions};
 
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use lifecycle::authorize::{
     CrossAccount, Decision, GrantAllow, Inquiry, KeyPolicyRule, Named, Resource, Rules, decide,
 };
@@ -86,22 +94,41 @@ pub(super) fn authorize(
     if mode == Mode::Off {
         return Ok(());
     }
-    let mut judge =
-        Judge { request, view, environment, resolved, by_token, budget: Budget::new(policy_steps_max) };
+    let mut judge = Judge {
+        request,
+        view,
+        environment,
+        resolved,
+        by_token,
+        budget: Budget::new(policy_steps_max),
+        instead: Instead::default(),
+    };
     for demand in demands(request, resolved) {
-        let denied = match judge.judge(&demand) {
-            Ok(None) => continue,
-            Ok(Some(denied)) => denied,
-            Err(exceeded) => Denied::unjudged(&exceeded),
+        let judged = judge.judge(&demand, |inquiry, decision| denied(inquiry, decision, demand.named));
+        let denied = match (judged, mode) {
+            (Ok(None), _) => continue,
+            (Ok(Some(denied)), _) => denied,
+            // Of policies that take too much work, nobody knows what they say.
+            (Err(exceeded), Mode::Enforce) => {
+                return Err(KmsError::new(ErrorCode::LimitExceededException, too_complex(exceeded)));
+            }
+            (Err(exceeded), _) => unjudged(request, &demand, exceeded),
         };
-        // Of several denials the first is the one that the caller gets, or would have got.
+        // Where nothing is refused, that by which it would have been is the first.
         trace.denial = Some(denied.explanation);
         return match mode {
-            Mode::Enforce => Err(denied.error),
+            Mode::Enforce => Err(KmsError::new(ErrorCode::AccessDeniedException, denied.message)),
             Mode::Log | Mode::Off => Ok(()),
         };
     }
     Ok(())
+}
+
+fn too_complex(BudgetExceeded { cap }: BudgetExceeded) -> String {
+    format!(
+        "The policies that apply to this request take more than {cap} steps to evaluate (setting \
+         auth.policy_steps_max)."
+    )
 }
 
 /// The permissions that a request needs, in the order in which they are judged.
@@ -166,25 +193,55 @@ fn replica(request: &Request<'_>, key: KeyArn) -> KeyArn {
 
 /// A demand that is not met.
 struct Denied {
-    error: KmsError,
+    message: String,
     explanation: Value,
 }
 
-impl Denied {
-    /// Of policies that take too much work, nobody knows what they say.
-    fn unjudged(BudgetExceeded { cap }: &BudgetExceeded) -> Denied {
-        let message = format!(
-            "The policies that apply to this request take more than {cap} steps to evaluate (setting \
-             auth.policy_steps_max)."
-        );
-        let explanation = json!({"explanation": {
-            "decision": "deny",
-            "explicit": false,
-            "message": message,
-            "reasons": [],
-        }});
-        Denied { error: KmsError::new(ErrorCode::LimitExceededException, message), explanation }
-    }
+/// What the audit log says of a demand that took too much work to judge.
+fn unjudged(request: &Request<'_>, demand: &Demand<'_>, exceeded: BudgetExceeded) -> Denied {
+    let message = too_complex(exceeded);
+    let explanation = json!({
+        "principal": request.caller.arn(),
+        "action": format!("kms:{}", demand.action),
+        "explanation": {"decision": "deny", "explicit": false, "message": message, "reasons": []},
+    });
+    Denied { message, explanation }
+}
+
+fn denied(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Option<Denied> {
+    let denial = decision.denial.as_ref()?;
+    Some(Denied {
+        message: denial.message(inquiry, named),
+        explanation: explanation(inquiry, decision, named),
+    })
+}
+
+/// A decision with what it is about, for the audit log and for whoever asks.
+fn explanation(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Value {
+    json!({
+        "principal": inquiry.principal.arn(),
+        "action": inquiry.action,
+        "resource": inquiry.resource.arn(),
+        "explanation": decision.explain(inquiry, named),
+    })
+}
+
+/// A grant, and what reasons call it.
+struct NamedGrant {
+    name: String,
+    grant: Arc<Grant>,
+}
+
+/// What a question puts in the place of what is stored. A request puts nothing there.
+#[derive(Clone, Copy, Default)]
+struct Instead<'a> {
+    resource_control: Option<&'a [NamedPolicy]>,
+    /// Grants of the key.
+    grants: Option<&'a [NamedGrant]>,
+    /// Facts that replace those of the same name.
+    context: Option<&'a Context>,
+    /// Whether grants are to be looked at even if policies allow by themselves.
+    thorough: bool,
 }
 
 struct Judge<'a> {
@@ -194,18 +251,33 @@ struct Judge<'a> {
     resolved: &'a Resolved,
     by_token: Vec<&'a Arc<Grant>>,
     budget: Budget,
+    instead: Instead<'a>,
+}
+
+impl<'a> Judge<'a> {
+    /// The key of a grant. One that a question describes need not be stored.
+    fn key_of(&self, grant: &Grant) -> Option<&'a Arc<Key>> {
+        let mut found = self.resolved.keys.iter().map(|found| &found.key);
+        found.find(|key| key.arn == grant.key).or_else(|| self.view.key(&grant.key))
+    }
 }
 
 impl Judge<'_> {
-    /// Judges one demand; `None` if it is met.
-    fn judge(&mut self, demand: &Demand<'_>) -> Result<Option<Denied>, BudgetExceeded> {
-        let action = format!("kms:{}", demand.action);
+    /// Judges one demand, and gives what `tell` makes of the decision.
+    fn judge<T>(
+        &mut self,
+        demand: &Demand<'_>,
+        tell: impl FnOnce(&Inquiry<'_>, &Decision) -> T,
+    ) -> Result<T, BudgetExceeded> {
+        let mut action = ArrayString::<64>::new();
+        // The longest name of an operation has 35 characters.
+        ["kms:", demand.action].iter().for_each(|part| action.try_push_str(part).unwrap_or_default());
         let key = match demand.on {
             On::Key(key) => Some(key),
-            On::Retired(retired) => self.view.key(&retired.grant.key),
+            On::Retired(retired) => self.key_of(&retired.grant),
             _ => None,
         };
-        let arn = key.map(|key| key.arn.to_string()).unwrap_or_default();
+        let arn = key.map(|key| key.arn.text()).unwrap_or_default();
         let resource = match (&demand.on, key) {
             (_, Some(key)) => Resource::Key {
                 arn: &arn,
@@ -222,13 +294,17 @@ impl Judge<'_> {
         let of_owner = of_owner.map(|account| account.resource_control());
         let identity = &self.request.caller.identity;
         let own = if foreign.is_some() { &[][..] } else { identity.resource_control.as_slice() };
-        let resource_control = of_owner.as_deref().unwrap_or(own);
+        let resource_control = self.instead.resource_control.or(of_owner.as_deref()).unwrap_or(own);
         let asks = key.is_some_and(|key| key.policy.document().asks_for_context())
             || identity.policies.ask_for_context()
             || resource_control.iter().any(|policy: &NamedPolicy| policy.document.asks_for_context());
         let context = if asks { self.context(demand, key) } else { Context::new() };
+        let retired_name = match demand.on {
+            On::Retired(retired) => self.name_of(&retired.grant),
+            _ => String::new(),
+        };
         let (retirement, cross_account) = match (&demand.on, self.request.entry.declaration.reach) {
-            (On::Retired(retired), _) => (self.retirement(retired), CrossAccount::Allowed),
+            (On::Retired(retired), _) => (self.retirement(retired, &retired_name), CrossAccount::Allowed),
             (_, Reach::AnyAccount) => (Vec::new(), CrossAccount::Allowed),
             (_, Reach::OwnAccount) => (Vec::new(), CrossAccount::Never),
         };
@@ -247,12 +323,12 @@ impl Judge<'_> {
             rules: Rules { key_policy, cross_account },
         };
         let mut decision = decide(&inquiry, &mut self.budget)?;
-        let grants = match (&demand.on, &decision.denial) {
-            (On::Key(key), Some(denial)) if !denial.explicit => self.grants(demand.action, key),
+        let grants = match &demand.on {
+            On::Key(key) if !decision.allowed() || self.instead.thorough => self.grants(demand.action, key),
             _ => Vec::new(),
         };
         if !grants.is_empty() {
-            let ids: Vec<String> = grants.iter().map(|(grant, _)| grant.id.to_string()).collect();
+            let ids: Vec<String> = grants.iter().map(|(grant, _)| self.name_of(grant)).collect();
             let allows: Vec<_> = ids
                 .iter()
                 .zip(&grants)
@@ -260,37 +336,39 @@ impl Judge<'_> {
                 .collect();
             decision = decide(&Inquiry { grants: &allows, ..inquiry }, &mut self.budget)?;
         }
-        Ok(self.denied(&inquiry, &decision, demand))
-    }
-
-    fn denied(&self, inquiry: &Inquiry<'_>, decision: &Decision, demand: &Demand<'_>) -> Option<Denied> {
-        let denial = decision.denial.as_ref()?;
-        let explanation = decision.explain(inquiry, demand.named);
-        Some(Denied {
-            error: KmsError::new(ErrorCode::AccessDeniedException, denial.message(inquiry, demand.named)),
-            explanation: json!({
-                "principal": inquiry.principal.arn(),
-                "action": inquiry.action,
-                "resource": inquiry.resource.arn(),
-                "explanation": explanation,
-            }),
-        })
+        Ok(tell(&inquiry, &decision))
     }
 
     fn context(&self, demand: &Demand<'_>, key: Option<&Arc<Key>>) -> Context {
-        if let On::Retired(retired) = &demand.on {
-            return facts::of_retirement(self.request, &retired.grant, self.view);
+        let key = key.map(|key| &**key);
+        let mut context = if let On::Retired(retired) = &demand.on {
+            facts::of_retirement(self.request, &retired.grant, key, self.view)
+        } else {
+            let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
+            facts::gather(
+                self.request,
+                Asked { action: demand.action, key, replicated: demand.replicated, same_key },
+                self.view,
+                self.environment,
+            )
+        };
+        if let Some(instead) = self.instead.context {
+            context.replace(instead);
         }
-        let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
-        let replicated = demand.replicated;
-        let asked = Asked { action: demand.action, key: key.map(|key| &**key), replicated, same_key };
-        facts::gather(self.request, asked, self.view, self.environment)
+        context
+    }
+
+    /// What reasons call a grant.
+    fn name_of(&self, grant: &Arc<Grant>) -> String {
+        let mut given = self.instead.grants.into_iter().flatten();
+        let named = given.find(|known| Arc::ptr_eq(&known.grant, grant));
+        named.map_or_else(|| grant.id.to_string(), |known| known.name.clone())
     }
 
     /// The grants that cover a use of a key, with how each names the caller.
     fn grants(&self, action: &str, key: &Key) -> Vec<(Arc<Grant>, PrincipalMatch)> {
         let Some(operation) = GrantOperation::named(action) else { return Vec::new() };
-        if self.view.grant_count(&key.arn) == 0 {
+        if self.instead.grants.is_none() && self.view.grant_count(&key.arn) == 0 {
             return Vec::new();
         }
         let caller = self.request.caller.principal();
@@ -301,13 +379,16 @@ impl Judge<'_> {
         });
         let facts = GrantFacts {
             encryption_context: context.as_ref(),
-            source_arn: self.request.circumstances.source_arn.as_deref(),
+            source_arn: self.request.circumstances.source_arn(),
         };
-        self.view
-            .grants_for(key.arn, caller)
-            .filter(|grant| self.counts(grant) && self.is_within(grant))
-            .filter_map(|grant| Some((Arc::clone(grant), grant.covers(caller, operation, &facts)?)))
-            .collect()
+        let covering = |grant: &Arc<Grant>| {
+            let counts = self.counts(grant) && self.is_within(grant);
+            Some((Arc::clone(grant), grant.covers(caller, operation, &facts).filter(|_| counts)?))
+        };
+        match self.instead.grants {
+            Some(grants) => grants.iter().filter_map(|named| covering(&named.grant)).collect(),
+            None => self.view.grants_for(key.arn, caller).filter_map(covering).collect(),
+        }
     }
 
     /// Whether what the request is to grant, if anything, is no more than this grant allows.
@@ -328,13 +409,13 @@ impl Judge<'_> {
     }
 
     /// The rights by which the caller may retire a grant, in the form of grants.
-    fn retirement(&self, retired: &Retired) -> Vec<GrantAllow<'static>> {
+    fn retirement<'n>(&self, retired: &Retired, name: &'n str) -> Vec<GrantAllow<'n>> {
         let counts = retired.by_token || self.counts(&retired.grant);
         let rights = retired.grant.retire_rights(self.request.caller.principal());
         let in_effect = rights.into_iter().filter(|right| counts || !right.needs_consistency());
         in_effect
             .map(|right| GrantAllow {
-                id: "",
+                id: name,
                 grantee: if right.needs_identity_policy() {
                     PrincipalMatch::Account
                 } else {

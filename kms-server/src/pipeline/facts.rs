@@ -8,6 +8,9 @@ mod caller;
 
 pub(crate) use caller::of_caller;
 
+use std::net::IpAddr;
+
+use ::http::HeaderValue;
 use lifecycle::clock::Timestamp;
 use lifecycle::iam::Organization;
 use lifecycle::ids::{AccountId, KeyArn, Region};
@@ -24,17 +27,50 @@ use crate::operations::{Environment, last_activity};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
     /// The address of the client; `None` for calls without a connection.
-    pub source_ip: Option<String>,
+    pub source_ip: Option<IpAddr>,
     /// Whether the connection was encrypted.
     pub secure_transport: bool,
     /// The `User-Agent` header.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<HeaderValue>,
+    /// What a service adds; nothing for nearly every request.
+    pub service: Option<Box<ServiceCall>>,
+}
+
+/// What a service says of a request that it makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCall {
     /// The service that makes the request on the caller's behalf, in the form of policies: `dynamodb.amazonaws.com`.
     pub via: Option<String>,
     /// The resource for which a service makes the request.
     pub source_arn: Option<String>,
     /// The account of that resource.
     pub source_account: Option<String>,
+}
+
+impl Circumstances {
+    /// The `User-Agent` header, if it is text.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The service that makes the request on the caller's behalf.
+    #[must_use]
+    pub fn via(&self) -> Option<&str> {
+        self.service.as_ref()?.via.as_deref()
+    }
+
+    /// The account of the resource for which a service makes the request.
+    #[must_use]
+    pub fn source_account(&self) -> Option<&str> {
+        self.service.as_ref()?.source_account.as_deref()
+    }
+
+    /// The resource for which a service makes the request.
+    #[must_use]
+    pub fn source_arn(&self) -> Option<&str> {
+        self.service.as_ref()?.source_arn.as_deref()
+    }
 }
 
 /// Which half of a request a permission is for: ReEncrypt has two.
@@ -73,7 +109,8 @@ pub(super) const ENCRYPTION_CONTEXT: [&str; 3] =
     ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"];
 const ENCRYPTION_ALGORITHM: [&str; 3] =
     ["EncryptionAlgorithm", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"];
-const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
+/// The members that name keys.
+pub(super) const KEY_ID: [&str; 3] = ["KeyId", "SourceKeyId", "DestinationKeyId"];
 
 /// A permission that a request needs.
 #[derive(Clone, Copy)]
@@ -162,26 +199,26 @@ impl Facts<'_> {
         let region = replica.unwrap_or(self.request.caller.region.as_str()).to_owned();
         self.set("aws:RequestedRegion", region);
         self.set("aws:SecureTransport", circumstances.secure_transport.to_string());
-        self.set_if("aws:UserAgent", circumstances.user_agent.as_deref());
-        self.set("aws:ViaAWSService", circumstances.via.is_some().to_string());
-        self.set_if("aws:SourceArn", circumstances.source_arn.as_deref());
-        self.set_if("aws:SourceAccount", circumstances.source_account.as_deref());
-        match &circumstances.via {
+        self.set_if("aws:UserAgent", Some(circumstances.user_agent()).filter(|agent| !agent.is_empty()));
+        self.set("aws:ViaAWSService", circumstances.via().is_some().to_string());
+        self.set_if("aws:SourceArn", circumstances.source_arn());
+        self.set_if("aws:SourceAccount", circumstances.source_account());
+        match circumstances.via() {
             // AWS: a service that calls for a principal hides the principal's address.
             Some(via) => {
-                self.context.insert_values("aws:CalledVia", [via.as_str()]);
-                self.set("aws:CalledViaFirst", via.as_str());
-                self.set("aws:CalledViaLast", via.as_str());
+                self.context.insert_values("aws:CalledVia", [via]);
+                self.set("aws:CalledViaFirst", via);
+                self.set("aws:CalledViaLast", via);
             }
             // Nor is the address of whoever plays a service one of AWS.
             None if self.is_service() => {}
-            None => self.set_if("aws:SourceIp", circumstances.source_ip.as_deref()),
+            None => self.set_if("aws:SourceIp", circumstances.source_ip.map(|ip| ip.to_string())),
         }
     }
 
     /// The organization of the resource for which a service acts.
     fn source(&mut self, view: View<'_>) {
-        let account = self.request.circumstances.source_account.as_deref();
+        let account = self.request.circumstances.source_account();
         let account = account.and_then(|account| account.parse().ok());
         if let Some(organization) = account.and_then(|account| organization(view, account)) {
             self.set("aws:SourceOrgID", &*organization.id);
@@ -230,7 +267,7 @@ impl Facts<'_> {
             self.set("kms:CallerAccount", self.request.caller.identity.account().as_str());
         }
         if of_key {
-            let via = self.request.circumstances.via.as_deref();
+            let via = self.request.circumstances.via();
             let region = self.request.caller.region;
             self.set_if("kms:ViaService", via.map(|service| via_service(service, region)));
         }
@@ -363,7 +400,7 @@ impl Facts<'_> {
             _ => {}
         }
         if matches!(self.asked.action, "CreateGrant" | "ListGrants" | "RevokeGrant") {
-            let for_service = self.request.circumstances.via.is_some();
+            let for_service = self.request.circumstances.via().is_some();
             self.set("kms:GrantIsForAWSResource", for_service.to_string());
         }
     }
@@ -412,9 +449,9 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 pub(super) fn of_retirement(
     request: &Request<'_>,
     grant: &lifecycle::grant::Grant,
+    key: Option<&Key>,
     view: View<'_>,
 ) -> Context {
-    let key = view.key(&grant.key).map(|key| &**key);
     let asked = Asked { action: "RetireGrant", key, replicated: None, same_key: false };
     let mut facts = Facts { request, asked, side: Side::Whole, context: of_caller(request.caller) };
     facts.surroundings(view.now());

@@ -12,7 +12,7 @@ const POLICY_BYTES_MAX: usize = 131_072;
 const POLICIES_MAX: usize = 100;
 
 /// Reads a list of policies. Those without a name get one by their place: `policy-1`.
-pub(super) fn list(node: &Node, kind: Kind) -> Result<Vec<Policy>, DocumentError> {
+pub(crate) fn list(node: &Node, kind: Kind) -> Result<Vec<Policy>, DocumentError> {
     let nodes = node.list("the policies")?;
     if nodes.len() > POLICIES_MAX {
         return Err(node.error(format!("at most {POLICIES_MAX} policies, not {}", nodes.len())));
@@ -22,7 +22,7 @@ pub(super) fn list(node: &Node, kind: Kind) -> Result<Vec<Policy>, DocumentError
 
 /// Reads a policy: the name or ARN of one that AWS manages, JSON text, a table that is the policy, or a table
 /// `{ name, document }`.
-pub(super) fn one(node: &Node, kind: Kind, name: &str) -> Result<Policy, DocumentError> {
+pub(crate) fn one(node: &Node, kind: Kind, name: &str) -> Result<Policy, DocumentError> {
     match &node.value {
         Value::Text(text) if !text.trim_start().starts_with('{') => managed(node, text, kind),
         Value::Table(entries) if entries.iter().any(|entry| entry.key == "document") => {

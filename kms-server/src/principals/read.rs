@@ -276,7 +276,11 @@ fn unique_id(fields: &Fields<'_>, prefix: &str, arn: &str) -> Result<Arc<str>, D
 }
 
 fn tags(fields: &Fields<'_>) -> Result<Vec<Tag>, DocumentError> {
-    let Some(node) = fields.node("tags") else { return Ok(Vec::new()) };
+    fields.node("tags").map_or_else(|| Ok(Vec::new()), tags_of)
+}
+
+/// Reads the tags of a user or role, a table of texts.
+pub(crate) fn tags_of(node: &Node) -> Result<Vec<Tag>, DocumentError> {
     let entries = node.table("the tags")?;
     if entries.len() > TAGS_MAX {
         return Err(node.error(format!("at most {TAGS_MAX} tags, not {}", entries.len())));

@@ -1,6 +1,8 @@
 //! A seed, carried out.
 
-use lifecycle::ids::{AliasArn, KeyArn, Scope};
+use std::collections::HashMap;
+
+use lifecycle::ids::{AliasArn, KeyArn, KeyId, Scope};
 use serde_json::{Value, json};
 
 use super::{Seed, SeedKey};
@@ -27,44 +29,49 @@ impl std::fmt::Display for ApplyError {
 impl std::error::Error for ApplyError {}
 
 impl Service {
-    /// Makes the keys of a seed. A key whose id or one of whose aliases exists is left as it is, so that a server may
-    /// start with the same seed again.
+    /// Makes the keys of a seed, so that a server may start with the same seed again and again: a key whose id or one of
+    /// whose aliases exists is not made again, and stays as it is but for the aliases of the seed that nothing has.
+    ///
+    /// A key without an id gets one that follows from its account, its Region and its first alias, or from its place
+    /// among the keys of its account and Region that have neither an id nor an alias.
     ///
     /// # Errors
     /// The first key that cannot be made; those before it were.
     pub async fn apply_seed(&self, seed: &Seed) -> Result<(), ApplyError> {
+        let mut nameless = HashMap::new();
         for key in &seed.keys {
-            let made = self.apply_key(key).await;
+            let made = self.apply_key(key, &mut nameless).await;
             made.map_err(|reason| ApplyError { position: key.position.to_string(), reason })?;
         }
         Ok(())
     }
 
-    async fn apply_key(&self, key: &SeedKey) -> Result<(), String> {
+    /// `nameless` counts the keys of each scope so far that have neither an id nor an alias.
+    async fn apply_key(&self, key: &SeedKey, nameless: &mut HashMap<Scope, usize>) -> Result<(), String> {
         let account = key.account.unwrap_or(self.parts().account);
         let region = key.region.unwrap_or(self.parts().region);
-        if self.has(key, Scope { account, region }) {
-            return Ok(());
-        }
+        let scope = Scope { account, region };
+        let id = match &key.id {
+            Some(id) => id.parse().map_err(|_| "the id is malformed")?,
+            None => derived(key, scope, nameless),
+        };
         let directory = self.parts().engine.snapshot().state.directory().clone();
         let root = self.parts().authenticator.root(&directory, account, region);
         let caller = Caller::unverified(root, None, region);
-        let before: Vec<_> = self.ids_of(Scope { account, region });
-        self.seeded(&caller, "CreateKey", created(key)).await?;
-        let id = match &key.id {
-            Some(id) => id.clone(),
-            // Nobody else writes before the first request is served: the key that was not there before is ours.
-            None => self
-                .ids_of(Scope { account, region })
-                .into_iter()
-                .find(|id| !before.contains(id))
-                .ok_or("lost")?,
+        let target = match self.found(key, KeyArn { scope, id }) {
+            Some(Found { accepts_aliases: false, .. }) => return Ok(()),
+            Some(Found { id, .. }) => id,
+            None => {
+                self.seeded(&caller, "CreateKey", created(key, id)).await?;
+                // Before the aliases: one that is refused must not leave the key enabled.
+                if !key.enabled {
+                    self.seeded(&caller, "DisableKey", json!({ "KeyId": id })).await?;
+                }
+                id
+            }
         };
-        for alias in &key.aliases {
-            self.seeded(&caller, "CreateAlias", json!({"AliasName": alias, "TargetKeyId": id})).await?;
-        }
-        if !key.enabled {
-            self.seeded(&caller, "DisableKey", json!({ "KeyId": id })).await?;
+        for alias in self.missing(key, scope) {
+            self.seeded(&caller, "CreateAlias", json!({"AliasName": alias, "TargetKeyId": target})).await?;
         }
         Ok(())
     }
@@ -74,26 +81,62 @@ impl Service {
         done.map_err(|error: KmsError| format!("{operation}: {error}"))
     }
 
-    fn has(&self, key: &SeedKey, scope: Scope) -> bool {
+    /// The key of the seed that is there already, by its id or by its first alias that exists.
+    fn found(&self, key: &SeedKey, arn: KeyArn) -> Option<Found> {
         let snapshot = self.parts().engine.snapshot();
         let view = snapshot.state.at(snapshot.now());
-        let id = key.id.as_ref().and_then(|id| id.parse().ok());
-        let by_id = id.is_some_and(|id| view.key(&KeyArn { scope, id }).is_some());
-        let mut aliases = key.aliases.iter().filter_map(|alias| alias.parse().ok());
-        by_id || aliases.any(|name| view.alias(&AliasArn { scope, name }).is_some())
+        let by_alias = || {
+            let mut names = key.aliases.iter().filter_map(|alias| alias.parse().ok());
+            let alias = names.find_map(|name| view.alias(&AliasArn { scope: arn.scope, name }))?;
+            view.key(&KeyArn { id: alias.target, ..arn })
+        };
+        let found = view.key(&arn).or_else(by_alias)?;
+        // A key with an id of its own is no other key: its aliases went elsewhere, and that is left alone.
+        let is_it = found.arn.id == arn.id || key.id.is_none();
+        Some(Found { id: found.arn.id, accepts_aliases: is_it && found.pending_deletion.is_none() })
     }
 
-    fn ids_of(&self, scope: Scope) -> Vec<String> {
+    /// The aliases of the seed's key that no key has.
+    fn missing<'k>(&self, key: &'k SeedKey, scope: Scope) -> Vec<&'k String> {
         let snapshot = self.parts().engine.snapshot();
         let view = snapshot.state.at(snapshot.now());
-        view.keys(scope, None).map(|key| key.arn.id.to_string()).collect()
+        let is_missing = |alias: &&String| {
+            let name = alias.parse();
+            name.is_ok_and(|name| view.alias(&AliasArn { scope, name }).is_none())
+        };
+        key.aliases.iter().filter(is_missing).collect()
     }
 }
 
-fn created(key: &SeedKey) -> Value {
+/// A key of the seed that is there already.
+struct Found {
+    id: KeyId,
+    /// Whether the aliases of the seed that nothing has go to it.
+    accepts_aliases: bool,
+}
+
+/// The id of a key to which the seed gives none: the same at every start.
+fn derived(key: &SeedKey, scope: Scope, nameless: &mut HashMap<Scope, usize>) -> KeyId {
+    let name = match key.aliases.first() {
+        Some(alias) => alias.clone(),
+        None => {
+            let before = nameless.entry(scope).or_default();
+            *before += 1;
+            before.to_string()
+        }
+    };
+    // No part holds a line break, and no alias is a number.
+    let text = format!("kms-server seed key\n{}\n{}\n{name}", scope.account, scope.region);
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest.as_ref()).for_each(|(byte, digest)| *byte = *digest);
+    if key.multi_region { KeyId::multi_region(bytes) } else { KeyId::single_region(bytes) }
+}
+
+fn created(key: &SeedKey, id: KeyId) -> Value {
     let tag = |key: &str, value: &str| json!({"TagKey": key, "TagValue": value});
     let mut tags: Vec<Value> = key.tags.iter().map(|(key, value)| tag(key, value)).collect();
-    tags.extend(key.id.as_ref().map(|id| tag("_custom_id_", id)));
+    tags.push(tag("_custom_id_", id.as_str()));
     let material = key.material.as_ref().map(|material| STANDARD.encode(material.expose()));
     tags.extend(material.map(|material| tag("_custom_key_material_", &material)));
     let mut input = json!({

@@ -201,7 +201,10 @@ fn what_can_be_granted_depends_on_the_key() {
         pending_deletion: None,
         policy: "".into(),
         tags: vec![],
-        materials: vec![],
+        current_material: None,
+        material_count: 0,
+        rotation: None,
+        on_demand_rotations: 0,
     };
     let symmetric: &[_] = &[
         O::Decrypt,

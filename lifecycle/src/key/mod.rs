@@ -2,6 +2,7 @@
 
 mod material;
 mod policy;
+mod rotation;
 mod spec;
 mod state;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use material::Material;
 pub use policy::KeyPolicy;
+pub use rotation::{AutomaticRotation, ON_DEMAND_ROTATIONS_MAX, ROTATION_PERIOD_DAYS_DEFAULT, RotationType};
 pub(crate) use spec::wire_enum;
 pub use spec::{EncryptionAlgorithm, KeyManager, KeySpec, KeyUsage, Origin};
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
@@ -48,8 +50,14 @@ pub struct Key {
     pub policy: KeyPolicy,
     /// In the order in which they were added.
     pub tags: Vec<Tag>,
-    /// Every material the key ever had, oldest first; the last one encrypts.
-    pub materials: Vec<MaterialId>,
+    /// The material that encrypts; none while the first is still to be imported.
+    pub current_material: Option<MaterialId>,
+    /// How many materials the key has had. All of them stay, so that whatever they encrypted can be decrypted.
+    pub material_count: u32,
+    /// Automatic rotation, if it is on.
+    pub rotation: Option<AutomaticRotation>,
+    /// How often the key was rotated on demand.
+    pub on_demand_rotations: u32,
 }
 
 impl Key {
@@ -61,12 +69,6 @@ impl Key {
             (None, Switch::Enabled) => KeyState::Enabled,
             (None, Switch::Disabled) => KeyState::Disabled,
         }
-    }
-
-    /// The material that encrypts.
-    #[must_use]
-    pub fn current_material(&self) -> Option<MaterialId> {
-        self.materials.last().copied()
     }
 
     /// Whether the key is gone at `now`: its waiting period has ended.

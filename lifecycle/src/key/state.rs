@@ -76,6 +76,16 @@ pub enum StateError {
 }
 
 impl Key {
+    /// The key switched on or off. A rotation that fell due while the key was off takes place when it is on again.
+    ///
+    /// AWS: KMS developer guide, "Enable automatic key rotation".
+    #[must_use]
+    pub fn switch_to(&self, switch: Switch, now: Timestamp) -> Key {
+        let rotation = self.rotation.map(|rotation| rotation.not_before(now));
+        let rotation = if switch == Switch::Enabled { rotation } else { self.rotation };
+        Key { switch, rotation, ..self.clone() }
+    }
+
     /// The key with a scheduled deletion.
     ///
     /// # Errors

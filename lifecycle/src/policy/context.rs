@@ -65,6 +65,12 @@ impl Context {
         }
     }
 
+    /// Takes over every key of `others`, and forgets what it had under the same keys. A key without values in `others`
+    /// is one that the request does not have.
+    pub fn replace(&mut self, others: &Self) {
+        self.values.extend(others.values.iter().map(|(key, values)| (key.clone(), values.clone())));
+    }
+
     /// The values of `key`, none if the context does not have it.
     pub fn values(&self, key: &str) -> &[String] {
         self.folded(&fold(key))
@@ -102,5 +108,9 @@ mod tests {
         assert_eq!(context.values("aws:UserName"), ["bob"]);
         context.insert("AWS:USERNAME", "eve");
         assert_eq!(context.values("aws:username"), ["eve"]);
+        context.replace(&Context::new().with("aws:UserName", "kim").with_values("aws:TagKeys", [""; 0]));
+        assert_eq!(context.values("aws:username"), ["kim"]);
+        assert!(context.values("aws:TagKeys").is_empty());
+        assert_eq!(context.values("kms:EncryptionContext:Dept"), ["IT", "HR"]);
     }
 }

@@ -89,9 +89,17 @@ impl Grants {
             None => Bound::Included((key, Arc::clone(&text), GrantId::FIRST)),
         };
         let range = index.range((start, Bound::Unbounded));
+        #[cfg(test)]
+        let range = range.inspect(|_| LOOKED_AT.with(|count| count.set(count.get() + 1)));
         let found = range.take_while(move |(of, under, _)| *of == key && *under == text);
         found.filter_map(|(key, _, id)| self.all.get(&(*key, *id)))
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many entries of the indexes by text this thread has looked at.
+    pub(super) static LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 fn retiring_entry(grant: &Grant, retiring: &GrantPrincipal) -> (Region, Arc<str>, Name) {

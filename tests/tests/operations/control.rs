@@ -232,7 +232,7 @@ async fn a_bad_document_changes_nothing() {
         (unknown, None, "not an exported state: unknown field `nonsense`"),
         (with(&good, "/format", json!(2)), None, "the state has format 2, this server reads 1"),
         (with(&good, "/keys", json!([])), None, "a material of"),
-        (with(&good, "/materials", json!([])), None, "the material"),
+        (with(&good, "/materials", json!([])), None, "material number 0 of"),
         (with(&good, "/keys/0/arn", json!("foo")), None, "not an exported state"),
         (
             with(&good, "/aliases/0/target", json!("1234abcd-12ab-34cd-56ef-1234567890ab")),
@@ -251,6 +251,8 @@ async fn a_bad_document_changes_nothing() {
         (with(&good, "/grants/0/grantee/name", json!("bob")), None, "not an exported state: bob can be no"),
         (with(&good, "/grants/0/id", json!("x")), None, "not an exported state"),
         (sealed.clone(), None, needed),
+        (good.clone(), Some("sesame"), "the state was exported without a passphrase"),
+        (with(&sealed, "/salt", Value::Null), None, "the state holds sealed key material, but not its salt"),
         (sealed.clone(), Some("Sesame"), wrong),
         (with(&sealed, "/materials/0/sealed", json!(altered)), Some("sesame"), wrong),
         (with(&sealed, "/materials/0/sealed", json!("AAAA")), Some("sesame"), wrong),

@@ -33,8 +33,10 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("GenerateRandom", ErrorCode::CustomKeyStoreInvalidStateException, NO_STORES),
     ("GenerateRandom", ErrorCode::UnsupportedOperationException, NO_STORES),
     ("GetKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("GetKeyRotationStatus", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListGrants", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyPolicies", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("ListKeyRotations", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListRetirableGrants", ErrorCode::NotFoundException, "it names nothing that has to be there"),
     ("PutKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("RetireGrant", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
@@ -123,13 +125,37 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         E::UnsupportedOperationException => match operation {
             "CreateKey" => json!({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}),
             "PutKeyPolicy" => with(good, "PolicyName", json!("another")),
+            "DisableKeyRotation" | "EnableKeyRotation" | "GetKeyRotationStatus" => {
+                change_key(&kms, "origin", json!("EXTERNAL")).await;
+                good
+            }
+            "ListKeyRotations" | "RotateKeyOnDemand" => {
+                respecify(&kms, &key.arn, "HMAC_256", "GENERATE_VERIFY_MAC").await;
+                good
+            }
             _ => return None,
         },
+        E::ConflictException => {
+            let rotation = json!({"period_days": 90, "since": 0, "next_at": i64::from(i32::MAX) * 1_000});
+            change_key(&kms, "rotation", rotation).await;
+            let soon = lifecycle::clock::Timestamp(i64::from(i32::MAX) * 1_000 - 1_000);
+            kms.service().parts().engine.advance(soon).await.unwrap();
+            good
+        }
+        E::LimitExceededException if operation == "RotateKeyOnDemand" => {
+            change_key(&kms, "on_demand_rotations", json!(25)).await;
+            good
+        }
         E::LimitExceededException => return Some(beyond_the_limit(operation).await),
         E::KMSInternalException => return Some(without_randomness(operation).await),
         _ => return None,
     };
     Some(call(&kms, operation, input).await)
+}
+
+/// Sets a field of the only key.
+async fn change_key(kms: &TestKms, field: &str, value: Value) {
+    reimport(kms, |state| state["keys"][0][field] = value).await;
 }
 
 /// A request that asks for more than a quota of one.

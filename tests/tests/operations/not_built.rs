@@ -8,7 +8,7 @@ use super::states::kind;
 use super::subject::{State, Subject, key_members, respecify};
 use super::wire::call;
 
-const NOT_BUILT: [&str; 26] = [
+const NOT_BUILT: [&str; 21] = [
     "ConnectCustomKeyStore",
     "CreateCustomKeyStore",
     "Decapsulate",
@@ -16,20 +16,15 @@ const NOT_BUILT: [&str; 26] = [
     "DeleteImportedKeyMaterial",
     "DeriveSharedSecret",
     "DescribeCustomKeyStores",
-    "DisableKeyRotation",
     "DisconnectCustomKeyStore",
-    "EnableKeyRotation",
     "Encapsulate",
     "GenerateDataKeyPair",
     "GenerateDataKeyPairWithoutPlaintext",
     "GenerateMac",
-    "GetKeyRotationStatus",
     "GetParametersForImport",
     "GetPublicKey",
     "ImportKeyMaterial",
-    "ListKeyRotations",
     "ReplicateKey",
-    "RotateKeyOnDemand",
     "Sign",
     "UpdateCustomKeyStore",
     "UpdatePrimaryRegion",

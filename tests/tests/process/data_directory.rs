@@ -113,11 +113,23 @@ fn a_corrupt_database_is_refused_and_not_overwritten() {
     let (folder, ciphertext) = with_a_key(&[]);
     let path = folder.data().join("kms.db");
     let sound = fs::read(&path).unwrap();
+    let damaged = |detail: &str| {
+        format!(
+            "the database {} is damaged: {detail}. It was left as it is: copy the whole directory before anything \
+             else, then restore it from a backup",
+            path.display()
+        )
+    };
 
     let mut overwritten = sound.clone();
     overwritten[..100].fill(b'x');
     fs::write(&path, &overwritten).unwrap();
-    expect(&folder.refused(&[]), 5, &[&shown(&path), "is damaged", "restore it from a backup"]);
+    let words = format!(
+        "{} is not a database of kms-server, or its first page is damaged. It was left as it is: restore it from a \
+         backup, or move it away, or give another directory with --data-dir",
+        path.display()
+    );
+    expect(&folder.refused(&[]), 5, &[&words]);
     assert_eq!(fs::read(&path).unwrap(), overwritten);
 
     // Every page but the first.
@@ -125,17 +137,38 @@ fn a_corrupt_database_is_refused_and_not_overwritten() {
     holed[4_096..].fill(0xAA);
     fs::write(&path, &holed).unwrap();
     let ended = folder.refused(&[]);
-    expect(&ended, 5, &[&shown(&path), "backup"]);
+    expect(&ended, 5, &[&damaged("database disk image is malformed")]);
     let examined = folder.run("doctor", &[]);
     assert_eq!(examined.code, Some(6), "{examined:?}");
 
-    // One sealed byte.
+    // What is well-formed and yet not what was written: the row is named.
     fs::write(&path, &sound).unwrap();
-    edit(&path, "UPDATE slots SET bytes = zeroblob(size) WHERE free = 0");
-    expect(&folder.refused(&[]), 5, &[&shown(&path), "backup"]);
+    let [key, material] = ["key", "material"].map(|kind| record(&path, kind));
+    for (sql, detail) in [
+        (
+            "UPDATE slots SET bytes = zeroblob(size) WHERE free = 0",
+            format!("record material/{material} has a secret that is empty"),
+        ),
+        ("DELETE FROM slots", format!("record material/{material} has lost its secret")),
+        ("UPDATE records SET body = X'7B7D' WHERE kind = 'key'", format!("record key/{key} was altered")),
+        (
+            "UPDATE meta SET value = X'00' WHERE name = 'version'",
+            "the version of the last change was altered".to_owned(),
+        ),
+    ] {
+        fs::write(&path, &sound).unwrap();
+        edit(&path, sql);
+        expect(&folder.refused(&[]), 5, &[&damaged(&detail)]);
+    }
 
     fs::write(&path, &sound).unwrap();
     opens(&folder, &[], &ciphertext);
+}
+
+/// The id of the only record of a kind.
+fn record(path: &Path, kind: &str) -> String {
+    let database = rusqlite::Connection::open(path).unwrap();
+    database.query_row("SELECT id FROM records WHERE kind = ?1", [kind], |row| row.get(0)).unwrap()
 }
 
 fn edit(path: &Path, sql: &str) {
@@ -208,7 +241,7 @@ fn a_database_that_may_only_be_read_is_refused() {
 }
 
 #[test]
-fn a_full_disk_fails_a_call_cleanly_and_the_same_call_succeeds_once_pages_are_free() {
+pub(crate) fn a_full_disk_fails_a_call_cleanly_and_the_same_call_succeeds_once_pages_are_free() {
     let folder = Folder::new();
     let server = folder.server(&["--max-pages", "40"]);
     let first = key(&server);

@@ -52,7 +52,7 @@ fn sigterm_and_sigint_let_a_request_in_flight_end() {
 }
 
 #[test]
-fn a_request_that_never_ends_holds_the_server_no_longer_than_the_grace() {
+pub(crate) fn a_request_that_never_ends_holds_the_server_no_longer_than_the_grace() {
     let server = in_memory(&["--shutdown-grace", "1s"]);
     let mut stream = connect(&server);
     let (head, _) = request(&server, "CreateKey", &json!({}));
@@ -152,9 +152,25 @@ fn the_clock_is_set_once_and_then_stored() {
     assert_eq!(expected["now"], "2020-02-29T12:00:00.000Z");
     assert_eq!(expected["mode"], "frozen");
     key(&server);
+    let warned = |server: &ServerProcess| server.log().contains("has a clock already");
+    assert!(!warned(&server), "{}", server.log());
     server.kill();
-    let server = folder.server(&["--clock-start", "2030-01-01T00:00:00Z"]);
+    let arguments = ["--clock-start", "2030-01-01T00:00:00Z", "--clock-rate", "60"];
+    let server = folder.server(&arguments);
     assert_eq!(clock(&server), expected, "flags do not move a stored clock");
+    assert!(eventually(|| warned(&server).then_some(())).is_some(), "{}", server.log());
+    for words in [
+        "no effect of clock.start, clock.rate: ",
+        "shows 2020-02-29T12:00:00.000Z and stands still",
+        "--data-dir",
+    ] {
+        assert!(server.log().contains(words), "{words:?} in {}", server.log());
+    }
+    server.kill();
+    // What the stored clock does anyway is no reason to warn.
+    let server = folder.server(&["--clock-frozen"]);
+    assert_eq!(clock(&server), expected);
+    assert!(server.log().contains("keys in") && !warned(&server), "{}", server.log());
     let created = ok(&server, "CreateKey", json!({}));
     assert_eq!(created["KeyMetadata"]["CreationDate"], 1_582_977_600.0);
 }

@@ -1,12 +1,93 @@
 //! Every limit of the settings, hit once.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
+use super::{data_directory, http, lifetime};
+
+/// Each setting that is a limit, and the test that hits it.
+const HIT: &[(&str, fn())] = &[
+    ("server.connections_max", connections_beyond_the_limit_wait_until_one_is_closed),
+    ("server.body_bytes_max", bodies_longer_than_the_limit_are_refused_whatever_way_they_come),
+    ("server.control_body_bytes_max", control_calls_have_a_limit_of_their_own),
+    ("server.json_depth_max", json_nested_deeper_than_the_limit_is_refused),
+    ("server.request_timeout", http::a_client_that_sends_too_slowly_is_given_up),
+    ("server.keep_alive", http::an_idle_connection_is_closed_after_its_time),
+    ("server.shutdown_grace", lifetime::a_request_that_never_ends_holds_the_server_no_longer_than_the_grace),
+    ("storage.queue_commands_max", a_full_queue_of_commands_throttles),
+    ("storage.batch_commands_max", a_batch_holds_as_many_commands_as_the_settings_say),
+    ("storage.batch_bytes_max", a_batch_ends_with_the_write_that_exceeds_its_bytes),
+    ("storage.batch_events_max", due_events_are_stored_a_few_at_a_time),
+    (
+        "storage.max_pages",
+        data_directory::a_full_disk_fails_a_call_cleanly_and_the_same_call_succeeds_once_pages_are_free,
+    ),
+    ("auth.policy_steps_max", policies_that_take_more_steps_than_allowed_let_nobody_in),
+    ("limits.keys_max", quotas_are_those_of_the_settings),
+    ("limits.aliases_per_key_max", quotas_are_those_of_the_settings),
+    ("limits.tags_per_key_max", quotas_are_those_of_the_settings),
+    ("limits.grants_per_key_max", quotas_are_those_of_the_settings),
+    ("limits.policy_bytes_max", quotas_are_those_of_the_settings),
+    ("limits.encryption_context_bytes_max", quotas_are_those_of_the_settings),
+    ("audit.retention_days", audit_files_past_their_days_go_at_the_start),
+    ("audit.retention_records_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
+    ("audit.segment_bytes_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
+    ("audit.queue_records_max", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
+    ("audit.queue_wait_ms", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
+];
+
+/// The settings that bound nothing.
+const NO_LIMITS: &[&str] = &[
+    "server.address",
+    "server.port",
+    "server.workers",
+    "server.tls",
+    "server.tls_certificate",
+    "server.tls_private_key",
+    "storage.data_dir",
+    "storage.memory",
+    "root_key.source",
+    "root_key.file",
+    "root_key.variable",
+    "identity.account",
+    "identity.region",
+    "auth.signatures",
+    "auth.unknown_access_key",
+    "auth.mode",
+    "auth.service_headers",
+    "auth.access_keys",
+    "sts.web_identity",
+    "grants.consistency_delay",
+    "clock.start",
+    "clock.rate",
+    "clock.frozen",
+    "log.format",
+    "log.filter",
+];
+
+#[test]
+fn every_limit_of_the_settings_is_hit_by_a_test() {
+    let settings: BTreeSet<&str> = Setting::all().iter().map(Setting::path).collect();
+    let hit: BTreeSet<&str> = HIT.iter().map(|(setting, _)| *setting).collect();
+    let others: BTreeSet<&str> = NO_LIMITS.iter().copied().collect();
+    assert_eq!(hit.len() + others.len(), HIT.len() + NO_LIMITS.len(), "each setting is listed once");
+    let listed: BTreeSet<&str> = hit.union(&others).copied().collect();
+    let odd: Vec<_> = listed.symmetric_difference(&settings).collect();
+    assert!(odd.is_empty(), "each setting has a test that hits it, or is no limit: {odd:?}");
+    let unlimited: Vec<_> = others
+        .iter()
+        .filter(|setting| {
+            ["_max", "max_", "_timeout", "retention_"].iter().any(|part| setting.contains(part))
+        })
+        .collect();
+    assert!(unlimited.is_empty(), "these are limits: {unlimited:?}");
+}
 
 fn limited(arguments: &[&str]) -> (ServerProcess, String) {
     let server = in_memory(arguments);
@@ -43,6 +124,26 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     }
     assert_eq!(response(&mut stream).unwrap().status, 413);
     ok(&server, "DescribeKey", json!({ "KeyId": id }));
+    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 2);
+}
+
+#[test]
+fn control_calls_have_a_limit_of_their_own() {
+    let (server, id) = limited(&["--control-body-bytes-max", "64KiB", "--body-bytes-max", "128KiB"]);
+    let host = format!("127.0.0.1:{}", server.port());
+    let headers = [("host", host.as_str()), ("content-type", "application/json")];
+    let import = |length: usize| {
+        let body = " ".repeat(length);
+        fixtures::process::send(server.port(), "PUT", "/_kms/state", &headers, body.as_bytes()).unwrap()
+    };
+    let reply = import(65_536);
+    assert_eq!(reply.status, 400);
+    assert!(reply.text.contains("not an exported state"), "{}", reply.text);
+    let reply = import(65_537);
+    assert_eq!(reply.status, 413);
+    assert!(reply.text.contains("65536"), "{}", reply.text);
+    ok(&server, "DescribeKey", json!({"KeyId": id, "Padding": " ".repeat(65_537)}));
+    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 1);
 }
 
 #[test]
@@ -73,12 +174,23 @@ fn json_nested_deeper_than_the_limit_is_refused() {
     assert_eq!((status, name.as_str(), message.as_str()), (400, "SerializationException", ""));
 }
 
+/// A key policy of so many bytes.
+fn policy_of(bytes: usize) -> String {
+    let policy = |filling: usize| {
+        let policy = json!({"Version": "2012-10-17", "Id": "x".repeat(filling), "Statement": [{"Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}]});
+        policy.to_string()
+    };
+    policy(bytes - policy(0).len())
+}
+
 #[test]
 fn quotas_are_those_of_the_settings() {
     let (server, id) = limited(&[
         "--keys-max=2",
         "--aliases-per-key-max=1",
         "--tags-per-key-max=2",
+        "--grants-per-key-max=1",
         "--policy-bytes-max=600",
         "--encryption-context-bytes-max=32",
     ]);
@@ -100,20 +212,47 @@ fn quotas_are_those_of_the_settings() {
     exceeded("TagResource", tag("c"), "is 2, requested usage is 3");
     ok(&server, "TagResource", tag("b"));
 
-    let policy = |filling: usize| {
-        let policy = json!({"Version": "2012-10-17", "Id": "x".repeat(filling), "Statement": [{"Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}]});
-        json!({"KeyId": id, "Policy": policy.to_string()})
+    let grant = |name: &str| {
+        let grantee = "arn:aws:iam::111122223333:root";
+        json!({"KeyId": id, "GranteePrincipal": grantee, "Operations": ["Encrypt"], "Name": name})
     };
-    let fixed = policy(0)["Policy"].as_str().unwrap().len();
-    ok(&server, "PutKeyPolicy", policy(600 - fixed));
-    exceeded("PutKeyPolicy", policy(601 - fixed), "is 600 bytes");
+    ok(&server, "CreateGrant", grant("a"));
+    exceeded("CreateGrant", grant("b"), "is 1, current usage is 1");
+    ok(&server, "CreateGrant", grant("a"));
+
+    let policy = |bytes: usize| json!({"KeyId": id, "Policy": policy_of(bytes)});
+    ok(&server, "PutKeyPolicy", policy(600));
+    exceeded("PutKeyPolicy", policy(601), "is 600 bytes");
 
     let encrypt = |length: usize| json!({"KeyId": id, "Plaintext": "aGVsbG8=", "EncryptionContext": {"a": "v".repeat(length)}});
     let refused = |length: usize| server.call("Encrypt", &encrypt(length)).unwrap().status == 400;
     assert!(!refused(16));
     let (_, name, message) = fails(&server, "Encrypt", encrypt(32));
     assert_eq!((name.as_str(), message.as_str()), ("ValidationException", "Invalid EncryptionContext"));
+}
+
+#[test]
+fn policies_that_take_more_steps_than_allowed_let_nobody_in() {
+    let folder = Folder::new();
+    let server = folder.server(&[]);
+    let id = key(&server);
+    let statement = |effect: &str, actions: Value| {
+        let root = "arn:aws:iam::111122223333:root";
+        json!({"Effect": effect, "Principal": {"AWS": root}, "Action": actions, "Resource": "*"})
+    };
+    let none: Vec<String> = (0..1_500).map(|number| format!("kms:*e*{number}")).collect();
+    let statements = [statement("Deny", json!(none)), statement("Allow", json!("kms:*"))];
+    let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    ok(&server, "PutKeyPolicy", json!({"KeyId": id, "Policy": policy}));
+    ok(&server, "DescribeKey", json!({ "KeyId": id }));
+    server.kill();
+    let server = folder.server(&["--auth-policy-steps-max", "1000"]);
+    let (status, name, message) = fails(&server, "DescribeKey", json!({ "KeyId": id }));
+    assert_eq!((status, name.as_str()), (400, "LimitExceededException"));
+    assert!(message.contains("1000") && message.contains("auth.policy_steps_max"), "{message}");
+    // Other keys are not touched by it.
+    let other = key(&server);
+    ok(&server, "DescribeKey", json!({ "KeyId": other }));
 }
 
 #[test]
@@ -186,7 +325,7 @@ fn a_full_audit_queue_fails_a_request_rather_than_lose_its_record() {
 }
 
 #[test]
-fn a_batch_holds_as_many_commands_and_bytes_as_the_settings_say() {
+fn a_batch_holds_as_many_commands_as_the_settings_say() {
     let each_alone = in_memory(&["--batch-commands-max", "1"]);
     let before = metric(&each_alone, "kms_store_version");
     std::thread::scope(|scope| {
@@ -206,6 +345,22 @@ fn a_batch_holds_as_many_commands_and_bytes_as_the_settings_say() {
     });
     let batches = metric(&together, "kms_store_version") - before;
     assert!((1..160).contains(&batches), "{batches} transactions for 160 keys");
+}
+
+#[test]
+fn a_batch_ends_with_the_write_that_exceeds_its_bytes() {
+    let folder = Folder::new();
+    let server = folder.server(&["--batch-bytes-max", "64KiB"]);
+    let before = metric(&server, "kms_store_version");
+    let input = json!({"Policy": policy_of(32_768)});
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| (0..4).for_each(|_| drop(ok(&server, "CreateKey", input.clone()))));
+        }
+    });
+    // With its policy a key takes more than half of the bytes.
+    let batches = metric(&server, "kms_store_version") - before;
+    assert!((32..=64).contains(&batches), "{batches} transactions for 64 keys");
 }
 
 #[test]
@@ -251,4 +406,33 @@ fn the_audit_log_is_cut_into_files_and_the_oldest_go() {
     for (path, bytes) in folder.files().iter().filter(|(path, _)| shown(path).contains("/audit/")) {
         assert!(bytes.len() < 80 * 1024, "{} has {} bytes", path.display(), bytes.len());
     }
+}
+
+#[test]
+fn audit_files_past_their_days_go_at_the_start() {
+    let folder = Folder::new();
+    let server = folder.server(&["--audit-segment-bytes-max", "64KiB"]);
+    for _ in 0..400 {
+        ok(&server, "ListKeys", json!({}));
+    }
+    server.signal("TERM").unwrap();
+    expect(&server.ended(), 0, &[]);
+    let files = || -> Vec<_> {
+        let all = folder.files().into_iter().map(|(path, _)| path);
+        all.filter(|path| shown(path).contains("/audit/")).collect()
+    };
+    let written = files();
+    assert!(written.len() > 3, "{written:?}");
+    // The first file is three days old, the second one and a half.
+    for (path, hours) in written.iter().zip([72, 36]) {
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let then = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(hours * 3_600);
+        file.set_modified(then).unwrap();
+    }
+    drop(folder.server(&["--audit-retention-days", "2"]));
+    assert_eq!(files(), written[1..]);
+    drop(folder.server(&["--audit-retention-days", "0"]));
+    assert_eq!(files(), written[1..], "0 keeps them whatever their age");
+    drop(folder.server(&["--audit-retention-days", "1"]));
+    assert_eq!(files(), written[2..]);
 }

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod client;
+mod clock;
 mod data_directory;
+mod explain;
+mod http;
+mod http2;
 mod lifetime;
 mod limits;
 mod principals;
@@ -12,4 +16,5 @@ mod seeds;
 mod settings;
 mod state;
 mod support;
+mod tls;
 mod upkeep;

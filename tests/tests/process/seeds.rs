@@ -153,3 +153,93 @@ fn a_seed_that_the_server_refuses_names_the_key() {
     let ended = folder.refused(&["--seed", &seed, "--keys-max", "1"]);
     expect(&ended, 2, &[&format!("{seed}:3:3: CreateKey: "), "LimitExceededException"]);
 }
+
+/// The ids of all keys, in order.
+fn ids(server: &ServerProcess) -> Vec<String> {
+    let page = control(server, "GET", "/_kms/keys", "").json();
+    let keys = page["keys"].as_array().unwrap();
+    keys.iter().map(|key| key["metadata"]["KeyId"].as_str().unwrap().to_owned()).collect()
+}
+
+fn stop(server: ServerProcess) {
+    server.signal("TERM").unwrap();
+    expect(&server.ended(), 0, &[]);
+}
+
+#[test]
+fn keys_without_a_name_are_made_once_and_are_the_same_everywhere() {
+    let folder = Folder::new();
+    let text = "keys:\n- {}\n- {}\n- {multi_region: true}\n- {region: eu-west-1}\n- {aliases: [alias/a]}\n";
+    let seed = folder.write("seed.yaml", text);
+    let server = folder.server(&["--seed", &seed]);
+    let made = ids(&server);
+    assert_eq!(made.len(), 5);
+    assert!(made.iter().any(|id| id.starts_with("mrk-")), "{made:?}");
+    let distinct: std::collections::HashSet<&String> = made.iter().collect();
+    assert_eq!(distinct.len(), 5, "{made:?}");
+    stop(server);
+    let server = folder.server(&["--seed", &seed]);
+    assert_eq!(ids(&server), made);
+    stop(server);
+    // Another server, and a file to which a key is added: the keys that were there have the same ids.
+    let seed = folder.write("more.yaml", &format!("{text}- {{description: new}}\n"));
+    let more = ids(&in_memory(&["--seed", &seed]));
+    assert_eq!(more.len(), 6);
+    assert!(made.iter().all(|id| more.contains(id)), "{made:?} in {more:?}");
+    // On the first directory only the new key is made.
+    assert_eq!(ids(&folder.server(&["--seed", &seed])), more);
+}
+
+#[test]
+fn what_a_failed_start_left_out_is_made_up_for_at_the_next() {
+    for id in ["", "id: 1234abcd-12ab-34cd-56ef-1234567890ab, "] {
+        let folder = Folder::new();
+        let text = format!("keys:\n- {{{id}aliases: [alias/a, alias/b], enabled: false}}\n");
+        let seed = folder.write("seed.yaml", &text);
+        let ended = folder.refused(&["--seed", &seed, "--aliases-per-key-max", "1"]);
+        expect(&ended, 2, &[&format!("{seed}:2:3: CreateAlias: "), "LimitExceededException"]);
+        let server = folder.server(&["--seed", &seed]);
+        let found = control(&server, "GET", "/_kms/keys/alias%2Fb", "").json()["keys"].clone();
+        assert_eq!(found[0]["aliases"], json!(["alias/a", "alias/b"]));
+        assert_eq!(found[0]["metadata"]["KeyState"], "Disabled");
+        assert_eq!(metric(&server, "kms_keys"), 1);
+    }
+}
+
+#[test]
+fn an_alias_that_was_moved_and_a_key_that_is_to_be_deleted_stay_so() {
+    let folder = Folder::new();
+    let text =
+        "keys:\n- {account: '111122223333', aliases: [alias/a, alias/b]}\n- {account: '111122223333'}\n";
+    let seed = folder.write("seed.yaml", text);
+    let server = folder.server(&["--seed", &seed]);
+    let named = ok(&server, "DescribeKey", json!({"KeyId": "alias/a"}))["KeyMetadata"]["KeyId"].clone();
+    let other = key(&server);
+    ok(&server, "UpdateAlias", json!({"AliasName": "alias/b", "TargetKeyId": other}));
+    ok(&server, "DeleteAlias", json!({"AliasName": "alias/a"}));
+    let before = ids(&server);
+    stop(server);
+    let server = folder.server(&["--seed", &seed]);
+    let target = |server: &ServerProcess, alias: &str| {
+        ok(server, "DescribeKey", json!({ "KeyId": alias }))["KeyMetadata"]["KeyId"].clone()
+    };
+    assert_eq!((target(&server, "alias/a"), target(&server, "alias/b")), (named.clone(), json!(other)));
+    assert_eq!(ids(&server), before);
+    // A key that is to be deleted takes no alias.
+    ok(&server, "DeleteAlias", json!({"AliasName": "alias/a"}));
+    ok(&server, "ScheduleKeyDeletion", json!({"KeyId": named, "PendingWindowInDays": 7}));
+    stop(server);
+    let server = folder.server(&["--seed", &seed]);
+    assert_eq!(fails(&server, "DescribeKey", json!({"KeyId": "alias/a"})).1, "NotFoundException");
+    assert_eq!(ids(&server), before);
+    // Neither does it by an alias that was moved to it.
+    stop(server);
+    let seed =
+        folder.write("other.yaml", "keys:\n- {account: '111122223333', aliases: [alias/c, alias/b]}\n");
+    let server = folder.server(&[]);
+    ok(&server, "ScheduleKeyDeletion", json!({"KeyId": other, "PendingWindowInDays": 7}));
+    stop(server);
+    let server = folder.server(&["--seed", &seed]);
+    assert_eq!(fails(&server, "DescribeKey", json!({"KeyId": "alias/c"})).1, "NotFoundException");
+    assert_eq!(ids(&server), before);
+}

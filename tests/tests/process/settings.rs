@@ -104,3 +104,21 @@ fn logs_in_json_are_one_object_a_line() {
     assert_eq!(line["level"], "INFO");
     assert!(line["fields"]["message"].is_string(), "{line}");
 }
+
+#[test]
+fn the_keys_of_an_identity_provider_are_read_at_the_start() {
+    let folder = Folder::new();
+    let missing = shown(&folder.beside("missing.json"));
+    let (broken, empty) = (folder.write("broken.json", "{}"), folder.write("empty.json", r#"{"keys":[]}"#));
+    for (file, words) in [
+        (&missing, "cannot be read"),
+        (&broken, "the keys of https://id.example.com: not a set of keys"),
+        (&empty, "no key in it is an RSA, P-256 or P-384 key"),
+    ] {
+        let provider = format!("https://id.example.com|app|{file}");
+        expect(&folder.refused(&["--sts-web-identity", &provider]), 2, &[file, words]);
+    }
+    let word = folder.refused(&["--sts-web-identity", "https://id.example.com|app"]);
+    expect(&word, 2, &["--sts-web-identity", "ISSUER|AUDIENCE,AUDIENCE|FILE"]);
+    assert!(!folder.data().exists(), "nothing was made");
+}

@@ -71,6 +71,11 @@ fn an_export_without_a_passphrase_leaves_the_material_out() {
     let folder = Folder::new();
     let file = folder.write("state.json", &exported);
     let target = in_memory(&[]);
+    let before = key(&target);
+    let passphrase = folder.write("passphrase", "correct horse\n");
+    let ended = client(&target, &["state", "import", &file, "--passphrase-file", &passphrase]);
+    expect(&ended, 4, &["exported without a passphrase", "import it without a passphrase"]);
+    ok(&target, "DescribeKey", json!({ "KeyId": before }));
     client_ok(&target, &["state", "import", &file]);
     ok(&target, "DescribeKey", json!({"KeyId": "alias/app"}));
     let (status, name, _) = fails(&target, "Decrypt", json!({ "CiphertextBlob": ciphertext }));

@@ -94,7 +94,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 /// Both clocks at the same number of seconds since the Unix epoch.
 pub(super) fn at(second: i64) -> Now {
-    Now { wall: WallTime(second * 1_000), domain: Timestamp(second * 1_000) }
+    Now { wall: WallTime(second * 1_000), domain: Timestamp(second * 1_000), epoch: 0 }
 }
 
 pub(super) fn alice() -> AccessKey {
@@ -135,7 +135,11 @@ pub(super) fn directory(keys: impl IntoIterator<Item = AccessKey>) -> Directory 
 }
 
 pub(super) fn authenticator(keys: impl IntoIterator<Item = AccessKey>) -> Gate {
-    let authenticator = Authenticator::new("000000000000".parse().unwrap(), "us-east-1".parse().unwrap());
+    let authenticator = Authenticator::new(
+        "000000000000".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        SessionKey::new(b"installation").unwrap(),
+    );
     Gate { authenticator, directory: directory(keys) }
 }
 

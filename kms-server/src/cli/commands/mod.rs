@@ -1,7 +1,10 @@
 //! What the commands do.
 
+mod certificates;
 mod client;
+mod clock;
 mod doctor;
+mod explain;
 mod principals;
 mod rekey;
 mod serve;
@@ -71,7 +74,9 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
             Ok(ExitCode::Ok)
         }
         Command::Keys(keys) => client::keys(keys, &client()?, output),
+        Command::Explain(explain) => explain::run(explain, &client()?, output),
         Command::Events(events) => client::events(events, &client()?, output),
+        Command::Clock(clock) => clock::run(clock, &client()?, output),
         Command::Principals(principals) => principals::run(principals, &client()?, output),
         Command::State(state) => client::state(state, &client()?, output),
     }

@@ -13,14 +13,15 @@ use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
 use super::super::{ExitCode, ServeArguments};
-use super::{Failed, print_line};
+use super::{Failed, certificates, print_line};
 use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
-    self, Config, Environment, LogFormat, RootKeySource as Source, Signatures, Tls, UnknownAccessKey,
+    self, Clock, Config, Environment, LogFormat, RootKeySource as Source, Signatures, UnknownAccessKey,
+    WebIdentity,
 };
 use crate::cron;
-use crate::engine::{Batching, ClockStart, OpenError, wall};
+use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
 use crate::observe::audit::AuditOptions;
@@ -30,9 +31,10 @@ use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::service::ServiceHeaders;
 use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
+use crate::sts::IdentityProvider;
 
-/// Bytes of an imported state: the records of 100,000 keys take about a third of it.
-const CONTROL_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest file with the keys of an identity provider in bytes.
+const JWKS_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
@@ -99,7 +101,23 @@ pub(super) fn database(config: &Config, environment: &Environment) -> Result<Opt
     Ok(Options { data_dir: config.storage.data_dir.clone(), root_key, page_limit })
 }
 
+/// The identity providers of the settings, with the keys in their files.
+fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> {
+    let read = |provider: &WebIdentity| {
+        let file = provider.jwks.display();
+        let keys = config::read_text(&provider.jwks, JWKS_BYTES_MAX)
+            .map_err(|error| Failed::usage(format!("the keys {file} cannot be read: {error}")))?;
+        if keys.len() > JWKS_BYTES_MAX {
+            return Err(Failed::usage(format!("the keys {file} are longer than {JWKS_BYTES_MAX} bytes")));
+        }
+        IdentityProvider::new(&provider.issuer, provider.audiences.clone(), &keys)
+            .map_err(|error| Failed::usage(format!("{file}: {error}")))
+    };
+    config.sts.web_identity.as_slice().iter().map(read).collect()
+}
+
 fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> Result<Service, Failed> {
+    let providers = identity_providers(config)?;
     let entropy = Arc::new(SystemEntropy::new());
     let store: Box<dyn Store> = if config.storage.memory {
         Box::new(MemoryStore::default())
@@ -151,6 +169,7 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
             queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
         })
         .principals(principals)
+        .identity_providers(providers)
         .unknown_access_key(unknown)
         .signatures(signatures)
         .authorization(Authorization {
@@ -185,23 +204,26 @@ fn access_keys(config: &Config, seed: Option<&Seed>) -> Vec<Entry> {
 }
 
 async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>) -> Result<ExitCode, Failed> {
+    // What was made for this process alone is removed when the server has stopped, however it stops.
+    let (tls, _made) = certificates::of(config)?;
     if let Some((path, seed)) = seed {
         let applied = service.apply_seed(&seed).await;
         applied.map_err(|error| Failed::usage(format!("{}:{error}", path.display())))?;
     }
     let options = http::actix::Options {
         address: SocketAddr::new(config.server.address, config.server.port),
-        tls: certificates(config)?,
+        tls,
         workers: config.server.workers as usize,
         connections_max: config.server.connections_max as usize,
         body_bytes_max: config.server.body_bytes_max.len(),
-        control_body_bytes_max: CONTROL_BODY_BYTES_MAX,
+        control_body_bytes_max: config.server.control_body_bytes_max.len(),
         request_timeout: config.server.request_timeout,
         keep_alive: config.server.keep_alive,
     };
     let bound = http::actix::bind(options).map_err(|error| {
         Failed::new(ExitCode::Failure, format!("{error}. Choose another address with --port or --address"))
     })?;
+    warn_of_clock(config, &service);
     announce(config, &service);
     let cron = cron::start(&service).await.map_err(|error| Failed::new(ExitCode::Failure, error))?;
     let mut running = bound.serve(Arc::new(service.clone()))?;
@@ -220,24 +242,33 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
     Ok(ExitCode::Ok)
 }
 
-/// TLS as configured: own files, or a development CA whose path is told.
-fn certificates(config: &Config) -> Result<Option<rustls::ServerConfig>, Failed> {
-    match (config.server.tls, &config.server.tls_certificate, &config.server.tls_private_key) {
-        (Tls::Off, ..) => Ok(None),
-        (Tls::On, Some(certificate), Some(key)) => {
-            http::tls::load(certificate, key).map(Some).map_err(Failed::usage)
-        }
-        (Tls::On, ..) => {
-            let folder = match config.storage.memory {
-                true => std::env::temp_dir().join(format!("kms-server-{}", std::process::id())),
-                false => config.storage.data_dir.clone(),
-            };
-            let now = jiff::Timestamp::from_millisecond(wall::now().0).map_err(Failed::data)?;
-            let made = http::tls::development(&folder.join("tls"), config.server.address, now);
-            let made = made.map_err(Failed::data)?;
-            print_line(&format!("clients must trust the development CA in {}", made.ca.display()))?;
-            Ok(Some(made.config))
-        }
+/// Names the clock settings that a stored clock leaves without effect, and what to do about them.
+fn warn_of_clock(config: &Config, service: &Service) {
+    let engine = &service.parts().engine;
+    if !engine.clock_was_stored() {
+        return;
+    }
+    let (clock, unset) = (&config.clock, Clock::default());
+    let snapshot = engine.snapshot();
+    let settings: Vec<&str> = [
+        ("clock.start", clock.start != unset.start),
+        ("clock.rate", clock.rate != unset.rate && clock.rate.per_second() != snapshot.clock.rate()),
+        ("clock.frozen", clock.frozen && snapshot.clock.rate() > 0.0),
+    ]
+    .into_iter()
+    .filter_map(|(setting, idle)| idle.then_some(setting))
+    .collect();
+    if !settings.is_empty() {
+        let clock = match snapshot.clock.rate() {
+            rate if rate > 0.0 => format!("shows {} and runs at rate {rate}", snapshot.now()),
+            _ => format!("shows {} and stands still", snapshot.now()),
+        };
+        tracing::warn!(
+            "no effect of {}: {} has a clock already, which {clock}. For another clock choose a new directory with \
+             --data-dir, or --memory",
+            settings.join(", "),
+            config.storage.data_dir.display(),
+        );
     }
 }
 
@@ -258,5 +289,6 @@ fn announce(config: &Config, service: &Service) {
         Mode::Log => "policies and grants are evaluated, but what they do not allow is only logged",
         Mode::Off => "policies and grants are not evaluated",
     };
-    tracing::info!(keys, "keys {kept}; {unknown}; {policies}");
+    let now = service.parts().engine.snapshot().now();
+    tracing::info!(keys, %now, "keys {kept}; {unknown}; {policies}");
 }

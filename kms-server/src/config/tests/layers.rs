@@ -100,7 +100,7 @@ fn faults_in_the_file_name_line_column_and_remedy() {
         ),
         (
             "[auth]\npolicy_steps_max = 0\n",
-            "k.toml:2:20: auth.policy_steps_max: expected a whole number from 1000 to 1000000000, found `0`",
+            "k.toml:2:20: auth.policy_steps_max: expected from 1000 to 1000000000, found 0",
         ),
         (
             "[auth]\naccess_keys = [{ id = \"A\", secret = \"s\", principal = \"1\" }]\n",

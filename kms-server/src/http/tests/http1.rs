@@ -92,6 +92,7 @@ fn a_body_may_have_exactly_the_limit() {
     assert_too_large(&client.reply());
     client.assert_closed();
     assert_eq!(probe.seen.lock().unwrap().len(), 1);
+    assert_eq!(*probe.refused.lock().unwrap(), [Refused::TooLarge]);
 }
 
 fn assert_too_large(reply: &Reply) {
@@ -127,7 +128,7 @@ fn chunks_are_joined_and_counted() {
 
 #[test]
 fn a_body_that_drips_is_refused_in_time() {
-    let (running, _) = start(Options { request_timeout: Duration::from_millis(300), ..options() });
+    let (running, probe) = start(Options { request_timeout: Duration::from_millis(300), ..options() });
     for framing in ["Content-Length: 900", "Transfer-Encoding: chunked"] {
         let mut client = Client::new(running.address());
         client.send(&format!("POST /echo HTTP/1.1\r\nHost: kms\r\n{framing}\r\n\r\n"));
@@ -150,6 +151,7 @@ fn a_body_that_drips_is_refused_in_time() {
         client.assert_closed();
         assert!(dripping.join().unwrap(), "{framing}: the client was let drip on");
     }
+    assert_eq!(*probe.refused.lock().unwrap(), [Refused::TooSlow; 2]);
     // The same for the head, where the server knows no request yet.
     let mut client = Client::new(running.address());
     client.send("POST /echo HT");
@@ -181,6 +183,7 @@ fn broken_requests_are_refused_and_harm_nobody() {
     let message = "The request body ended early or is not framed correctly.".to_owned();
     assert_eq!(client.reply().refusal(), (400, "SerializationException".to_owned(), message));
     assert_eq!(probe.seen.lock().unwrap().len(), 0);
+    assert_eq!(probe.refused.lock().unwrap().last(), Some(&Refused::BrokenBody));
     assert_eq!(Client::new(running.address()).post("/echo", "{}").status, 200);
 }
 

@@ -198,6 +198,7 @@ fn more_headers_than_any_client_sends_are_refused() {
         assert_eq!(client.stream(1).status(), expected, "{count}");
     }
     assert_eq!(probe.seen.lock().unwrap().len(), 1);
+    assert_eq!(*probe.refused.lock().unwrap(), [Refused::BrokenHead]);
 }
 
 #[test]

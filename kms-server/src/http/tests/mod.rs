@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Barrier, Semaphore};
 
 use super::actix::{Bound, Options, Running, Stopped, bind};
-use super::{Connection, Handler};
+use super::{Connection, Handler, Refused};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const BODY_BYTES_MAX: usize = 1_000;
@@ -37,6 +37,7 @@ fn options() -> Options {
 /// Answers `/echo` with what it received, `/gate` once the gate opens, `/meet` once everybody is there.
 struct Probe {
     seen: Mutex<Vec<Request<Bytes>>>,
+    refused: Mutex<Vec<Refused>>,
     gate: Semaphore,
     meeting: Barrier,
     waiting: AtomicUsize,
@@ -46,6 +47,7 @@ impl Probe {
     fn new(meeting: usize) -> Arc<Self> {
         Arc::new(Probe {
             seen: Mutex::default(),
+            refused: Mutex::default(),
             gate: Semaphore::new(0),
             meeting: Barrier::new(meeting),
             waiting: AtomicUsize::new(0),
@@ -107,6 +109,10 @@ impl Handler for Probe {
             .header("x-amzn-requestid", "00000000-0000-4000-8000-000000000000")
             .body(Bytes::from(answer.to_string()))
             .unwrap()
+    }
+
+    fn refused(&self, reason: Refused) {
+        self.refused.lock().unwrap().push(reason);
     }
 }
 

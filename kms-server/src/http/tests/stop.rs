@@ -29,6 +29,7 @@ fn stopping_drains_the_request_in_flight() {
         late.json(),
         json!({ "__type": "ServiceUnavailable", "message": "The server is shutting down." })
     );
+    assert_eq!(*probe.refused.lock().unwrap(), [Refused::Stopping]);
 
     probe.gate.add_permits(2);
     let reply = busy.reply();

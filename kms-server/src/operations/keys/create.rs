@@ -64,7 +64,8 @@ impl Operation for CreateKey {
         check_spec_and_usage(input)?;
         check_origin(input)?;
         check_tags(input.tags.as_deref().unwrap_or_default())?;
-        if input.tags.as_ref().is_some_and(|tags| tags.len() > limits.tags_per_key_max) {
+        let kept = input.tags.iter().flatten().filter(|tag| !is_custom_tag(&tag.tag_key));
+        if kept.count() > limits.tags_per_key_max {
             return Err(KmsError::new(ErrorCode::TagException, "Too many tags"));
         }
         Ok(())
@@ -190,7 +191,14 @@ fn make(
         Some(secret) => secret,
         None => Secret::new(entropy.array::<MATERIAL_LENGTH>()?.to_vec()),
     };
-    let material = Material { key: arn, id: material_id(id, &secret), created_at: now, secret: Some(secret) };
+    let material = Material {
+        key: arn,
+        id: material_id(id, &secret),
+        number: 0,
+        created_at: now,
+        rotation: None,
+        secret: Some(secret),
+    };
     let key = Key {
         arn,
         spec: input.spec(),
@@ -204,7 +212,10 @@ fn make(
         pending_deletion: None,
         policy,
         tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
-        materials: vec![material.id],
+        current_material: Some(material.id),
+        material_count: 1,
+        rotation: None,
+        on_demand_rotations: 0,
     };
     Ok((key, material))
 }

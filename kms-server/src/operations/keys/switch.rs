@@ -46,7 +46,7 @@ fn switch(authorized: &Authorized<'_>, to: Switch) -> Result<((), Vec<Change>), 
     if key.switch == to {
         return Ok(((), Vec::new()));
     }
-    Ok(((), put(Key { switch: to, ..Key::clone(key) })))
+    Ok(((), put(key.switch_to(to, authorized.view.now()))))
 }
 
 /// AWS: KMS API reference, "UpdateKeyDescription".

@@ -109,39 +109,16 @@ impl Connection {
     }
 }
 
-/// An operation as an SDK sends it. The signature is parsed; no key is configured to check it with.
-pub(crate) fn request(operation: &str, body: &str) -> Vec<u8> {
-    with_headers(operation, body, "")
-}
-
-/// The same bytes for the bare handler, with the length of the reply that it is to give.
-pub(crate) fn bare_request(operation: &str, body: &str, reply: usize) -> Vec<u8> {
-    with_headers(operation, body, &format!("x-reply-length: {reply}\r\n"))
-}
-
-fn with_headers(operation: &str, body: &str, more: &str) -> Vec<u8> {
-    format!(
-        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-amz-json-1.1\r\n\
-         x-amz-target: TrentService.{operation}\r\nx-amz-date: 20260101T000000Z\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential=111122223333/20260101/us-east-1/kms/aws4_request, \
-         SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={}\r\n\
-         user-agent: bench\r\n{more}content-length: {}\r\n\r\n{body}",
-        "0".repeat(64),
-        body.len()
-    )
-    .into_bytes()
-}
-
 /// Calls an operation once.
-pub(crate) async fn call(port: u16, operation: &str, body: &str) -> Value {
-    let (status, reply) = Connection::open(port).await.exchange(&request(operation, body)).await;
+pub(crate) async fn call(port: u16, request: &[u8]) -> Value {
+    let (status, reply) = Connection::open(port).await.exchange(request).await;
     let reply = serde_json::from_slice(&reply).expect("JSON");
     assert_eq!(status, 200, "{reply}");
     reply
 }
 
-pub(crate) async fn reply_length(port: u16, operation: &str, body: &str) -> usize {
-    let (_, reply) = Connection::open(port).await.exchange(&request(operation, body)).await;
+pub(crate) async fn reply_length(port: u16, request: &[u8]) -> usize {
+    let (_, reply) = Connection::open(port).await.exchange(request).await;
     reply.len()
 }
 

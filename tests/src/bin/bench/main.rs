@@ -14,20 +14,23 @@
 )]
 
 mod bare;
+mod caller;
 mod load;
 mod process;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use caller::Caller;
 use load::{Load, Measured};
 use process::Server;
 
 const HELP: &str = "\
 Measures kms-server over HTTP against a bare actix handler.
 
-Usage: bench [--requests N] [--keys N] [--connections N] [--server PATH]
+Usage: bench [--signed] [--requests N] [--keys N] [--connections N] [--server PATH]
 
+  --signed         measure a second time, as a user whose signatures are verified and whose identity policy decides
   --requests N     requests per measurement (default 60000)
   --keys N         keys of the large database (default 100000)
   --connections N  clients of the throughput measurements (default 16)
@@ -35,6 +38,7 @@ Usage: bench [--requests N] [--keys N] [--connections N] [--server PATH]
 ";
 
 struct Options {
+    signed: bool,
     requests: usize,
     keys: usize,
     connections: usize,
@@ -47,10 +51,12 @@ fn main() {
         return bare::serve();
     }
     let beside = std::env::current_exe().unwrap().with_file_name("kms-server");
-    let mut options = Options { requests: 60_000, keys: 100_000, connections: 16, server: beside };
+    let mut options =
+        Options { signed: false, requests: 60_000, keys: 100_000, connections: 16, server: beside };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} needs a value\n{HELP}"));
         match argument.as_str() {
+            "--signed" => options.signed = true,
             "--requests" => options.requests = value().parse().expect("a number"),
             "--keys" => options.keys = value().parse().expect("a number"),
             "--connections" => options.connections = value().parse().expect("a number"),
@@ -66,7 +72,16 @@ async fn run(options: &Options) {
     println!("# Benchmarks\n");
     println!("{}\n", process::machine());
     start_up(options, "empty start", None).await;
-    throughput(options).await;
+    println!(
+        "\n{} requests each over {} connections; ratios are to a bare actix handler\nthat reads a body and answers with one, both of the same sizes.",
+        options.requests, options.connections
+    );
+    println!("\nBy the root user of an account, whose signatures the server cannot verify:\n");
+    throughput(options, &Caller::Root).await;
+    if options.signed {
+        println!("\nBy a user whose signatures are verified, and whose identity policy decides:\n");
+        throughput(options, &Caller::user()).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     create_keys(options, folder.path()).await;
     start_up(options, &format!("start with {} keys", options.keys), Some(folder.path())).await;
@@ -95,48 +110,38 @@ async fn start_up(options: &Options, what: &str, folder: Option<&Path>) {
     );
 }
 
-async fn throughput(options: &Options) {
+/// Policies and grants are enforced, whoever calls.
+async fn throughput(options: &Options, caller: &Caller) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&options.server, &["--data-dir", path(folder.path())]);
+    let introduction = caller.introduce(folder.path());
+    let mut arguments = vec!["--data-dir", path(folder.path())];
+    arguments.extend(introduction.iter().map(String::as_str));
+    let server = Server::start(&options.server, &arguments);
     let bare = Server::start(&std::env::current_exe().unwrap(), &["bare"]);
-    let created = load::call(server.port, "CreateKey", "{}").await;
+    let created = load::call(server.port, &caller.request("CreateKey", "{}")).await;
     let key = created["KeyMetadata"]["KeyId"].as_str().expect("a key").to_owned();
-    let sealed = load::call(
-        server.port,
-        "Encrypt",
-        &format!(
-            r#"{{"KeyId":"{key}","Plaintext":"{}","EncryptionContext":{{"tenant":"a"}}}}"#,
-            "A".repeat(44)
-        ),
-    )
-    .await;
+    let encrypt = format!(
+        r#"{{"KeyId":"{key}","Plaintext":"{}","EncryptionContext":{{"tenant":"a"}}}}"#,
+        "A".repeat(44)
+    );
+    let sealed = load::call(server.port, &caller.request("Encrypt", &encrypt)).await;
     let blob = sealed["CiphertextBlob"].as_str().expect("a ciphertext");
     let operations = [
-        (
-            "Encrypt",
-            format!(
-                r#"{{"KeyId":"{key}","Plaintext":"{}","EncryptionContext":{{"tenant":"a"}}}}"#,
-                "A".repeat(44)
-            ),
-        ),
+        ("Encrypt", encrypt),
         ("Decrypt", format!(r#"{{"CiphertextBlob":"{blob}","EncryptionContext":{{"tenant":"a"}}}}"#)),
         ("GenerateDataKey", format!(r#"{{"KeyId":"{key}","KeySpec":"AES_256"}}"#)),
         ("DescribeKey", format!(r#"{{"KeyId":"{key}"}}"#)),
     ];
-    println!(
-        "\n{} requests each over {} connections; ratios are to a bare actix handler\nthat reads a body and answers with one, both of the same sizes.\n",
-        options.requests, options.connections
-    );
     println!("| Operation | requests/s | bare | throughput ratio | CPU µs/request | bare | CPU ratio |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (operation, body) in &operations {
-        let reply = load::reply_length(server.port, operation, body).await;
+        let reply = load::reply_length(server.port, &caller.request(operation, body)).await;
         // Alternate, so that a change of the machine's mood meets both.
         let (mut ours, mut theirs) = (Measured::default(), Measured::default());
         for _ in 0..3 {
             let load = Load { connections: options.connections, requests: options.requests / 3 };
-            ours += load.run(&server, &load::request(operation, body)).await;
-            theirs += load.run(&bare, &load::bare_request(operation, body, reply)).await;
+            ours += load.run(&server, &caller.request(operation, body)).await;
+            theirs += load.run(&bare, &caller.bare_request(operation, body, reply)).await;
         }
         println!(
             "| {operation} | {:.0} | {:.0} | {:.0} % | {:.1} | {:.1} | {:.0} % |",
@@ -157,9 +162,10 @@ async fn throughput(options: &Options) {
 async fn create_keys(options: &Options, folder: &Path) {
     let quota = (options.keys + 1).to_string();
     let server = Server::start(&options.server, &["--data-dir", path(folder), "--keys-max", &quota]);
-    let alone = Load { connections: 1, requests: 500 }.run(&server, &load::request("CreateKey", "{}")).await;
+    let request = Caller::Root.request("CreateKey", "{}");
+    let alone = Load { connections: 1, requests: 500 }.run(&server, &request).await;
     let rest = Load { connections: 64, requests: options.keys - 500 };
-    let many = rest.run(&server, &load::request("CreateKey", "{}")).await;
+    let many = rest.run(&server, &request).await;
     println!(
         "\n- CreateKey, each durable when answered: {:.0} keys/s from one client, {:.0} keys/s from 64 \
          ({:.0} µs CPU each)",

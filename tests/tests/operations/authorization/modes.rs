@@ -154,7 +154,7 @@ async fn policies_that_take_too_many_steps_refuse_the_request_and_change_nothing
     for operation in ["Encrypt", "DisableKey", "CreateKey", "TagResource"] {
         let answer = call_as(&kms, ALICE, operation, key.request(operation)).await;
         answer.refuses("LimitExceededException", text);
-        assert_eq!(explained(&kms).await["explanation"]["message"], text);
+        assert_eq!(last(&kms).await["errorMessage"], text);
     }
     let after = control(&kms, Method::GET, "/_kms/state", "").await.ok();
     assert_eq!(after, before);
@@ -168,6 +168,8 @@ async fn in_log_mode_they_refuse_nothing() {
     let key = Subject::new(&kms).await;
     make_expensive(&kms).await;
     call_as(&kms, ALICE, "Encrypt", key.request("Encrypt")).await.ok();
-    let message = explained(&kms).await["explanation"]["message"].clone();
-    assert!(message.as_str().unwrap().contains("more than 1000 steps"), "{message}");
+    let found = explained(&kms).await;
+    assert_eq!((&found["principal"], &found["action"]), (&json!(ALICE.arn), &json!("kms:Encrypt")));
+    let message = found["explanation"]["message"].as_str().unwrap();
+    assert!(message.contains("more than 1000 steps"), "{message}");
 }
