@@ -12,10 +12,7 @@ pub use authorize::{
 };
 pub use facts::{Circumstances, ServiceCall};
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use lifecycle::grant::Grant;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
 use lifecycle::policy::Context;
@@ -117,7 +114,7 @@ pub fn query<Q: Query>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<Answer, KmsError> {
-    let Admitted { input, resolved, by_grants } = admit::<Q>(request, view, environment, trace)?;
+    let Admitted { input, resolved } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
     let authorized = Authorized {
         view,
@@ -125,7 +122,6 @@ pub fn query<Q: Query>(
         caller: request.caller,
         resolved: &resolved,
         environment,
-        by_grants,
         _permit: Permit(()),
     };
     let output = Q::run(&authorized, &input)?;
@@ -142,14 +138,13 @@ pub fn command<C: Command>(
     environment: &Environment<'_>,
     trace: &mut Trace,
 ) -> Result<(Answer, Vec<Change>), KmsError> {
-    let Admitted { input, resolved, by_grants } = admit::<C>(request, view, environment, trace)?;
+    let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
     let authorized = Authorized {
         view,
         request,
         caller: request.caller,
         resolved: &resolved,
         environment,
-        by_grants,
         _permit: Permit(()),
     };
     let (output, changes) = C::decide(&authorized, &input)?;
@@ -185,8 +180,6 @@ pub fn not_built(
 struct Admitted<I> {
     input: I,
     resolved: Resolved,
-    /// The grants without which it would have been denied.
-    by_grants: Vec<Arc<Grant>>,
 }
 
 /// The order of checks.
@@ -204,7 +197,8 @@ fn admit<O: Operation>(
     O::parameters(&input, environment.limits)?;
     let mut resolved = resolve::resolve(request, view, trace)?;
     resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
-    let by_grants = authorize::authorize(request, view, environment, &resolved, trace)?;
+    resolved.granted = O::granted(&input)?;
+    authorize::authorize(request, view, environment, &resolved, trace)?;
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
@@ -213,7 +207,7 @@ fn admit<O: Operation>(
         check_state(target, &found.key)?;
     }
     O::compatible(&input, &resolved)?;
-    Ok(Admitted { input, resolved, by_grants })
+    Ok(Admitted { input, resolved })
 }
 
 /// The facts of another permission, without `kms:`, on a key of the same request.

@@ -100,11 +100,18 @@ impl AuditRecord<'_> {
     fn write_additional_data(&self, json: &mut Json<'_>) {
         let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
         let retired = self.trace.ended.filter(|_| retires && self.error.is_none());
-        if let Some(grant) = retired {
-            json.raw(r#","additionalEventData":{"grantId":"#).text(&grant.to_string()).raw("}");
-        } else if let Some(denial) = &self.trace.denial {
-            json.raw(r#","additionalEventData":{"authorization":"#).value(denial).raw("}");
+        if retired.is_none() && self.trace.denial.is_none() {
+            return;
         }
+        json.raw(r#","additionalEventData":{"#);
+        if let Some(grant) = retired {
+            json.raw(r#""grantId":"#).text(&grant.to_string());
+        }
+        if let Some(denial) = &self.trace.denial {
+            let comma = if retired.is_some() { "," } else { "" };
+            json.raw(comma).raw(r#""authorization":"#).value(denial);
+        }
+        json.raw("}");
     }
 
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.

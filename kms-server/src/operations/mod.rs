@@ -22,11 +22,12 @@ pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
 pub(crate) use usage::last_activity;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError};
-use lifecycle::grant::{Grant, TokenKey};
+use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
 use lifecycle::ids::MaterialId;
 use lifecycle::key::Key;
 use lifecycle::state::{Change, Usage, View};
@@ -88,6 +89,16 @@ pub struct Resolved {
     pub behind_alias: Option<Arc<Key>>,
     /// The grant that the request is to retire.
     pub retired: Option<Retired>,
+    /// What the request is to grant.
+    pub granted: Option<Terms>,
+}
+
+/// What a grant lets its grantee do.
+pub struct Terms {
+    /// The operations.
+    pub operations: BTreeSet<GrantOperation>,
+    /// Which of their requests.
+    pub constraints: Constraints,
 }
 
 /// A grant that a request is to retire: who may, is for the grant to say.
@@ -113,8 +124,6 @@ pub struct Authorized<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) resolved: &'a Resolved,
     pub(crate) environment: &'a Environment<'a>,
-    /// The grants without which the request would have been denied.
-    pub(crate) by_grants: Vec<Arc<Grant>>,
     pub(crate) _permit: crate::pipeline::Permit,
 }
 
@@ -170,6 +179,14 @@ pub trait Operation {
         _environment: &Environment<'_>,
         _caller: &Caller,
     ) -> Result<Option<Retired>, KmsError> {
+        Ok(None)
+    }
+
+    /// What the request is to grant: whoever may grant by virtue of a grant can grant no more than that.
+    ///
+    /// # Errors
+    /// AWS's error if it cannot be granted to anybody.
+    fn granted(_input: &Self::Input) -> Result<Option<Terms>, KmsError> {
         Ok(None)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! An operation declares where its permission comes from ([`Permission`]); from that follow the demands, each
 //! judged by [`lifecycle::authorize::decide`]. Grants are looked at only when policies do not allow by
-//! themselves (also when one denies: the text of a denial depends on them), and facts are gathered only when a policy asks for them: most requests cost neither.
+//! themselves (also when one denies: the text of a denial depends on them), and facts are gathered only when a
+//! policy asks for them: most requests cost neither.
 
 mod explain;
 mod question;
@@ -17,7 +18,7 @@ use lifecycle::authorize::{
     CrossAccount, Decision, GrantAllow, Inquiry, KeyPolicyRule, Named, Resource, Rules, decide,
 };
 use lifecycle::crypto::envelope::EncryptionContext;
-use lifecycle::grant::{Grant, GrantFacts, GrantOperation};
+use lifecycle::grant::{Grant, GrantFacts, GrantOperation, check_child};
 use lifecycle::ids::{AliasArn, KeyArn, Scope};
 use lifecycle::key::Key;
 use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
@@ -28,7 +29,7 @@ use super::facts::{self, Asked, ENCRYPTION_CONTEXT, Side};
 use super::{Request, Trace, key_targets};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::operations::declaration::{Permission, Reach, Target};
-use crate::operations::{Environment, Resolved, Retired};
+use crate::operations::{Environment, Resolved, Retired, Terms};
 
 /// What becomes of a request that policies and grants do not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +79,6 @@ enum On<'a> {
 
 /// Authorises a request: every permission that it needs, in order.
 ///
-/// The grants that come back are those without which it would have been denied.
-///
 /// # Errors
 /// `AccessDeniedException` with AWS's text, `InvalidGrantTokenException`, or `LimitExceededException` when
 /// the policies are too much to evaluate.
@@ -89,11 +88,11 @@ pub(super) fn authorize(
     environment: &Environment<'_>,
     resolved: &Resolved,
     trace: &mut Trace,
-) -> Result<Vec<Arc<Grant>>, KmsError> {
+) -> Result<(), KmsError> {
     let by_token = grants_by_token(request, view, environment)?;
     let Authorization { mode, policy_steps_max } = environment.authorization;
     if mode == Mode::Off {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let mut judge = Judge {
         request,
@@ -102,22 +101,27 @@ pub(super) fn authorize(
         resolved,
         by_token,
         budget: Budget::new(policy_steps_max),
-        needed: Vec::new(),
         instead: Instead::default(),
     };
     for demand in demands(request, resolved) {
-        let denied = judge.judge(&demand, |inquiry, decision| denied(inquiry, decision, demand.named));
-        let denied = denied
-            .map_err(|exceeded| KmsError::new(ErrorCode::LimitExceededException, too_complex(exceeded)))?;
-        if let Some(denied) = denied {
-            // Where nothing is refused, that by which it would have been is the first.
-            trace.denial.get_or_insert(denied.explanation);
-            if mode == Mode::Enforce {
-                return Err(KmsError::new(ErrorCode::AccessDeniedException, denied.message));
+        let judged = judge.judge(&demand, |inquiry, decision| denied(inquiry, decision, demand.named));
+        let denied = match (judged, mode) {
+            (Ok(None), _) => continue,
+            (Ok(Some(denied)), _) => denied,
+            // Of policies that take too much work, nobody knows what they say.
+            (Err(exceeded), Mode::Enforce) => {
+                return Err(KmsError::new(ErrorCode::LimitExceededException, too_complex(exceeded)));
             }
-        }
+            (Err(exceeded), _) => unjudged(request, &demand, exceeded),
+        };
+        // Where nothing is refused, that by which it would have been is the first.
+        trace.denial = Some(denied.explanation);
+        return match mode {
+            Mode::Enforce => Err(KmsError::new(ErrorCode::AccessDeniedException, denied.message)),
+            Mode::Log | Mode::Off => Ok(()),
+        };
     }
-    Ok(judge.needed)
+    Ok(())
 }
 
 fn too_complex(BudgetExceeded { cap }: BudgetExceeded) -> String {
@@ -193,6 +197,17 @@ struct Denied {
     explanation: Value,
 }
 
+/// What the audit log says of a demand that took too much work to judge.
+fn unjudged(request: &Request<'_>, demand: &Demand<'_>, exceeded: BudgetExceeded) -> Denied {
+    let message = too_complex(exceeded);
+    let explanation = json!({
+        "principal": request.caller.arn(),
+        "action": format!("kms:{}", demand.action),
+        "explanation": {"decision": "deny", "explicit": false, "message": message, "reasons": []},
+    });
+    Denied { message, explanation }
+}
+
 fn denied(inquiry: &Inquiry<'_>, decision: &Decision, named: Named) -> Option<Denied> {
     let denial = decision.denial.as_ref()?;
     Some(Denied {
@@ -236,8 +251,6 @@ struct Judge<'a> {
     resolved: &'a Resolved,
     by_token: Vec<&'a Arc<Grant>>,
     budget: Budget,
-    /// Grants without which a demand would not have been met.
-    needed: Vec<Arc<Grant>>,
     instead: Instead<'a>,
 }
 
@@ -322,9 +335,6 @@ impl Judge<'_> {
                 .map(|(id, (_, grantee))| GrantAllow { id, grantee: *grantee })
                 .collect();
             decision = decide(&Inquiry { grants: &allows, ..inquiry }, &mut self.budget)?;
-            if decision.allowed() {
-                self.needed.extend(grants.into_iter().map(|(grant, _)| grant));
-            }
         }
         Ok(tell(&inquiry, &decision))
     }
@@ -372,13 +382,23 @@ impl Judge<'_> {
             source_arn: self.request.circumstances.source_arn(),
         };
         let covering = |grant: &Arc<Grant>| {
-            let counts = self.counts(grant);
+            let counts = self.counts(grant) && self.is_within(grant);
             Some((Arc::clone(grant), grant.covers(caller, operation, &facts).filter(|_| counts)?))
         };
         match self.instead.grants {
             Some(grants) => grants.iter().filter_map(|named| covering(&named.grant)).collect(),
             None => self.view.grants_for(key.arn, caller).filter_map(covering).collect(),
         }
+    }
+
+    /// Whether what the request is to grant, if anything, is no more than this grant allows.
+    ///
+    /// AWS: KMS developer guide, "Granting CreateGrant permission".
+    fn is_within(&self, parent: &Grant) -> bool {
+        self.resolved.granted.as_ref().is_none_or(|Terms { operations, constraints }| {
+            let (operations, constraints) = (operations.clone(), constraints.clone());
+            check_child(parent, &Grant { operations, constraints, ..parent.clone() }).is_ok()
+        })
     }
 
     /// Whether a grant counts already: by its age, or because the request has its token.

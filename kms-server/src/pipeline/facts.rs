@@ -17,6 +17,7 @@ use lifecycle::tag::Tag;
 use serde_json::Value;
 
 use super::Request;
+use crate::auth::facts::{instant, of_caller};
 use crate::operations::{Environment, last_activity};
 
 /// What surrounds a request: the connection that it came over, and the service that made it, if one did.
@@ -128,8 +129,8 @@ pub(super) fn gather(
     view: View<'_>,
     environment: &Environment<'_>,
 ) -> Context {
-    let mut facts = Facts { request, asked, side: Side::of(asked.action), context: Context::new() };
-    facts.caller();
+    let mut facts =
+        Facts { request, asked, side: Side::of(asked.action), context: of_caller(request.caller) };
     facts.surroundings(view.now());
     facts.source(view);
     facts.tags(view);
@@ -184,44 +185,6 @@ impl Facts<'_> {
             Some(other) => other.to_string(),
         };
         self.set(key, value);
-    }
-
-    fn caller(&mut self) {
-        let caller = self.request.caller;
-        let identity = &caller.identity;
-        let account = identity.account().as_str().to_owned();
-        let principal = caller.principal();
-        let service = self.is_service();
-        self.set("aws:PrincipalIsAWSService", service.to_string());
-        if service {
-            self.set("aws:PrincipalServiceName", caller.arn());
-            self.context.insert_values("aws:PrincipalServiceNamesList", [caller.arn()]);
-        } else {
-            self.set("aws:PrincipalArn", principal_arn(principal));
-            self.set("aws:PrincipalAccount", account);
-            self.set("aws:PrincipalType", principal_type(principal));
-            self.set("aws:userid", &*identity.user_id);
-        }
-        if let Principal::User { name, .. } = principal {
-            self.set("aws:username", name.rsplit('/').next().unwrap_or_default());
-        }
-        if let Principal::AssumedRole { provider: Some(provider), .. } = principal {
-            self.set("aws:FederatedProvider", &**provider);
-        }
-        for Tag { tag_key, tag_value } in &identity.tags {
-            self.context.insert(&format!("aws:PrincipalTag/{tag_key}"), tag_value);
-        }
-        if let Some(organization) = &identity.organization {
-            self.set("aws:PrincipalOrgID", &*organization.id);
-            if let Some(path) = &organization.path {
-                self.context.insert_values("aws:PrincipalOrgPaths", [&**path]);
-            }
-        }
-        if let Some(session) = &caller.session {
-            self.set("aws:MultiFactorAuthPresent", session.mfa.to_string());
-            self.set("aws:TokenIssueTime", instant(session.created_at));
-            self.set_if("aws:SourceIdentity", session.source_identity.as_deref());
-        }
     }
 
     fn surroundings(&mut self, now: Timestamp) {
@@ -487,8 +450,7 @@ pub(super) fn of_retirement(
     view: View<'_>,
 ) -> Context {
     let asked = Asked { action: "RetireGrant", key, replicated: None, same_key: false };
-    let mut facts = Facts { request, asked, side: Side::Whole, context: Context::new() };
-    facts.caller();
+    let mut facts = Facts { request, asked, side: Side::Whole, context: of_caller(request.caller) };
     facts.surroundings(view.now());
     facts.source(view);
     facts.tags(view);
@@ -526,32 +488,6 @@ fn alias_name(text: &str) -> Option<&str> {
 fn via_service(service: &str, region: Region) -> String {
     let name = service.split('.').next().unwrap_or_default();
     format!("{name}.{region}.amazonaws.com")
-}
-
-/// AWS: "aws:PrincipalArn": of a session the role, of others themselves.
-fn principal_arn(principal: &Principal) -> String {
-    match principal {
-        Principal::AssumedRole { account, role, .. } => {
-            Principal::Role { account: account.clone(), name: role.clone() }.arn()
-        }
-        other => other.arn(),
-    }
-}
-
-/// AWS: "aws:PrincipalType".
-fn principal_type(principal: &Principal) -> &'static str {
-    match principal {
-        Principal::Root(_) => "Account",
-        Principal::User { .. } => "User",
-        Principal::Role { .. } | Principal::AssumedRole { .. } => "AssumedRole",
-        Principal::FederatedUser { .. } => "FederatedUser",
-        Principal::Service(_) => "Service",
-    }
-}
-
-fn instant(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.whole_seconds())
-        .map_or_else(|_| at.to_string(), |instant| instant.to_string())
 }
 
 /// Whether the two keys of ReEncrypt are one.

@@ -11,7 +11,7 @@ use lifecycle::crypto::envelope;
 use lifecycle::ids::{AliasArn, KeyArn, KeyReference, KeyReferenceError, MaterialId, Scope};
 use lifecycle::key::Key;
 use lifecycle::state::View;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Request, Resource, Trace};
 use crate::api::error::{ErrorCode, KmsError};
@@ -31,13 +31,18 @@ pub(super) fn resolve(
         match target {
             Target::Key { member, forms, action, .. } => {
                 let Some(text) = text(request, member) else { continue };
-                let key = Lookup { request, view, action, subject: Subject::Named }.key(text, *forms)?;
+                let found = Lookup { request, view, action, subject: Subject::Named }.key(text, *forms);
+                let key = found.inspect_err(|error| explain(request, action, text, error, trace))?;
                 trace.resources.push(Resource::Key(key.arn));
                 resolved.keys.push(ResolvedKey { key, material: None });
             }
             Target::Ciphertext { key, algorithm, action } => {
                 let lookup = Lookup { request, view, action, subject: Subject::Named };
-                resolved.keys.push(lookup.ciphertext(text(request, key), text(request, algorithm), trace)?);
+                let key = text(request, key);
+                let found = lookup.ciphertext(key, text(request, algorithm), trace);
+                resolved.keys.push(
+                    found.inspect_err(|error| explain(request, action, key.unwrap_or("*"), error, trace))?,
+                );
             }
             Target::Alias { member } => {
                 let Some(name) = text(request, member) else { continue };
@@ -60,6 +65,29 @@ pub(super) fn resolve(
 
 fn text<'a>(request: &Request<'a>, member: &str) -> Option<&'a str> {
     request.input.get(member).and_then(Value::as_str)
+}
+
+/// Notes why a look-up ends in a denial, which hides it from the caller.
+fn explain(request: &Request<'_>, action: &str, resource: &str, error: &KmsError, trace: &mut Trace) {
+    if error.code != ErrorCode::AccessDeniedException {
+        return;
+    }
+    let missing = match request.entry.declaration.reach {
+        Reach::OwnAccount => format!("Only principals of the key's account may use kms:{action}."),
+        Reach::AnyAccount => "There is no such key or alias in this Region.".to_owned(),
+    };
+    trace.denial = Some(json!({
+        "principal": request.caller.arn(),
+        "action": format!("kms:{action}"),
+        "resource": resource,
+        "explanation": {
+            "decision": "deny",
+            "explicit": false,
+            "message": error.message,
+            "reasons": [],
+            "missing": missing,
+        },
+    }));
 }
 
 /// What a refusal calls the resource.

@@ -4,6 +4,9 @@
 //! AWS: KMS developer guide, "KMS key access and permissions".
 
 mod conditions;
+mod grants;
+mod lockout;
+mod modes;
 mod table;
 
 use std::sync::Arc;

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lifecycle::authorize::{self, absent};
-use lifecycle::grant::{ContextConstraint, Grant, GrantOperation, Member, check_child, grantable};
+use lifecycle::grant::{ContextConstraint, Grant, GrantOperation, Member, grantable};
 use lifecycle::ids::{GrantId, KeyArn};
 use lifecycle::key::{Key, KeyManager, KeySpec};
 use lifecycle::state::{Change, Record};
@@ -15,7 +14,7 @@ use super::{Named, one_of, read_principal};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 use crate::operations::encryption::check_context;
-use crate::operations::{Authorized, Command, Operation, Resolved};
+use crate::operations::{Authorized, Command, Operation, Resolved, Terms};
 
 /// AWS: KMS API reference, "GrantConstraints".
 const PAIRS_MAX: usize = 8;
@@ -93,6 +92,10 @@ impl Operation for CreateGrant {
         constraints.encryption_context.map_or(Ok(()), |constraint| check_pairs(&constraint, limits))
     }
 
+    fn granted(input: &Self::Input) -> Result<Option<Terms>, KmsError> {
+        Ok(Some(Terms { operations: input.operations.clone(), constraints: input.constraints()? }))
+    }
+
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
         let constraints = input.constraints()?;
         resolved.keys.iter().try_for_each(|found| {
@@ -137,7 +140,6 @@ impl Command for CreateGrant {
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let grant = requested(authorized, input)?;
-        check_parents(authorized, &grant)?;
         let mut named =
             grant.name.iter().flat_map(|name| authorized.view.grants_named(grant.key, Arc::clone(name)));
         let known = named.find(|known| known.is_repeated_by(&grant));
@@ -153,28 +155,6 @@ impl Command for CreateGrant {
             changes,
         ))
     }
-}
-
-/// A grant that is made by virtue of other grants may allow no more than one of them.
-///
-/// AWS: KMS developer guide, "Granting CreateGrant permission". The text is that of any other denial.
-fn check_parents(authorized: &Authorized<'_>, child: &Grant) -> Result<(), KmsError> {
-    let parents = &authorized.by_grants;
-    if parents.is_empty() || parents.iter().any(|parent| check_child(parent, child).is_ok()) {
-        return Ok(());
-    }
-    let Authorized { caller, .. } = authorized;
-    let key = child.key;
-    let message = if key.scope.account == caller.identity.account() {
-        format!(
-            "User: {} is not authorized to perform: kms:CreateGrant on resource: {key} because no resource-based \
-             policy allows the kms:CreateGrant action",
-            caller.arn()
-        )
-    } else {
-        absent(caller.principal(), "kms:CreateGrant", authorize::Named::Identifier)
-    };
-    Err(KmsError::new(ErrorCode::AccessDeniedException, message))
 }
 
 /// The grant that the request asks for.

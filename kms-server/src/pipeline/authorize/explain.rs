@@ -91,7 +91,6 @@ pub fn explain(
         resolved: &resolved,
         by_token,
         budget: Budget::new(environment.authorization.policy_steps_max),
-        needed: Vec::new(),
         instead: Instead {
             resource_control: question.resource_control_policies.as_deref(),
             grants: grants.as_deref(),

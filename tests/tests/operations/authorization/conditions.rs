@@ -18,7 +18,10 @@ use super::super::wire::{Answer, request, send};
 use super::*;
 
 const KEYS: &str = include_str!("../../../../fixtures/cases/authorization/condition-keys.txt");
-const FACTS: &str = include_str!("../../../../kms-server/src/pipeline/facts.rs");
+const FACTS: [&str; 2] = [
+    include_str!("../../../../kms-server/src/pipeline/facts.rs"),
+    include_str!("../../../../kms-server/src/auth/facts.rs"),
+];
 
 /// Keys that only temporary credentials bring.
 const OF_SESSIONS: [&str; 3] = ["aws:FederatedProvider", "aws:SourceIdentity", "aws:TokenIssueTime"];
@@ -269,7 +272,7 @@ async fn every_condition_key_has_a_case_and_every_gathered_one_is_listed() {
         let never_present = OF_SESSIONS.contains(key);
         assert!(never_present || about().any(|case| !case.miss.is_empty()), "nothing misses one on {key}");
     }
-    for found in Regex::new(r#""((?:aws|kms):[A-Za-z]*[/:]?)[{"]"#).unwrap().captures_iter(FACTS) {
+    for found in Regex::new(r#""((?:aws|kms):[A-Za-z]*[/:]?)[{"]"#).unwrap().captures_iter(&FACTS.concat()) {
         // kms:GranteePrincipal and its like are put together.
         assert!(&found[1] == "kms:" || listed.contains(&found[1]), "{} is not listed", &found[1]);
     }

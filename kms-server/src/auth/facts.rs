@@ -1,0 +1,79 @@
+//! What conditions of policies see of a caller, whatever it asks for.
+//!
+//! AWS: IAM User Guide, "AWS global condition context keys".
+
+use lifecycle::policy::{Context, Principal};
+use lifecycle::tag::Tag;
+
+use lifecycle::clock::Timestamp;
+
+use super::Caller;
+
+/// Whatever request the caller makes, these are true of it.
+pub(crate) fn of_caller(caller: &Caller) -> Context {
+    let mut context = Context::new();
+    let identity = &caller.identity;
+    let principal = caller.principal();
+    let service = matches!(principal, Principal::Service(_));
+    context.insert("aws:PrincipalIsAWSService", service.to_string());
+    if service {
+        context.insert("aws:PrincipalServiceName", caller.arn());
+        context.insert_values("aws:PrincipalServiceNamesList", [caller.arn()]);
+    } else {
+        context.insert("aws:PrincipalArn", principal_arn(principal));
+        context.insert("aws:PrincipalAccount", identity.account().as_str());
+        context.insert("aws:PrincipalType", principal_type(principal));
+        context.insert("aws:userid", &*identity.user_id);
+    }
+    if let Principal::User { name, .. } = principal {
+        context.insert("aws:username", name.rsplit('/').next().unwrap_or_default());
+    }
+    if let Principal::AssumedRole { provider: Some(provider), .. } = principal {
+        context.insert("aws:FederatedProvider", &**provider);
+    }
+    for Tag { tag_key, tag_value } in &identity.tags {
+        context.insert(&format!("aws:PrincipalTag/{tag_key}"), tag_value);
+    }
+    if let Some(organization) = &identity.organization {
+        context.insert("aws:PrincipalOrgID", &*organization.id);
+        context.insert_values("aws:PrincipalOrgPaths", organization.path.as_deref());
+    }
+    if let Some(session) = &caller.session {
+        context.insert("aws:MultiFactorAuthPresent", session.mfa.to_string());
+        if let Some(identity) = &session.web_identity {
+            context.insert("aws:FederatedProvider", &identity.provider);
+        }
+        context.insert("aws:TokenIssueTime", instant(session.created_at));
+        if let Some(source) = &session.source_identity {
+            context.insert("aws:SourceIdentity", &**source);
+        }
+    }
+    context
+}
+
+/// AWS: "aws:PrincipalArn": of a session the role, of others themselves.
+fn principal_arn(principal: &Principal) -> String {
+    match principal {
+        Principal::AssumedRole { account, role, .. } => {
+            Principal::Role { account: account.clone(), name: role.clone() }.arn()
+        }
+        other => other.arn(),
+    }
+}
+
+/// AWS: "aws:PrincipalType".
+fn principal_type(principal: &Principal) -> &'static str {
+    match principal {
+        Principal::Root(_) => "Account",
+        Principal::User { .. } => "User",
+        Principal::Role { .. } | Principal::AssumedRole { .. } => "AssumedRole",
+        Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Service(_) => "Service",
+    }
+}
+
+/// An instant as conditions of dates read it.
+pub(crate) fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.whole_seconds())
+        .map_or_else(|_| at.to_string(), |instant| instant.to_string())
+}
