@@ -47,6 +47,9 @@ pub(crate) fn of_caller(caller: &Caller) -> Context {
         if let Some(source) = &session.source_identity {
             context.insert("aws:SourceIdentity", &**source);
         }
+        if let Some(identity) = &session.web_identity {
+            context.insert("aws:FederatedProvider", &*identity.provider);
+        }
     }
     context
 }

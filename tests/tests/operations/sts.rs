@@ -80,6 +80,16 @@ roles:
           Action: "sts:AssumeRole"
           Condition: { Bool: { "aws:MultiFactorAuthPresent": "true" } }
   - arn: arn:aws:iam::111122223333:role/web
+    policies:
+      - name: federated
+        document:
+          Statement:
+            Effect: Allow
+            Action: "kms:ListKeys"
+            Resource: "*"
+            Condition:
+              StringEquals:
+                "aws:FederatedProvider": "arn:aws:iam::111122223333:oidc-provider/id.example.com/realm"
     trust:
       Statement:
         - Effect: Allow

@@ -3,6 +3,7 @@
 mod of_calls;
 mod of_keys;
 mod of_parameters;
+mod of_sessions;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +24,7 @@ const FACTS: [&str; 2] = [
     include_str!("../../../../kms-server/src/auth/facts.rs"),
 ];
 
-/// Keys that only temporary credentials bring.
+/// Keys that only temporary credentials bring: see [`of_sessions`], and the tests of web identities.
 const OF_SESSIONS: [&str; 3] = ["aws:FederatedProvider", "aws:SourceIdentity", "aws:TokenIssueTime"];
 
 /// The organization of [`ACCOUNT`].

@@ -161,3 +161,16 @@ async fn the_trust_policy_decides_by_the_claims() {
     let named = set("https://aws.amazon.com/source_identity", "alice".into());
     assert_eq!(ask(&kms, WEB, &named).await, denied("sts:SetSourceIdentity"));
 }
+
+/// AWS: IAM User Guide, "AWS global condition context keys", aws:FederatedProvider.
+#[tokio::test]
+async fn kms_knows_who_vouched_for_the_session() {
+    let provider = Provider::new();
+    let kms = provider.kms();
+    let token = provider.token(|_| ());
+    let request = anonymous(&kms).assume_role_with_web_identity().role_arn(WEB).role_session_name("job");
+    let answer = request.web_identity_token(token).send().await.unwrap();
+    let client = kms.client_as(temporary(answer.credentials().unwrap()), fixtures::REGION);
+    client.list_keys().send().await.unwrap();
+    assert_eq!(crate::wire::code(&client.list_aliases().send().await), "AccessDeniedException");
+}
