@@ -40,9 +40,6 @@ pub(crate) fn of_caller(caller: &Caller) -> Context {
     }
     if let Some(session) = &caller.session {
         context.insert("aws:MultiFactorAuthPresent", session.mfa.to_string());
-        if let Some(identity) = &session.web_identity {
-            context.insert("aws:FederatedProvider", &identity.provider);
-        }
         context.insert("aws:TokenIssueTime", instant(session.created_at));
         if let Some(source) = &session.source_identity {
             context.insert("aws:SourceIdentity", &**source);
