@@ -10,12 +10,12 @@ mod resolve;
 pub use authorize::{
     Action, Authorization, DescribedGrant, GivenGrant, Mode, Question, Unanswerable, actions, explain,
 };
-pub(crate) use facts::of_caller;
 pub use facts::{Circumstances, ServiceCall};
 
 use bytes::Bytes;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
+use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
 use serde_json::Value;
@@ -116,8 +116,14 @@ pub fn query<Q: Query>(
 ) -> Result<Answer, KmsError> {
     let Admitted { input, resolved } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
-    let caller = request.caller;
-    let authorized = Authorized { view, caller, resolved: &resolved, environment, _permit: Permit(()) };
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        _permit: Permit(()),
+    };
     let output = Q::run(&authorized, &input)?;
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
 }
@@ -133,8 +139,14 @@ pub fn command<C: Command>(
     trace: &mut Trace,
 ) -> Result<(Answer, Vec<Change>), KmsError> {
     let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
-    let caller = request.caller;
-    let authorized = Authorized { view, caller, resolved: &resolved, environment, _permit: Permit(()) };
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        _permit: Permit(()),
+    };
     let (output, changes) = C::decide(&authorized, &input)?;
     // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
     check_dry_run(request)?;
@@ -196,6 +208,18 @@ fn admit<O: Operation>(
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
+}
+
+/// The facts of another permission, without `kms:`, on a key of the same request.
+pub(crate) fn facts_of(
+    request: &Request<'_>,
+    action: &str,
+    key: Option<&Key>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+) -> Context {
+    let asked = facts::Asked { action, key, replicated: None, same_key: false };
+    facts::gather(request, asked, view, environment)
 }
 
 fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {

@@ -85,6 +85,30 @@ fn the_quick_start_prints_what_it_says() {
 }
 
 #[test]
+fn the_story_of_time_goes_as_it_says() {
+    let readme = read("README.md");
+    let server = ServerProcess::start(&["--memory", "--clock-frozen"]).unwrap();
+    let script = block(&readme, "<!-- quick start -->", "sh") + &block(&readme, "<!-- time -->", "sh");
+    let script = script.replace("cargo run --release -q --", binary().to_str().unwrap());
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .env("KMS_ENDPOINT", format!("http://127.0.0.1:{}", server.port()))
+        .env("no_proxy", "127.0.0.1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let out = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = out.lines().collect();
+    let events = |kind: &str| lines.iter().filter(|line| line.contains(&format!("Z  {kind}"))).count();
+    assert_eq!((events("RotateKey"), events("DeleteKey")), (3, 1), "{out}");
+    assert!(lines.contains(&"old"), "the first ciphertext opens: {out}");
+    let listed = lines.iter().find(|line| line.contains("Rotations")).unwrap();
+    assert_eq!(listed.matches("AUTOMATIC").count(), 3, "{out}");
+    assert!(lines.last().unwrap().contains("NotFoundException"), "{out}");
+}
+
+#[test]
 fn the_seed_example_makes_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let seed = folder.path().join("seed.yaml");

@@ -37,7 +37,7 @@ use serde::de::DeserializeOwned;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::limits::Limits;
-use crate::pipeline::Authorization;
+use crate::pipeline::{Authorization, Request};
 
 /// What the steps of every operation may draw on besides state and input.
 pub struct Environment<'a> {
@@ -120,6 +120,7 @@ pub struct ResolvedKey {
 /// A request that may go ahead. Only the pipeline makes one, so no operation runs unauthorised.
 pub struct Authorized<'a> {
     pub(crate) view: View<'a>,
+    pub(crate) request: &'a Request<'a>,
     pub(crate) caller: &'a Caller,
     pub(crate) resolved: &'a Resolved,
     pub(crate) environment: &'a Environment<'a>,

@@ -10,7 +10,7 @@ use super::keys::put;
 use super::page::{Bounds, Pager};
 use super::{Authorized, Command, Operation, Query};
 use crate::api::error::{ErrorCode, KmsError};
-use crate::pipeline::{Authorization, Mode, of_caller};
+use crate::pipeline::{Authorization, Mode, facts_of};
 
 /// The only policy that a key has.
 const DEFAULT: &str = "default";
@@ -75,11 +75,11 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
     };
     let (caller, scope) = (authorized.caller, authorized.scope());
     // CreateKey has no key yet; a key policy can only speak of "this key" anyway.
-    let key = authorized.resolved.keys.first().map(|found| found.key.arn.to_string());
-    let key = key.unwrap_or_else(|| scope.arn_of("key/00000000-0000-0000-0000-000000000000"));
-    let context = of_caller(caller)
-        .with("kms:PolicyName", DEFAULT)
-        .with("kms:CallerAccount", caller.identity.account().as_str());
+    let key = authorized.resolved.keys.first().map(|found| &*found.key);
+    let arn = key
+        .map_or_else(|| scope.arn_of("key/00000000-0000-0000-0000-000000000000"), |key| key.arn.to_string());
+    let Authorized { request, view, environment, .. } = authorized;
+    let context = facts_of(request, "PutKeyPolicy", key, *view, environment);
     let Authorization { mode, policy_steps_max } = authorized.environment.authorization;
     // Where policies are not enforced, whatever the key policy delegates to the account, the caller has.
     let identity = match mode {
@@ -89,7 +89,7 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
     let inquiry = Inquiry {
         principal: caller.principal(),
         action: "kms:PutKeyPolicy",
-        resource: Resource::Key { arn: &key, account: scope.account.as_str(), policy: document },
+        resource: Resource::Key { arn: &arn, account: scope.account.as_str(), policy: document },
         context: &context,
         identity: &identity,
         resource_control: &[],

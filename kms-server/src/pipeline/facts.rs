@@ -6,8 +6,6 @@
 
 mod caller;
 
-pub(crate) use caller::of_caller;
-
 use std::net::IpAddr;
 
 use ::http::HeaderValue;
@@ -20,6 +18,7 @@ use lifecycle::state::View;
 use lifecycle::tag::Tag;
 use serde_json::Value;
 
+use self::caller::of_caller;
 use super::Request;
 use crate::operations::{Environment, last_activity};
 
@@ -255,9 +254,10 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether the permission is for a key that is yet to be made: CreateKey, and kms:TagResource on what it makes.
+    /// Whether the permission is for a key that is yet to be made: CreateKey, kms:TagResource on what it makes, and the
+    /// simulated PutKeyPolicy of the lockout check.
     fn makes_key(&self) -> bool {
-        !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource")
+        !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource" | "PutKeyPolicy")
     }
 
     /// Who calls: what every operation on a key has, and CreateKey.

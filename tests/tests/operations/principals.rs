@@ -220,3 +220,33 @@ async fn access_keys_survive_a_restart_and_clash_with_configured_ones() {
     assert!(error.starts_with(&format!("{ALICE} is configured, and stored as well")), "{error}");
     assert!(error.contains(&format!("kms-server principals delete {ALICE}")), "{error}");
 }
+
+/// AWS: KMS API reference, "PutKeyPolicy", BypassPolicyLockoutSafetyCheck: the check knows all about its caller.
+#[tokio::test]
+async fn the_lock_out_check_sees_the_role_and_the_tags_of_its_caller() {
+    let kms = TestKms::new();
+    put(&kms, ALICE, json!({ "tags": { "team": "red" }, "policies": ["AdministratorAccess"] })).await.ok();
+    let (id, secret) = access_key(&kms, ALICE).await;
+    let alice = kms.client_with(&id, &secret, REGION);
+    let policy = |key: &str, value: &str| {
+        let condition = json!({ "StringEquals": { key: value } });
+        let principal = json!({ "AWS": "*" });
+        json!({ "Statement": [
+            { "Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*", "Condition": condition },
+        ] })
+        .to_string()
+    };
+    for (key, value, let_in) in [
+        ("aws:PrincipalTag/team", "red", true),
+        ("aws:PrincipalTag/team", "blue", false),
+        ("aws:username", "alice", true),
+        ("aws:PrincipalArn", ALICE, true),
+        ("kms:CallerAccount", ACCOUNT, true),
+        ("kms:CallerAccount", "444455556666", false),
+        ("kms:PolicyName", "default", true),
+    ] {
+        let made = alice.create_key().policy(policy(key, value)).send().await;
+        let expected = if let_in { "" } else { "MalformedPolicyDocumentException" };
+        assert_eq!(code(&made), expected, "{key} {value}");
+    }
+}

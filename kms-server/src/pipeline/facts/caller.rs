@@ -7,7 +7,7 @@ use super::instant;
 use crate::auth::Caller;
 
 /// Whatever request the caller makes, these are true of it.
-pub(crate) fn of_caller(caller: &Caller) -> Context {
+pub(super) fn of_caller(caller: &Caller) -> Context {
     let mut context = Context::new();
     let identity = &caller.identity;
     let principal = caller.principal();
