@@ -11,6 +11,7 @@ mod canonical;
 mod claim;
 mod credentials;
 mod error;
+pub(crate) mod facts;
 mod instant;
 mod session;
 mod sessions;

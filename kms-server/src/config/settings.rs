@@ -153,7 +153,7 @@ settings! {
 
     /// Temporary credentials.
     sts: Sts, flags "sts-" {
-        /// Providers for AssumeRoleWithWebIdentity: [{ issuer = "https://id.example.com", audiences = ["a"], jwks = "FILE" }].
+        /// Providers for AssumeRoleWithWebIdentity: [{ issuer = "URL", audiences = ["a"], jwks = "FILE" }].
         web_identity: WebIdentities = WebIdentities::default();
     }
 

@@ -4,8 +4,6 @@
 //!
 //! AWS: KMS developer guide, "Condition keys for AWS KMS"; IAM User Guide, "AWS global condition context keys".
 
-mod caller;
-
 use std::net::IpAddr;
 
 use ::http::HeaderValue;
@@ -18,8 +16,8 @@ use lifecycle::state::View;
 use lifecycle::tag::Tag;
 use serde_json::Value;
 
-use self::caller::of_caller;
 use super::Request;
+use crate::auth::facts::{instant, of_caller};
 use crate::operations::{Environment, last_activity};
 
 /// What surrounds a request: the connection that it came over, and the service that made it, if one did.
@@ -491,11 +489,6 @@ fn alias_name(text: &str) -> Option<&str> {
 fn via_service(service: &str, region: Region) -> String {
     let name = service.split('.').next().unwrap_or_default();
     format!("{name}.{region}.amazonaws.com")
-}
-
-fn instant(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.whole_seconds())
-        .map_or_else(|_| at.to_string(), |instant| instant.to_string())
 }
 
 /// Whether the two keys of ReEncrypt are one.

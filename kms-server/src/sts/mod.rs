@@ -1,7 +1,7 @@
 //! The Security Token Service, on the same port as KMS: temporary credentials and who their callers are.
 //!
-//! Requests come in AWS's query protocol ([`query`]), are held against the model ([`model`]) and answered in XML
-//! ([`answer`]). Nothing is stored: the credentials that are given out carry their session, see
+//! Requests come in AWS's query protocol (`query`), are held against the model (`model`) and answered in XML
+//! (`answer`). Nothing is stored: the credentials that are given out carry their session, see
 //! [`SessionKey`](crate::auth::SessionKey).
 //!
 //! AWS: Security Token Service API Reference, version 2011-06-15.

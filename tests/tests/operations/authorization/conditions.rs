@@ -21,7 +21,7 @@ use super::*;
 const KEYS: &str = include_str!("../../../../fixtures/cases/authorization/condition-keys.txt");
 const FACTS: [&str; 2] = [
     include_str!("../../../../kms-server/src/pipeline/facts.rs"),
-    include_str!("../../../../kms-server/src/pipeline/facts/caller.rs"),
+    include_str!("../../../../kms-server/src/auth/facts.rs"),
 ];
 
 /// Keys that only temporary credentials bring: see [`of_sessions`], and the tests of web identities.

@@ -1,13 +1,16 @@
-//! The facts about the caller.
+//! What conditions of policies see of a caller, whatever it asks for.
+//!
+//! AWS: IAM User Guide, "AWS global condition context keys".
 
 use lifecycle::policy::{Context, Principal};
 use lifecycle::tag::Tag;
 
-use super::instant;
-use crate::auth::Caller;
+use lifecycle::clock::Timestamp;
+
+use super::Caller;
 
 /// Whatever request the caller makes, these are true of it.
-pub(super) fn of_caller(caller: &Caller) -> Context {
+pub(crate) fn of_caller(caller: &Caller) -> Context {
     let mut context = Context::new();
     let identity = &caller.identity;
     let principal = caller.principal();
@@ -67,4 +70,10 @@ fn principal_type(principal: &Principal) -> &'static str {
         Principal::FederatedUser { .. } => "FederatedUser",
         Principal::Service(_) => "Service",
     }
+}
+
+/// An instant as conditions of dates read it.
+pub(crate) fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.whole_seconds())
+        .map_or_else(|_| at.to_string(), |instant| instant.to_string())
 }
