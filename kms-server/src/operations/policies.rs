@@ -79,8 +79,7 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
     let arn = key
         .map_or_else(|| scope.arn_of("key/00000000-0000-0000-0000-000000000000"), |key| key.arn.to_string());
     let Authorized { request, view, environment, .. } = authorized;
-    let context = facts_of(request, "PutKeyPolicy", key, *view, environment)
-        .with("kms:CallerAccount", caller.identity.account().as_str());
+    let context = facts_of(request, "PutKeyPolicy", key, *view, environment);
     let Authorization { mode, policy_steps_max } = authorized.environment.authorization;
     // Where policies are not enforced, whatever the key policy delegates to the account, the caller has.
     let identity = match mode {

@@ -252,9 +252,10 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether the permission is for a key that is yet to be made: CreateKey, and kms:TagResource on what it makes.
+    /// Whether the permission is for a key that is yet to be made: CreateKey, kms:TagResource on what it makes, and the
+    /// simulated PutKeyPolicy of the lockout check.
     fn makes_key(&self) -> bool {
-        !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource")
+        !self.has_key() && matches!(self.asked.action, "CreateKey" | "TagResource" | "PutKeyPolicy")
     }
 
     /// Who calls: what every operation on a key has, and CreateKey.

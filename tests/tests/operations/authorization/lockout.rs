@@ -91,6 +91,13 @@ async fn conditions_count_as_they_would_for_the_author() {
     };
     assert!(verdict(ALICE, creator(), named("default")).await);
     assert!(!verdict(ALICE, creator(), named("other")).await);
+    // A key that is about to be made has its kind already.
+    let of_kind = |spec: &str| {
+        let condition = json!({"StringEquals": {"kms:KeySpec": spec, "kms:CallerAccount": ACCOUNT}});
+        json!([when(to("Allow", "kms:*", ALICE.arn), condition)])
+    };
+    assert!(verdict(ALICE, creator(), of_kind("SYMMETRIC_DEFAULT")).await);
+    assert!(!verdict(ALICE, creator(), of_kind("RSA_2048")).await);
     let user = |name: &str| {
         json!([when(to("Allow", "kms:*", ACCOUNT), json!({"StringEquals": {"aws:username": name}}))])
     };
