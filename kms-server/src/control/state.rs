@@ -57,6 +57,8 @@ struct Document {
 struct Exported {
     key: KeyArn,
     id: MaterialId,
+    /// Absent in exports that were made before keys could rotate: such a key has one material.
+    #[serde(default)]
     number: u32,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -24,6 +24,8 @@ const ONLY: &str = "only";
 struct MaterialBody {
     key: KeyArn,
     id: MaterialId,
+    /// Absent in rows that were stored before keys could rotate: such a key has one material.
+    #[serde(default)]
     number: u32,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]

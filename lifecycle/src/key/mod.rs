@@ -8,7 +8,7 @@ mod state;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use material::Material;
 pub use policy::KeyPolicy;
@@ -51,13 +51,34 @@ pub struct Key {
     /// In the order in which they were added.
     pub tags: Vec<Tag>,
     /// The material that encrypts; none while the first is still to be imported.
+    #[serde(default, alias = "materials", deserialize_with = "last_material")]
     pub current_material: Option<MaterialId>,
     /// How many materials the key has had. All of them stay, so that whatever they encrypted can be decrypted.
+    #[serde(default = "one_material")]
     pub material_count: u32,
     /// Automatic rotation, if it is on.
     pub rotation: Option<AutomaticRotation>,
     /// How often the key was rotated on demand.
+    #[serde(default)]
     pub on_demand_rotations: u32,
+}
+
+/// Keys that were stored before keys could rotate list their materials, of which each had one.
+fn last_material<'de, D: Deserializer<'de>>(source: D) -> Result<Option<MaterialId>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Current(Option<MaterialId>),
+        All(Vec<MaterialId>),
+    }
+    Ok(match Stored::deserialize(source)? {
+        Stored::Current(id) => id,
+        Stored::All(ids) => ids.last().copied(),
+    })
+}
+
+fn one_material() -> u32 {
+    1
 }
 
 impl Key {
@@ -75,5 +96,26 @@ impl Key {
     #[must_use]
     pub fn is_deleted_at(&self, now: Timestamp) -> bool {
         self.pending_deletion.is_some_and(|pending| pending.deletion_at <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_stored_before_keys_could_rotate_has_its_one_material() {
+        let id = "ab".repeat(32);
+        let stored = format!(
+            r#"{{"arn":"arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            "spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS","manager":"CUSTOMER",
+            "multi_region":false,"description":"","created_at":0,"switch":"Enabled","pending_deletion":null,
+            "policy":"","tags":[],"materials":["{id}"]}}"#
+        );
+        let key: Key = serde_json::from_str(&stored).unwrap();
+        assert_eq!(key.current_material, Some(id.parse().unwrap()));
+        assert_eq!((key.material_count, key.rotation, key.on_demand_rotations), (1, None, 0));
+        let again: Key = serde_json::from_str(&serde_json::to_string(&key).unwrap()).unwrap();
+        assert_eq!(again, key);
     }
 }
