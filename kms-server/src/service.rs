@@ -4,7 +4,7 @@ mod circumstances;
 
 use std::sync::Arc;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use ::http::{Request, Response};
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
@@ -15,11 +15,12 @@ use serde_json::Value;
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
-use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
+use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
-use crate::http::{Connection, Handler, Refused};
+use crate::http::{Handler, Refused};
 use crate::limits::Limits;
+use crate::message::{Message, OperationReply, Reply};
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
 use crate::observe::record::AuditRecord;
@@ -31,10 +32,8 @@ use crate::sts::{self, IdentityProvider};
 
 pub use circumstances::ServiceHeaders;
 
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const TARGET: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "TrentService.";
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// A KMS. Cloning it gives another handle to the same one.
 #[derive(Clone)]
@@ -140,7 +139,7 @@ impl Service {
             if sts::is_request(&request) {
                 return Box::pin(sts::call(self, &request)).await;
             }
-            self.operation(&request).await
+            self.operation(&Message::of(&request)).await.into_response()
         }
     }
 
@@ -150,14 +149,14 @@ impl Service {
         self.0.audit.stop().await;
     }
 
-    async fn operation(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    async fn operation(&self, message: &Message<'_>) -> Reply {
         let Ok([request_id, event_id]) = self.ids() else {
-            return failure(&KmsError::bare(ErrorCode::KMSInternalException), "");
+            return failure(&KmsError::bare(ErrorCode::KMSInternalException), None);
         };
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, request_id.as_str());
+            return failure(&error, Some(request_id));
         };
         let mut exchange = Exchange {
             request_id,
@@ -165,16 +164,16 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
-            circumstances: Self::circumstances(request),
+            circumstances: circumstances::of_connection(message),
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
-        let result = self.run(request, &mut exchange).await;
+        let result = self.run(message, &mut exchange).await;
         self.count(&exchange, &result);
         place.record(|line| self.write_record(&exchange, &result, line));
         match result {
-            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
-            Err(error) => failure(&error, exchange.request_id.as_str()),
+            Ok(answer) => reply(200, Some(exchange.request_id), answer.body),
+            Err(error) => failure(&error, Some(exchange.request_id)),
         }
     }
 
@@ -185,8 +184,8 @@ impl Service {
         Ok(random.map(Uuid::v4))
     }
 
-    async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let entry = self.prepare(request, exchange)?;
+    async fn run(&self, message: &Message<'_>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let entry = self.prepare(message, exchange)?;
         match entry.body {
             Body::Query(_) | Body::NotBuilt => {
                 if self.0.engine.is_behind(exchange.at) {
@@ -217,29 +216,23 @@ impl Service {
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
-    fn prepare(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
+    fn prepare(&self, message: &Message<'_>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
         let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
-        if request.method() != Method::POST || request.uri().path() != "/" {
+        if message.method != "POST" || message.path != "/" {
             return Err(unknown());
         }
-        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
+        let entry = target(message).and_then(registry::find).ok_or_else(unknown)?;
         exchange.entry = Some(entry);
-        let signed = SignedRequest {
-            method: request.method().as_str(),
-            uri: request.uri(),
-            headers: request.headers(),
-            body: request.body(),
-        };
         let snapshot = self.0.engine.snapshot();
         let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
-        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
+        let caller = self.0.authenticator.authenticate(message, "kms", now, snapshot.state.directory())?;
         exchange.caller = Some(match self.0.service_headers {
             ServiceHeaders::Heed => {
-                circumstances::add_services(request.headers(), &mut exchange.circumstances, caller)?
+                circumstances::add_services(&message.headers, &mut exchange.circumstances, caller)?
             }
             ServiceHeaders::Ignore => caller,
         });
-        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
+        let mut input = parse_json(message.body, self.0.json_depth_max)?;
         let validated = validate(entry.declaration.model.input, &mut input);
         exchange.input = Some(Arc::new(input));
         validated.map(|()| entry)
@@ -278,7 +271,7 @@ impl Service {
 
     /// What surrounds a request apart from services.
     pub(crate) fn circumstances(request: &Request<Bytes>) -> Circumstances {
-        circumstances::of_connection(request.headers(), request.extensions().get::<Connection>())
+        circumstances::of_connection(&Message::of(request))
     }
 
     /// What operations may draw on besides state and input.
@@ -334,8 +327,20 @@ impl Service {
 }
 
 impl Handler for Service {
-    fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
-        Service::call(self, request)
+    // See `call` for the form.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep its argument twice")]
+    fn call(&self, message: Message<'_>) -> impl Future<Output = Reply> {
+        async move {
+            if message.path == "/" && target(&message).is_some() {
+                return self.operation(&message).await;
+            }
+            match message.to_request() {
+                Ok(request) => Reply::Other(Box::pin(Service::call(self, request)).await),
+                Err(error) => {
+                    failure(&KmsError::new(ErrorCode::SerializationException, error.to_string()), None)
+                }
+            }
+        }
     }
 
     fn refused(&self, reason: Refused) {
@@ -343,36 +348,17 @@ impl Handler for Service {
     }
 }
 
-fn target(headers: &HeaderMap) -> Option<&str> {
-    headers.get(&TARGET)?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+/// The name of the operation that a request to KMS asks for.
+fn target<'a>(message: &Message<'a>) -> Option<&'a str> {
+    message.headers.text(TARGET)?.strip_prefix(TARGET_PREFIX)
 }
 
-fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
-    let mut response = respond(StatusCode::OK, body, request_id);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store, must-revalidate, private"),
-    );
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(header::EXPIRES, HeaderValue::from_static("0"));
-    response
+fn failure(error: &KmsError, request_id: Option<Uuid>) -> Reply {
+    reply(error.code.status(), request_id, error.body().into())
 }
 
-fn failure(error: &KmsError, request_id: &str) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(status, error.body().into(), request_id)
-}
-
-fn respond(status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
-    if let Ok(request_id) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, request_id);
-    }
-    response
+fn reply(status: u16, request_id: Option<Uuid>, body: Bytes) -> Reply {
+    Reply::Operation(OperationReply { status, request_id, body })
 }
 
 impl From<AuthError> for KmsError {
@@ -410,10 +396,10 @@ mod tests {
     /// The edge allocates and moves the future of each request.
     #[test]
     fn the_future_of_a_request_is_small() {
-        fn size<F>(_: impl Fn(&'static Service, Request<Bytes>) -> F) -> usize {
+        fn size<F>(_: impl Fn(&'static Service, Message<'static>) -> F) -> usize {
             size_of::<F>()
         }
-        let size = size(|service, request| service.call(request));
+        let size = size(Handler::call);
         assert!(size <= 850, "{size} bytes");
     }
 }

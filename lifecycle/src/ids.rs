@@ -228,11 +228,16 @@ impl KeyArn {
     pub fn text(&self) -> ArrayString<128> {
         let Scope { account, region } = &self.scope;
         let mut arn = ArrayString::<128>::new();
-        let parts = ["arn:", region.partition(), ":kms:", region.as_str(), ":", account.as_str(), ":key/"];
-        for part in parts.into_iter().chain([self.id.as_str()]) {
-            // The parts have 106 characters at most.
-            arn.try_push_str(part).unwrap_or_default();
-        }
+        // The parts have 106 characters at most.
+        let mut push = |part: &str| arn.try_push_str(part).unwrap_or_default();
+        push("arn:");
+        push(region.partition());
+        push(":kms:");
+        push(region.as_str());
+        push(":");
+        push(account.as_str());
+        push(":key/");
+        push(self.id.as_str());
         arn
     }
 }
@@ -437,9 +442,9 @@ impl KeyReference {
 /// Lower-case hexadecimal digits of `bytes`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)).map(char::from));
-    text
+    let digits: Vec<[u8; 2]> = bytes.iter().map(|byte| hex_digits(*byte)).collect();
+    // Digits are text.
+    String::from_utf8(digits.into_flattened()).unwrap_or_default()
 }
 
 fn hex_digits(byte: u8) -> [u8; 2] {
@@ -470,15 +475,16 @@ impl Uuid {
     pub fn v4(mut random: [u8; 16]) -> Self {
         random[6] = (random[6] & 0x0f) | 0x40;
         random[8] = (random[8] & 0x3f) | 0x80;
-        let mut spelled = [b'-'; 36];
-        // The dashes stay where they are.
-        let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
-        let digits = random.iter().flat_map(|byte| hex_digits(*byte));
-        for (place, digit) in places.zip(digits) {
-            if let Some(character) = spelled.get_mut(place) {
-                *character = digit;
-            }
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(random) {
+            *pair = hex_digits(byte);
         }
+        let mut spelled = [b'-'; 36];
+        spelled[..8].copy_from_slice(&digits[..8]);
+        spelled[9..13].copy_from_slice(&digits[8..12]);
+        spelled[14..18].copy_from_slice(&digits[12..16]);
+        spelled[19..23].copy_from_slice(&digits[16..20]);
+        spelled[24..].copy_from_slice(&digits[20..]);
         Uuid(ArrayString::from_byte_string(&spelled).unwrap_or_default())
     }
 

@@ -6,7 +6,6 @@
 
 use std::net::IpAddr;
 
-use ::http::HeaderValue;
 use lifecycle::clock::Timestamp;
 use lifecycle::iam::Organization;
 use lifecycle::ids::{AccountId, KeyArn, Region};
@@ -28,7 +27,7 @@ pub struct Circumstances {
     /// Whether the connection was encrypted.
     pub secure_transport: bool,
     /// The `User-Agent` header.
-    pub user_agent: Option<HeaderValue>,
+    pub user_agent: Option<Box<str>>,
     /// What a service adds; nothing for nearly every request.
     pub service: Option<Box<ServiceCall>>,
 }
@@ -48,7 +47,7 @@ impl Circumstances {
     /// The `User-Agent` header, if it is text.
     #[must_use]
     pub fn user_agent(&self) -> &str {
-        self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+        self.user_agent.as_deref().unwrap_or_default()
     }
 
     /// The service that makes the request on the caller's behalf.

@@ -33,9 +33,9 @@ use lifecycle::iam::Directory;
 use serde_json::Value;
 
 use crate::api::validate::validate;
-use crate::auth::{Authenticator, Caller, Now, SignedRequest};
+use crate::auth::{Authenticator, Caller, Now};
 use crate::engine::{Snapshot, wall};
-use crate::http::{Connection, Transport};
+use crate::message::{Connection, Message, Transport};
 use crate::service::Service;
 use error::{Code, StsError};
 use model::{Body, CallerRule, Operation};
@@ -146,12 +146,7 @@ fn run(
     let caller = match operation.caller {
         CallerRule::Anonymous => None,
         CallerRule::Signed => {
-            let signed = SignedRequest {
-                method: request.method().as_str(),
-                uri: request.uri(),
-                headers: request.headers(),
-                body: request.body(),
-            };
+            let signed = Message::of(request);
             let directory = snapshot.state.directory();
             Some(parts.authenticator.authenticate(&signed, SIGNING_NAME, now, directory)?)
         }
