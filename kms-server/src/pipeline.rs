@@ -219,7 +219,7 @@ pub(crate) fn facts_of(
     environment: &Environment<'_>,
 ) -> Context {
     let asked = facts::Asked { action, key, replicated: None, same_key: false };
-    facts::gather(request, asked, view, environment)
+    facts::gather(request, asked, view, environment, Context::new())
 }
 
 fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {

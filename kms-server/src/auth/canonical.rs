@@ -159,6 +159,9 @@ fn append_values(line: &mut Vec<u8>, request: &Message<'_>, name: &str) {
 
 /// Trims the value and makes every run of spaces one space, quoted or not.
 fn append_folded(line: &mut Vec<u8>, value: &[u8]) {
+    if memchr::memchr2(b' ', b'\t', value).is_none() {
+        return line.extend_from_slice(value);
+    }
     let words = value.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
     for (at, word) in words.enumerate() {
         if at > 0 {

@@ -106,7 +106,7 @@ impl<'a> Claim<'a> {
 
     /// The names of the signed headers as written.
     pub(super) fn listed_headers(&self) -> impl Iterator<Item = &str> {
-        fields(&self.signed_headers, b';').map(str::trim).filter(|name| !name.is_empty())
+        fields(&self.signed_headers, b';').map(str::trim_ascii).filter(|name| !name.is_empty())
     }
 
     /// The session token, when the signer used temporary credentials.
@@ -145,10 +145,7 @@ fn from_header<'a>(header: &'a str, headers: &Headers<'a>) -> Result<Option<Clai
         }
     }
     let amz_date = headers.joined(AMZ_DATE);
-    let date = amz_date
-        .as_deref()
-        .map(basic_date)
-        .or_else(|| headers.joined(DATE).as_deref().map(http_date));
+    let date = amz_date.as_deref().map(basic_date).or_else(|| headers.joined(DATE).as_deref().map(http_date));
     let (Some(credential), Some(signature), Some(signed_headers), Some(date)) =
         (credential, signature, signed_headers, &date)
     else {

@@ -166,7 +166,9 @@ impl Claim<'_> {
     pub(super) fn string_to_sign(&self, scope: &CredentialScope<'_>, canonical: &[u8]) -> String {
         let CredentialScope { date, region, service } = scope;
         let hash = hex(digest(&SHA256, canonical).as_ref());
-        format!("{ALGORITHM}\n{}\n{date}/{region}/{service}/{TERMINATOR}\n{hash}", self.signed_at.basic())
+        let at = self.signed_at.basic();
+        let scope = [date, "/", region.as_str(), "/", service, "/", TERMINATOR];
+        [&[ALGORITHM, "\n", &at, "\n"][..], &scope, &["\n", &hash]].concat().concat()
     }
 }
 

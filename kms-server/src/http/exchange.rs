@@ -106,8 +106,7 @@ impl<H: Handler> Edge<H> {
             return Err(Refusal::Stopping);
         }
         let body = self.body(head, payload).await?;
-        let connection =
-            Connection { peer: head.peer_addr, local: self.local, transport: self.transport };
+        let connection = Connection { peer: head.peer_addr, local: self.local, transport: self.transport };
         let message = convert::message(head, &body, connection).ok_or(Refusal::BrokenHead)?;
         // Two small allocations are cheaper than a large one.
         Ok(Box::pin(self.handler.call(message)).await)

@@ -14,8 +14,8 @@ use ::http::{Response, StatusCode};
 use bytes::Bytes;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::message::{Message, Reply};
 pub use crate::message::{Connection, Transport};
+use crate::message::{Message, Reply};
 
 const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

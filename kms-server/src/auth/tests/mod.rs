@@ -48,7 +48,12 @@ impl Wire {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, HeaderValue::from_str(value.trim()).unwrap());
         }
-        Wire { method: method.into(), uri: target.parse().unwrap(), headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+        Wire {
+            method: method.into(),
+            uri: target.parse().unwrap(),
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
