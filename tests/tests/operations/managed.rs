@@ -8,6 +8,7 @@ mod table;
 
 use fixtures::{ACCOUNT, REGION, TestKms};
 use http::Method;
+use kms_server::pipeline::{Authorization, Mode};
 use serde_json::{Value, json};
 
 use super::wire::{Answer, alias_arn, call, call_of, control, events, request, send};
@@ -323,4 +324,35 @@ async fn an_export_takes_managed_and_owned_keys_along() {
     let managers: Vec<_> =
         shown["keys"].as_array().unwrap().iter().map(|key| &key["metadata"]["KeyManager"]).collect();
     assert_eq!(managers, ["AWS", "AWS"]);
+}
+
+#[tokio::test]
+async fn a_question_about_a_key_to_come_is_answered_and_makes_none() {
+    let kms = TestKms::new();
+    let ask = async |action: &str, context: Value| {
+        let question = json!({"principal": ROOT, "action": action, "key": DYNAMODB, "context": context});
+        control(&kms, Method::POST, "/_kms/explain", question.to_string()).await.ok()["decision"].clone()
+    };
+    let through = json!({"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"});
+    assert_eq!(ask("kms:DescribeKey", json!({})).await, "allow");
+    assert_eq!(ask("kms:Encrypt", json!({})).await, "deny");
+    assert_eq!(ask("kms:Encrypt", through).await, "allow");
+    assert!(keys(&kms, (ACCOUNT, REGION)).await.is_empty());
+}
+
+/// Where policies do not count, nothing else protects the key; its calendar is not theirs to change either way.
+#[tokio::test]
+async fn without_policies_the_calendar_stays() {
+    let authorization = Authorization { mode: Mode::Off, ..Authorization::default() };
+    let kms = TestKms::with(|builder| builder.authorization(authorization));
+    let key = described(&kms, DYNAMODB).await["Arn"].clone();
+    let status = async || call(&kms, "GetKeyRotationStatus", json!({"KeyId": key})).await.ok();
+    let before = status().await;
+    call(&kms, "EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 90})).await.ok();
+    call(&kms, "DisableKeyRotation", json!({"KeyId": key})).await.ok();
+    assert_eq!(status().await, before);
+    // The account of AWS is out of reach even so.
+    let owned = call_by(&kms, By::Service("s3"), "DescribeKey", json!({"KeyId": "alias/aws/s3"})).await.ok();
+    let input = json!({"KeyId": owned["KeyMetadata"]["Arn"], "Plaintext": "AAAA"});
+    assert_eq!(call(&kms, "Encrypt", input).await.code(), "AccessDeniedException");
 }
