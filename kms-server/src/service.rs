@@ -1,6 +1,7 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
 mod circumstances;
+mod provision;
 
 use std::sync::Arc;
 
@@ -170,7 +171,9 @@ impl Service {
         };
         let result = self.run(message, &mut exchange).await;
         self.count(&exchange, &result);
-        place.record(|line| self.write_record(&exchange, &result, line));
+        if exchange.is_recorded(&result) {
+            place.record(|line| self.write_record(&exchange, &result, line));
+        }
         match result {
             Ok(answer) => reply(200, Some(exchange.request_id), answer.body),
             Err(error) => failure(&error, Some(exchange.request_id)),
@@ -191,7 +194,10 @@ impl Service {
                 if self.0.engine.is_behind(exchange.at) {
                     Box::pin(self.0.engine.catch_up()).await?;
                 }
-                self.answer(entry, exchange)
+                if let Some(answer) = self.answer_unless_unmade(entry, exchange) {
+                    return answer;
+                }
+                Box::pin(self.first_use(entry, exchange)).await
             }
             Body::Command(_) => {
                 let (caller, input) = exchange.prepared()?;
@@ -305,7 +311,8 @@ impl Service {
     }
 
     fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
-        let scope = exchange.caller.as_ref().map(Caller::scope);
+        let region = exchange.caller.as_ref().map_or(self.0.region, |caller| caller.region);
+        let account = exchange.recipient().unwrap_or(self.0.account);
         let circumstances = &exchange.circumstances;
         let record = AuditRecord {
             entry: exchange.entry,
@@ -319,8 +326,8 @@ impl Service {
             request_id: exchange.request_id.as_str(),
             source_ip: circumstances.source_ip,
             user_agent: circumstances.user_agent(),
-            region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
-            account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
+            region: region.as_str(),
+            account: account.as_str(),
         };
         record.write(line);
     }

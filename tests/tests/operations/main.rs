@@ -16,6 +16,7 @@ mod explain;
 mod grants;
 mod identifiers;
 mod keys;
+mod managed;
 mod model;
 mod not_built;
 mod paging;

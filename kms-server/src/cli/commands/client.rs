@@ -172,6 +172,7 @@ fn described(key: &Value) -> String {
     line("state", text(key, "KeyState"));
     line("kind", &format!("{} {}", text(key, "KeySpec"), text(key, "KeyUsage")));
     line("origin", text(key, "Origin"));
+    line("manager", text(key, "KeyManager"));
     let date = |member: &str| {
         let seconds = key.pointer(&format!("/metadata/{member}")).and_then(Value::as_f64);
         #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
