@@ -1,6 +1,7 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
 mod circumstances;
+pub mod waits;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::sts::{self, IdentityProvider};
+use waits::Waits;
 
 pub use circumstances::ServiceHeaders;
 
@@ -35,6 +37,9 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const TARGET_PREFIX: &str = "TrentService.";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// The header that tells the domain time of a decision.
+pub const DOMAIN_TIME: HeaderName = HeaderName::from_static("x-kms-domain-time");
 
 /// A KMS. Cloning it gives another handle to the same one.
 #[derive(Clone)]
@@ -70,6 +75,8 @@ pub struct Inner {
     pub authorization: Authorization,
     /// Whether clients may play services.
     pub service_headers: ServiceHeaders,
+    /// Requests that wait for something to happen.
+    pub waits: Waits,
 }
 
 /// A request on its way: what is known of it so far.
@@ -82,6 +89,17 @@ struct Exchange {
     circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
+    /// The version of the state that `at` was read with.
+    version: u64,
+}
+
+/// What a query does about something that has fallen due and not happened yet.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// It waits.
+    Wait,
+    /// It has waited, and looks at the last instant that shows all that there is.
+    Settle,
 }
 
 impl Exchange {
@@ -146,18 +164,24 @@ impl Service {
 
     /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
     pub async fn stop(&self) {
+        self.0.waits.stop();
         self.0.engine.stop().await;
         self.0.audit.stop().await;
     }
 
     async fn operation(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let Ok([request_id, event_id]) = self.ids() else {
-            return failure(&KmsError::bare(ErrorCode::KMSInternalException), "");
+            let now = self.0.engine.snapshot().now();
+            return failure(&KmsError::bare(ErrorCode::KMSInternalException), "", now);
         };
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, request_id.as_str());
+            return failure(&error, request_id.as_str(), self.0.engine.snapshot().now());
+        };
+        let (at, version) = {
+            let snapshot = self.0.engine.snapshot();
+            (snapshot.now(), snapshot.version)
         };
         let mut exchange = Exchange {
             request_id,
@@ -167,14 +191,15 @@ impl Service {
             input: None,
             circumstances: Self::circumstances(request),
             trace: Trace::default(),
-            at: self.0.engine.snapshot().now(),
+            at,
+            version,
         };
         let result = self.run(request, &mut exchange).await;
         self.count(&exchange, &result);
         place.record(|line| self.write_record(&exchange, &result, line));
         match result {
-            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
-            Err(error) => failure(&error, exchange.request_id.as_str()),
+            Ok(answer) => success(answer.body, exchange.request_id.as_str(), exchange.at),
+            Err(error) => failure(&error, exchange.request_id.as_str(), exchange.at),
         }
     }
 
@@ -189,10 +214,12 @@ impl Service {
         let entry = self.prepare(request, exchange)?;
         match entry.body {
             Body::Query(_) | Body::NotBuilt => {
-                if self.0.engine.is_behind(exchange.at) {
-                    Box::pin(self.0.engine.catch_up()).await?;
+                if let Some(answered) = self.answer(entry, exchange, Behind::Wait) {
+                    return answered;
                 }
-                self.answer(entry, exchange)
+                Box::pin(self.0.engine.catch_up()).await?;
+                let unsettled = || Err(KmsError::bare(ErrorCode::KMSInternalException));
+                self.answer(entry, exchange, Behind::Settle).unwrap_or_else(unsettled)
             }
             Body::Command(_) => {
                 let (caller, input) = exchange.prepared()?;
@@ -207,10 +234,10 @@ impl Service {
                         circumstances: &circumstances,
                     };
                     let decided = service.decide(&request, draft, &mut trace);
-                    (decided, trace)
+                    (decided, trace, draft.now())
                 }));
-                let (decided, trace) = decided.await?;
-                exchange.trace = trace;
+                let (decided, trace, at) = decided.await?;
+                (exchange.trace, exchange.at) = (trace, at);
                 decided
             }
         }
@@ -245,19 +272,37 @@ impl Service {
         validated.map(|()| entry)
     }
 
-    /// Runs an operation that changes nothing on the state of this moment.
-    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let mut trace = std::mem::take(&mut exchange.trace);
-        let (caller, input) = exchange.prepared()?;
-        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+    /// Runs an operation that changes nothing on the state of this moment; `None` if that has to wait for what has
+    /// fallen due.
+    fn answer(
+        &self,
+        entry: &'static Entry,
+        exchange: &mut Exchange,
+        behind: Behind,
+    ) -> Option<Result<Answer, KmsError>> {
         let snapshot = self.0.engine.snapshot();
+        match behind {
+            // The clock may have moved together with the state: an instant belongs to the state that it was read with.
+            Behind::Wait if snapshot.version != exchange.version => exchange.at = snapshot.now(),
+            Behind::Wait => {}
+            Behind::Settle => exchange.at = snapshot.settled(),
+        }
+        if snapshot.is_behind(exchange.at) {
+            return None;
+        }
+        let mut trace = std::mem::take(&mut exchange.trace);
+        let (caller, input) = match exchange.prepared() {
+            Ok(prepared) => prepared,
+            Err(error) => return Some(Err(error)),
+        };
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
         let view = snapshot.state.at(exchange.at);
         let answer = match entry.body {
             Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
             _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
         };
         exchange.trace = trace;
-        answer
+        Some(answer)
     }
 
     /// Runs a command on the writer's state.
@@ -347,8 +392,8 @@ fn target(headers: &HeaderMap) -> Option<&str> {
     headers.get(&TARGET)?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
 }
 
-fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
-    let mut response = respond(StatusCode::OK, body, request_id);
+fn success(body: Bytes, request_id: &str, at: Timestamp) -> Response<Bytes> {
+    let mut response = respond(StatusCode::OK, body, request_id, at);
     let headers = response.headers_mut();
     headers.insert(
         header::CACHE_CONTROL,
@@ -359,12 +404,12 @@ fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
     response
 }
 
-fn failure(error: &KmsError, request_id: &str) -> Response<Bytes> {
+fn failure(error: &KmsError, request_id: &str, at: Timestamp) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(status, error.body().into(), request_id)
+    respond(status, error.body().into(), request_id, at)
 }
 
-fn respond(status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {
+fn respond(status: StatusCode, body: Bytes, request_id: &str, at: Timestamp) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -372,7 +417,19 @@ fn respond(status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes>
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, request_id);
     }
+    add_domain_time(headers, at);
     response
+}
+
+/// Tells the instant that a request was decided at.
+pub(crate) fn add_domain_time(headers: &mut HeaderMap, at: Timestamp) {
+    let value = match at.rfc3339() {
+        Some(text) => HeaderValue::from_bytes(&text).ok(),
+        None => HeaderValue::from_str(&at.to_string()).ok(),
+    };
+    if let Some(value) = value {
+        headers.insert(DOMAIN_TIME, value);
+    }
 }
 
 impl From<AuthError> for KmsError {

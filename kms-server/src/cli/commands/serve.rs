@@ -156,6 +156,9 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
+            snapshots_max: config.storage.snapshots_max as usize,
+            waiters_max: config.server.waiters_max as usize,
+            wait_max: config.server.wait_max,
         })
         .json_depth_max(config.server.json_depth_max as usize)
         .audit(AuditOptions {
@@ -225,7 +228,8 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
     })?;
     warn_of_clock(config, &service);
     announce(config, &service);
-    let cron = cron::start(&service).await.map_err(|error| Failed::new(ExitCode::Failure, error))?;
+    let cron = cron::start(&service, config.clock.cron.as_str()).await;
+    let cron = cron.map_err(|error| Failed::usage(format!("clock.cron: {error}")))?;
     let mut running = bound.serve(Arc::new(service.clone()))?;
     // The last word of the line is where the server is; scripts wait for it.
     print_line(&format!("ready {}", running.url()))?;
@@ -234,6 +238,8 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
         error = running.failed() => return Err(error.into()),
     };
     tracing::info!(signal, "stopping: requests in flight may end");
+    // Those that wait would hold up the others.
+    service.parts().waits.stop();
     if let http::actix::Stopped::Cut { requests } = running.stop(config.server.shutdown_grace).await? {
         tracing::warn!(requests, "the grace has ended before these requests did");
     }
