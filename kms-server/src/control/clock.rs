@@ -61,6 +61,7 @@ pub(super) async fn look(service: &Service, request: &Request<Bytes>) -> Result<
     let parts = service.parts();
     let time = timeout.unwrap_or(parts.waits.wait_max());
     let met = parts.waits.wait(time, awaited.met(&parts.engine)).await?;
+    super::catch_up(service).await;
     let mut answer = show(&parts.engine.snapshot());
     if let Some(answer) = answer.as_object_mut() {
         let event = met.as_ref().and_then(|event| event.as_ref()).map(told);
@@ -86,7 +87,8 @@ impl Awaited {
         }
         let instant: jiff::Timestamp = text.parse().map_err(|_| {
             let kinds = Event::KINDS.join(", ");
-            let what = format!("{text:?} is no instant such as 2030-01-01T00:00:00Z, and no kind of event: {kinds}");
+            let what =
+                format!("{text:?} is no instant such as 2030-01-01T00:00:00Z, and no kind of event: {kinds}");
             Refusal::bad_request(what)
         })?;
         Ok(Awaited::Instant(bounded(instant)?))

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{Refusal, query, wait};
 use crate::observe::audit::{AuditFilter, Search};
@@ -47,26 +48,32 @@ pub(super) async fn look(service: &Service, request: &Request<Bytes>) -> Result<
             }
         }
     }
-    let search = Search::new(filter);
-    let found = match time {
-        None => read(service, search).await?.1,
-        Some(time) => service.parts().waits.wait(time, next(service, search)).await?.unwrap_or(Ok(Vec::new()))?,
-    };
+    let mut written = service.parts().audit.written();
+    written.mark_unchanged();
+    let (search, mut found) = read(service, Search::new(filter)).await?;
+    if let (Some(time), true) = (time, found.is_empty()) {
+        let next = next(service, search, written);
+        found = service.parts().waits.wait(time, next).await?.transpose()?.unwrap_or_default();
+    }
     Ok(json!({ "Records": found }))
 }
 
 /// The first records that a search finds, as soon as there are any. None only when the log has ended.
-async fn next(service: &Service, mut search: Search) -> Result<Vec<Value>, Refusal> {
-    let mut written = service.parts().audit.written();
-    loop {
+async fn next(
+    service: &Service,
+    mut search: Search,
+    mut written: watch::Receiver<u64>,
+) -> Result<Vec<Value>, Refusal> {
+    while written.changed().await.is_ok() {
+        tokio::time::sleep(GATHER).await;
         written.mark_unchanged();
         let found;
         (search, found) = read(service, search).await?;
-        if !found.is_empty() || written.changed().await.is_err() {
+        if !found.is_empty() {
             return Ok(found);
         }
-        tokio::time::sleep(GATHER).await;
     }
+    Ok(Vec::new())
 }
 
 /// What a search finds among all that was recorded before.

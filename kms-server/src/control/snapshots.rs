@@ -104,7 +104,8 @@ async fn restore(service: &Service, text: &str) -> Result<Value, Refusal> {
     let engine = &service.parts().engine;
     let saved = engine.snapshot().saves.get(&name).cloned().ok_or_else(|| missing(&name))?;
     if let Some(clash) = clash(&engine.snapshot().state, saved.state.records()) {
-        let message = format!("{clash} is in the snapshot, and configured on this server now; remove it there");
+        let message =
+            format!("{clash} is in the snapshot, and configured on this server now; remove it there");
         return Err(Refusal(StatusCode::CONFLICT, message));
     }
     engine.restore(saved).await?;

@@ -22,7 +22,8 @@ impl From<NoWait> for Refusal {
 
 /// How long a call is to wait, on the machine's clock.
 pub(super) fn time(service: &Service, name: &str, text: &str) -> Result<Duration, Refusal> {
-    let unreadable = || Refusal::bad_request(format!("{name} must be a duration such as 500ms, 30s or 2m, not {text}"));
+    let unreadable =
+        || Refusal::bad_request(format!("{name} must be a duration such as 500ms, 30s or 2m, not {text}"));
     let time: jiff::SignedDuration = text.parse().map_err(|_| unreadable())?;
     let time = Duration::try_from(time).map_err(|_| unreadable())?;
     let wait_max = service.parts().waits.wait_max();

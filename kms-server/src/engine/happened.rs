@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn the_last_of_each_kind_is_known_and_numbers_go_on() {
-        let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+        let key =
+            "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
         let rotation = |at| Due { at: Timestamp(at), event: Event::RotateKey(key) };
         let mut happened = Happened::default();
         happened.add(0, &[rotation(1), rotation(2)]);

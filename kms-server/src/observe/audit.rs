@@ -174,8 +174,9 @@ impl AuditLog {
         };
         let drained = Arc::clone(&queue);
         let (tell, written) = watch::channel(0);
-        let handle =
-            std::thread::Builder::new().name("audit".to_owned()).spawn(move || drain(&drained, sink, &tell))?;
+        let handle = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || drain(&drained, sink, &tell))?;
         let thread = handle.thread().clone();
         Ok(AuditLog {
             queue,

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use lifecycle::crypto::SystemEntropy;
 use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
-use super::super::{ExitCode, ServeArguments};
+use super::super::{ExitCode, ServeArguments, SettingsArguments};
 use super::{Failed, certificates, print_line};
 use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
-    self, Clock, Config, Environment, LogFormat, RootKeySource as Source, Signatures, UnknownAccessKey,
-    WebIdentity,
+    self, Clock, Config, Environment, Loaded, LogFormat, PRINCIPALS_VARIABLE, RootKeySource as Source,
+    Signatures, UnknownAccessKey, WebIdentity,
 };
 use crate::cron;
 use crate::engine::{Batching, ClockStart, OpenError};
@@ -30,7 +30,9 @@ use crate::principals::{self, PRINCIPALS_BYTES_MAX};
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::service::ServiceHeaders;
-use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
+use crate::store::{
+    DATABASE_FILE, MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store, StoreError,
+};
 use crate::sts::IdentityProvider;
 
 /// Longest file with the keys of an identity provider in bytes.
@@ -45,14 +47,52 @@ pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Resu
     }
     let path = arguments.seed(environment);
     let seed = path.map(|path| read_seed(&path).map(|seed| (path, seed))).transpose()?;
-    let mut principals = access_keys(config, seed.as_ref().map(|(_, seed)| seed));
-    if let Some(path) = arguments.principals(environment) {
-        principals.extend(read_principals(&path)?);
-    }
-    principals.extend(loaded.principals);
-    let service = build(config, environment, principals)?;
+    let file = arguments.principals(environment);
+    let principals = principals(&loaded, seed.as_ref().map(|(_, seed)| seed), file.as_deref())?;
+    let store: Box<dyn Store> = if config.storage.memory {
+        Box::new(MemoryStore::default())
+    } else {
+        Box::new(SqliteStore::open(&database(config, environment)?).map_err(Failed::data)?)
+    };
+    let service = build(config, store, principals)?;
     let system = actix_web::rt::System::new();
     system.block_on(serve(config, service, seed))
+}
+
+/// The service on a data directory that no server runs on, for a command that does without one.
+pub(super) fn open(settings: &SettingsArguments, environment: &Environment) -> Result<Service, Failed> {
+    let loaded = settings.load(environment).map_err(Failed::usage)?;
+    let config = &loaded.config;
+    start_log(config);
+    let folder = config.storage.data_dir.display();
+    if config.storage.memory {
+        return Err(Failed::usage("storage.memory is `true`: without a server there is nothing in memory"));
+    }
+    if !config.storage.data_dir.join(DATABASE_FILE).exists() {
+        let message = format!("{folder} holds no database; name the directory of a server with --data-dir");
+        return Err(Failed::data(message));
+    }
+    let store = SqliteStore::open(&database(config, environment)?).map_err(|error| match error {
+        StoreError::Locked { pid, .. } => {
+            let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+            let advice = "leave out --data-dir and --config to ask that server, or stop it first";
+            Failed::data(format!("the data directory {folder} is in use by {holder}: {advice}"))
+        }
+        error => Failed::data(error),
+    })?;
+    let file = environment.value(PRINCIPALS_VARIABLE).map(PathBuf::from);
+    let principals = principals(&loaded, None, file.as_deref())?;
+    build(config, Box::new(store), principals)
+}
+
+/// Everybody who is configured.
+fn principals(loaded: &Loaded, seed: Option<&Seed>, file: Option<&Path>) -> Result<Vec<Entry>, Failed> {
+    let mut principals = access_keys(&loaded.config, seed);
+    if let Some(path) = file {
+        principals.extend(read_principals(path)?);
+    }
+    principals.extend(loaded.principals.iter().cloned());
+    Ok(principals)
 }
 
 fn start_log(config: &Config) {
@@ -69,14 +109,14 @@ fn start_log(config: &Config) {
     };
 }
 
-fn read_seed(path: &std::path::Path) -> Result<Seed, Failed> {
+fn read_seed(path: &Path) -> Result<Seed, Failed> {
     let name = path.display().to_string();
     let text = config::read_text(path, SEED_BYTES_MAX)
         .map_err(|error| Failed::usage(format!("the seed file {name} cannot be read: {error}")))?;
     Seed::parse(&name, &text).map_err(Failed::usage)
 }
 
-fn read_principals(path: &std::path::Path) -> Result<Vec<Entry>, Failed> {
+fn read_principals(path: &Path) -> Result<Vec<Entry>, Failed> {
     let name = path.display().to_string();
     let text = config::read_text(path, PRINCIPALS_BYTES_MAX)
         .map_err(|error| Failed::usage(format!("the file of principals {name} cannot be read: {error}")))?;
@@ -116,15 +156,9 @@ fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> 
     config.sts.web_identity.as_slice().iter().map(read).collect()
 }
 
-fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> Result<Service, Failed> {
+fn build(config: &Config, store: Box<dyn Store>, principals: Vec<Entry>) -> Result<Service, Failed> {
     let providers = identity_providers(config)?;
     let entropy = Arc::new(SystemEntropy::new());
-    let store: Box<dyn Store> = if config.storage.memory {
-        Box::new(MemoryStore::default())
-    } else {
-        let options = database(config, environment)?;
-        Box::new(SqliteStore::open(&options).map_err(Failed::data)?)
-    };
     let (signatures, ignored) = match config.auth.signatures {
         Signatures::Verify => (Check::Verify, None),
         // Whoever does not look at signatures wants to know no access keys either.

@@ -95,7 +95,8 @@ impl AuditLog {
         match &self.kept {
             Kept::Memory(records) => {
                 let records = records.lock().map_err(|_| io::Error::other("the audit thread has failed"))?;
-                let seen = usize::try_from(search.records.saturating_sub(records.removed)).unwrap_or(usize::MAX);
+                let seen =
+                    usize::try_from(search.records.saturating_sub(records.removed)).unwrap_or(usize::MAX);
                 search.records = search.records.max(records.removed);
                 for line in records.lines.iter().skip(seen) {
                     if search.take(line, &mut found).is_err() {
@@ -146,13 +147,17 @@ mod tests {
         for options in [options(None), small(options(None)), options(Some(folder.path()))] {
             let log = AuditLog::open(&options).unwrap();
             let mut search = Search::new(AuditFilter { limit: 100, ..AuditFilter::default() });
-            let mut after =
-                Search::new(AuditFilter { limit: 100, after: Some("e4".to_owned()), ..AuditFilter::default() });
+            let mut after = Search::new(AuditFilter {
+                limit: 100,
+                after: Some("e4".to_owned()),
+                ..AuditFilter::default()
+            });
             for round in 0..4 {
                 fill(&log, round * 3..round * 3 + 3).await;
                 let found = log.search(&mut search).unwrap();
                 let ids: Vec<_> = found.iter().map(|record| record["eventID"].as_str().unwrap()).collect();
-                let expected: Vec<_> = (round * 3..round * 3 + 3).map(|number| format!("e{number}")).collect();
+                let expected: Vec<_> =
+                    (round * 3..round * 3 + 3).map(|number| format!("e{number}")).collect();
                 assert_eq!(ids, expected);
                 assert_eq!(log.search(&mut search).unwrap(), [] as [Value; 0]);
                 let later = [0, 1, 3, 3];
