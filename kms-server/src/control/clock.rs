@@ -166,7 +166,7 @@ struct Advance {
     to: Option<String>,
     /// The instant of an advance that ended early: to go on with it. Unlike `to` it may have come by itself meanwhile.
     r#continue: Option<String>,
-    /// Events after which the advance ends early.
+    /// Events after which the advance ends early, with all that is due at the same instant.
     events_max: Option<usize>,
 }
 

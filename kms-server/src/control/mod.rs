@@ -69,7 +69,7 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
             key(service, path.trim_start_matches("/_kms/keys/"))
         }
-        (_, path) if path.starts_with(snapshots::PATH) => {
+        (_, path) if path.starts_with("/_kms/snapshots") => {
             let answered = snapshots::call(service, &request).await;
             answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
         }

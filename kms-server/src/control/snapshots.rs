@@ -11,7 +11,7 @@ use crate::engine::saved::{Existing, Kept, SaveError, Saved, SavedName};
 use crate::service::Service;
 
 /// Where the snapshots are.
-pub(super) const PATH: &str = "/_kms/snapshots";
+const PATH: &str = "/_kms/snapshots";
 
 /// What follows the name of a snapshot in the path of a restore.
 const RESTORE: &str = "/restore";

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use jiff::SpanRelativeTo;
 
 use super::Refusal;
 use crate::service::Service;
@@ -24,7 +25,8 @@ impl From<NoWait> for Refusal {
 pub(super) fn time(service: &Service, name: &str, text: &str) -> Result<Duration, Refusal> {
     let unreadable =
         || Refusal::bad_request(format!("{name} must be a duration such as 500ms, 30s or 2m, not {text}"));
-    let time: jiff::SignedDuration = text.parse().map_err(|_| unreadable())?;
+    let span: jiff::Span = text.parse().map_err(|_| unreadable())?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| unreadable())?;
     let time = Duration::try_from(time).map_err(|_| unreadable())?;
     let wait_max = service.parts().waits.wait_max();
     if time > wait_max {

@@ -1,6 +1,7 @@
 //! Moving the domain clock.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 
 use lifecycle::clock::Timestamp;
 use lifecycle::due::Due;
@@ -10,7 +11,7 @@ use super::{Engine, SubmitError};
 /// How much one advance does and tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Due events after which it ends early, at the instant of the last of them.
+    /// Due events after which it ends early: at the instant of the last of them, when all has happened that is due then.
     pub events_max: usize,
     /// Events that it tells of; the counts tell of all.
     pub timeline_max: usize,
@@ -55,8 +56,10 @@ impl Engine {
         let mut advanced = Advanced::default();
         while !advanced.arrived && advanced.events() < bounds.events_max {
             let events_max = self.events_max.min(bounds.events_max - advanced.events());
-            let step = self.submit(move |draft| draft.advance(to, events_max)).await?;
-            let (happened, arrived) = step.map_err(SubmitError::Entropy)?;
+            let (late, told) = mpsc::channel();
+            let step = self.submit(move |draft| draft.advance(to, events_max, late)).await?;
+            let (mut happened, arrived) = step.map_err(SubmitError::Entropy)?;
+            happened.extend(told.try_iter());
             for due in &happened {
                 *advanced.counts.entry(due.event.kind()).or_insert(0) += 1;
             }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -84,6 +84,8 @@ struct Besides {
     saves: Option<Saves>,
     /// The rows of named snapshots that were added and removed.
     rows: Vec<store::Change>,
+    /// Who is told what else is due when an advance ended early.
+    late: Option<Sender<Due>>,
 }
 
 impl<'a> Draft<'a> {
@@ -166,15 +168,20 @@ impl<'a> Draft<'a> {
     }
 
     /// Moves the clock towards `to`, past at most `events_max` due events. Says what happened, and whether it got there.
+    /// If it did not, what else is due at the instant of the last event happens before the batch is answered, but in
+    /// transactions of its own: `late` is told of it. So an advance ends between instants, and tells of all that it
+    /// has brought about.
     pub(super) fn advance(
         &mut self,
         to: Timestamp,
         events_max: usize,
+        late: Sender<Due>,
     ) -> Result<(Vec<Due>, bool), EntropyError> {
         let happened = self.run_due(to, events_max)?;
         let left = schedule::next_due(self.state).is_some_and(|due| due.at <= to);
         let reached = happened.last().filter(|_| left).map_or(to, |due| due.at);
         self.set_clock(self.clock().advanced(reached, wall::now()));
+        self.besides.late = left.then_some(late);
         Ok((happened, !left))
     }
 
@@ -249,7 +256,7 @@ impl Writer {
 
     /// Stores everything that has fallen due by `now`, a part at a time, so that no command ever sees a state
     /// that is behind its own instant.
-    fn catch_up(&mut self, now: Timestamp) -> Result<(), Failure> {
+    fn catch_up(&mut self, now: Timestamp, told: Option<&Sender<Due>>) -> Result<(), Failure> {
         let entropy = Arc::clone(&self.entropy);
         while schedule::next_due(&self.state).is_some_and(|due| due.at <= now) {
             let (mut state, mut clock) = (self.state.clone(), self.clock);
@@ -259,14 +266,19 @@ impl Writer {
                 .run_due(now, self.batching.batch_events_max)
                 .map_err(|error| Failure::Clean(error.to_string()))?;
             let besides = draft.besides;
+            let happened = besides.happened.clone();
             self.commit(state, clock, &changes, besides)?;
+            if let Some(told) = told {
+                // Whoever has gone away need not be told.
+                happened.into_iter().for_each(|due| told.send(due).unwrap_or_default());
+            }
         }
         Ok(())
     }
 
     fn batch(&mut self, first: Option<Job>, jobs: &Receiver<Job>) -> Next {
         let now = self.clock.at(wall::now());
-        let caught_up = self.catch_up(now);
+        let caught_up = self.catch_up(now, None);
         let entropy = Arc::clone(&self.entropy);
         let (mut state, mut clock) = (self.state.clone(), self.clock);
         let mut changes = Vec::new();
@@ -280,10 +292,17 @@ impl Writer {
                 && !draft.stop;
             next = room.then(|| jobs.try_recv().ok()).flatten();
         }
-        let (besides, stop) = (draft.besides, draft.stop);
+        let (mut besides, stop) = (draft.besides, draft.stop);
+        let late = besides.late.take();
         let committed = caught_up.and_then(|()| self.commit(state, clock, &changes, besides));
-        self.failing = committed.is_err();
-        let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
+        // The batch is stored, whatever becomes of the rest: that is tried again before the next one.
+        let rest = match &late {
+            Some(told) if committed.is_ok() => self.catch_up(self.clock.at(wall::now()), Some(told)),
+            _ => Ok(()),
+        };
+        self.failing = committed.is_err() || rest.is_err();
+        let is_unknown = |result: &Result<(), Failure>| *result == Err(Failure::UnknownOutcome);
+        let failed = is_unknown(&committed) || is_unknown(&rest);
         let result = committed.map_err(|failure| CommitError(failure.to_string()));
         answers.into_iter().for_each(|answer| answer(result.clone()));
         if stop || failed { Next::Stop } else { Next::Go }
@@ -296,7 +315,7 @@ impl Writer {
         changes: &[Change],
         besides: Besides,
     ) -> Result<(), Failure> {
-        let Besides { clock_changed, happened, saves, rows } = besides;
+        let Besides { clock_changed, happened, saves, rows, late: _ } = besides;
         if changes.is_empty() && !clock_changed && saves.is_none() {
             return Ok(());
         }

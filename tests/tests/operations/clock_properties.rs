@@ -36,13 +36,14 @@ enum Cut {
 }
 
 fn plans() -> impl Strategy<Value = Vec<Plan>> {
-    let period = 90_u16..=400;
+    // Few, so that several events often fall on one instant.
+    let period = proptest::sample::select(vec![90_u16, 120, 180, 365]);
     let plan = prop_oneof![
         period.clone().prop_map(Plan::Rotates),
         (7_u8..=30).prop_map(Plan::Ends),
         (period, 7_u8..=30).prop_map(|(period, window)| Plan::RotatesAndEnds(period, window)),
     ];
-    proptest::collection::vec(plan, 1..6)
+    proptest::collection::vec(plan, 1..9)
 }
 
 fn cuts() -> impl Strategy<Value = Vec<(u16, Cut)>> {
