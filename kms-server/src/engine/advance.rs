@@ -34,6 +34,15 @@ impl Advanced {
     pub fn events(&self) -> usize {
         self.counts.values().sum()
     }
+
+    fn add(&mut self, happened: impl Iterator<Item = Due>, bounds: Bounds) {
+        for due in happened {
+            *self.counts.entry(due.event.kind()).or_insert(0) += 1;
+            if self.timeline.len() < bounds.timeline_max {
+                self.timeline.push(due);
+            }
+        }
+    }
 }
 
 impl Engine {
@@ -53,19 +62,19 @@ impl Engine {
     /// # Errors
     /// The clock has come as far as was stored.
     pub async fn advance_within(&self, to: Timestamp, bounds: Bounds) -> Result<Advanced, SubmitError> {
+        let (tell, told) = mpsc::channel();
         let mut advanced = Advanced::default();
         while !advanced.arrived && advanced.events() < bounds.events_max {
             let events_max = self.events_max.min(bounds.events_max - advanced.events());
-            let (late, told) = mpsc::channel();
-            let step = self.submit(move |draft| draft.advance(to, events_max, late)).await?;
-            let (mut happened, arrived) = step.map_err(SubmitError::Entropy)?;
-            happened.extend(told.try_iter());
-            for due in &happened {
-                *advanced.counts.entry(due.event.kind()).or_insert(0) += 1;
-            }
-            let room = bounds.timeline_max.saturating_sub(advanced.timeline.len());
-            advanced.timeline.extend(happened.into_iter().take(room));
-            advanced.arrived = arrived;
+            let tell = tell.clone();
+            let step = self.submit(move |draft| draft.advance(to, events_max, tell)).await?;
+            advanced.arrived = step.map_err(SubmitError::Entropy)?;
+            advanced.add(told.try_iter(), bounds);
+        }
+        if !advanced.arrived {
+            // What else is due at the instant that the clock has come to.
+            self.catch_up().await?;
+            advanced.add(told.try_iter(), bounds);
         }
         Ok(advanced)
     }

@@ -208,6 +208,7 @@ impl Engine {
             batching,
             on_unknown_outcome,
             failing: false,
+            late: None,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&jobs));
         let thread =

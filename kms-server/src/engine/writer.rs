@@ -84,7 +84,7 @@ struct Besides {
     saves: Option<Saves>,
     /// The rows of named snapshots that were added and removed.
     rows: Vec<store::Change>,
-    /// Who is told what else is due when an advance ended early.
+    /// Who is told what happens next, because an advance ended early.
     late: Option<Sender<Due>>,
 }
 
@@ -167,28 +167,33 @@ impl<'a> Draft<'a> {
         Ok(happened)
     }
 
-    /// Moves the clock towards `to`, past at most `events_max` due events. Says what happened, and whether it got there.
-    /// If it did not, what else is due at the instant of the last event happens before the batch is answered, but in
-    /// transactions of its own: `late` is told of it. So an advance ends between instants, and tells of all that it
-    /// has brought about.
+    /// Moves the clock towards `to`, past at most `events_max` due events. Tells what happens, and says whether it got
+    /// there. If it did not, what else is due at the instant of the last event happens before the next command, and is
+    /// told as well.
     pub(super) fn advance(
         &mut self,
         to: Timestamp,
         events_max: usize,
-        late: Sender<Due>,
-    ) -> Result<(Vec<Due>, bool), EntropyError> {
+        told: Sender<Due>,
+    ) -> Result<bool, EntropyError> {
         let happened = self.run_due(to, events_max)?;
         let left = schedule::next_due(self.state).is_some_and(|due| due.at <= to);
         let reached = happened.last().filter(|_| left).map_or(to, |due| due.at);
         self.set_clock(self.clock().advanced(reached, wall::now()));
-        self.besides.late = left.then_some(late);
-        Ok((happened, !left))
+        tell(&told, happened);
+        self.besides.late = left.then_some(told);
+        Ok(!left)
     }
 
     /// Makes this the last batch.
     pub(super) fn stop(draft: &mut Draft<'_>) {
         draft.stop = true;
     }
+}
+
+/// Whoever has gone away need not be told.
+fn tell(told: &Sender<Due>, happened: Vec<Due>) {
+    happened.into_iter().for_each(|due| told.send(due).unwrap_or_default());
 }
 
 /// Roughly what a short row takes in the store, in bytes.
@@ -223,6 +228,8 @@ pub(super) struct Writer {
     pub(super) on_unknown_outcome: OnUnknownOutcome,
     /// Whether the last batch was not stored: due events are then tried again only after a while.
     pub(super) failing: bool,
+    /// Who is told what happens before the next command.
+    pub(super) late: Option<Sender<Due>>,
 }
 
 impl Writer {
@@ -256,7 +263,7 @@ impl Writer {
 
     /// Stores everything that has fallen due by `now`, a part at a time, so that no command ever sees a state
     /// that is behind its own instant.
-    fn catch_up(&mut self, now: Timestamp, told: Option<&Sender<Due>>) -> Result<(), Failure> {
+    fn catch_up(&mut self, now: Timestamp) -> Result<(), Failure> {
         let entropy = Arc::clone(&self.entropy);
         while schedule::next_due(&self.state).is_some_and(|due| due.at <= now) {
             let (mut state, mut clock) = (self.state.clone(), self.clock);
@@ -268,17 +275,17 @@ impl Writer {
             let besides = draft.besides;
             let happened = besides.happened.clone();
             self.commit(state, clock, &changes, besides)?;
-            if let Some(told) = told {
-                // Whoever has gone away need not be told.
-                happened.into_iter().for_each(|due| told.send(due).unwrap_or_default());
+            if let Some(told) = &self.late {
+                tell(told, happened);
             }
         }
+        self.late = None;
         Ok(())
     }
 
     fn batch(&mut self, first: Option<Job>, jobs: &Receiver<Job>) -> Next {
         let now = self.clock.at(wall::now());
-        let caught_up = self.catch_up(now, None);
+        let caught_up = self.catch_up(now);
         let entropy = Arc::clone(&self.entropy);
         let (mut state, mut clock) = (self.state.clone(), self.clock);
         let mut changes = Vec::new();
@@ -292,17 +299,10 @@ impl Writer {
                 && !draft.stop;
             next = room.then(|| jobs.try_recv().ok()).flatten();
         }
-        let (mut besides, stop) = (draft.besides, draft.stop);
-        let late = besides.late.take();
+        let (besides, stop) = (draft.besides, draft.stop);
         let committed = caught_up.and_then(|()| self.commit(state, clock, &changes, besides));
-        // The batch is stored, whatever becomes of the rest: that is tried again before the next one.
-        let rest = match &late {
-            Some(told) if committed.is_ok() => self.catch_up(self.clock.at(wall::now()), Some(told)),
-            _ => Ok(()),
-        };
-        self.failing = committed.is_err() || rest.is_err();
-        let is_unknown = |result: &Result<(), Failure>| *result == Err(Failure::UnknownOutcome);
-        let failed = is_unknown(&committed) || is_unknown(&rest);
+        self.failing = committed.is_err();
+        let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
         let result = committed.map_err(|failure| CommitError(failure.to_string()));
         answers.into_iter().for_each(|answer| answer(result.clone()));
         if stop || failed { Next::Stop } else { Next::Go }
@@ -315,7 +315,7 @@ impl Writer {
         changes: &[Change],
         besides: Besides,
     ) -> Result<(), Failure> {
-        let Besides { clock_changed, happened, saves, rows, late: _ } = besides;
+        let Besides { clock_changed, happened, saves, rows, late } = besides;
         if changes.is_empty() && !clock_changed && saves.is_none() {
             return Ok(());
         }
@@ -330,6 +330,7 @@ impl Writer {
             Ok(version) => {
                 self.state = state.clone();
                 self.clock = clock;
+                self.late = late.or(self.late.take());
                 let saves = saves.unwrap_or_else(|| self.published.load().saves.clone());
                 self.published.store(Arc::new(Snapshot { state, clock, version, saves }));
                 if clock_changed || !happened.is_empty() {

@@ -60,7 +60,7 @@ fn cuts() -> impl Strategy<Value = Vec<(u16, Cut)>> {
 #[derive(Default)]
 struct Timeline {
     events: Vec<Value>,
-    /// Whether a commit has failed: its events had random bytes already, and what was stored before it was not told.
+    /// Whether an advance has failed: what was stored before was not told.
     failed: bool,
 }
 
@@ -164,6 +164,8 @@ proptest! {
             let mut parts = Server::new();
             parts.prepare(&plans).await;
             let mut timeline = Timeline::default();
+            // The events of a commit that fails had their random bytes already.
+            let faulty = cuts.iter().any(|(_, cut)| matches!(cut, Cut::Fault(_)));
             for (at, cut) in cuts {
                 match cut {
                     Cut::Again => drop(parts.advance(day(at), &mut timeline).await),
@@ -193,6 +195,8 @@ proptest! {
             assert_eq!(whole_clock, parts_clock);
             if !timeline.failed {
                 assert_eq!(timeline.events, expected.events);
+            }
+            if !faulty {
                 assert_eq!(whole, parts);
             }
             assert_eq!(without_materials(whole), without_materials(parts));

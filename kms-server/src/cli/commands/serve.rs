@@ -49,12 +49,13 @@ pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Resu
     let seed = path.map(|path| read_seed(&path).map(|seed| (path, seed))).transpose()?;
     let file = arguments.principals(environment);
     let principals = principals(&loaded, seed.as_ref().map(|(_, seed)| seed), file.as_deref())?;
-    let store: Box<dyn Store> = if config.storage.memory {
-        Box::new(MemoryStore::default())
-    } else {
-        Box::new(SqliteStore::open(&database(config, environment)?).map_err(Failed::data)?)
-    };
-    let service = build(config, store, principals)?;
+    let service = build(config, principals, || {
+        if config.storage.memory {
+            return Ok(Box::new(MemoryStore::default()));
+        }
+        let store = SqliteStore::open(&database(config, environment)?).map_err(Failed::data)?;
+        Ok(Box::new(store))
+    })?;
     let system = actix_web::rt::System::new();
     system.block_on(serve(config, service, seed))
 }
@@ -72,17 +73,19 @@ pub(super) fn open(settings: &SettingsArguments, environment: &Environment) -> R
         let message = format!("{folder} holds no database; name the directory of a server with --data-dir");
         return Err(Failed::data(message));
     }
-    let store = SqliteStore::open(&database(config, environment)?).map_err(|error| match error {
-        StoreError::Locked { pid, .. } => {
-            let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-            let advice = "leave out --data-dir and --config to ask that server, or stop it first";
-            Failed::data(format!("the data directory {folder} is in use by {holder}: {advice}"))
-        }
-        error => Failed::data(error),
-    })?;
     let file = environment.value(PRINCIPALS_VARIABLE).map(PathBuf::from);
     let principals = principals(&loaded, None, file.as_deref())?;
-    build(config, Box::new(store), principals)
+    build(config, principals, || {
+        let store = SqliteStore::open(&database(config, environment)?).map_err(|error| match error {
+            StoreError::Locked { pid, .. } => {
+                let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                let advice = "leave out --data-dir and --config to ask that server, or stop it first";
+                Failed::data(format!("the data directory {folder} is in use by {holder}: {advice}"))
+            }
+            error => Failed::data(error),
+        })?;
+        Ok(Box::new(store))
+    })
 }
 
 /// Everybody who is configured.
@@ -156,9 +159,15 @@ fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> 
     config.sts.web_identity.as_slice().iter().map(read).collect()
 }
 
-fn build(config: &Config, store: Box<dyn Store>, principals: Vec<Entry>) -> Result<Service, Failed> {
+/// Puts a service together on a store, which is opened last: a wrong setting must make no database.
+fn build(
+    config: &Config,
+    principals: Vec<Entry>,
+    store: impl FnOnce() -> Result<Box<dyn Store>, Failed>,
+) -> Result<Service, Failed> {
     let providers = identity_providers(config)?;
     let entropy = Arc::new(SystemEntropy::new());
+    let store = store()?;
     let (signatures, ignored) = match config.auth.signatures {
         Signatures::Verify => (Check::Verify, None),
         // Whoever does not look at signatures wants to know no access keys either.
