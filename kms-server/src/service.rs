@@ -2,6 +2,7 @@
 
 mod circumstances;
 mod provision;
+pub mod waits;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::sts::{self, IdentityProvider};
+use waits::Waits;
 
 pub use circumstances::ServiceHeaders;
 
@@ -70,6 +72,8 @@ pub struct Inner {
     pub authorization: Authorization,
     /// Whether clients may play services.
     pub service_headers: ServiceHeaders,
+    /// Requests that wait for something to happen.
+    pub waits: Waits,
 }
 
 /// A request on its way: what is known of it so far.
@@ -82,6 +86,17 @@ struct Exchange {
     circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
+    /// The version of the state that `at` was read with.
+    version: u64,
+}
+
+/// What a query does about something that has fallen due and not happened yet.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// It waits.
+    Wait,
+    /// It has waited, and looks at the last instant that shows all that there is.
+    Settle,
 }
 
 impl Exchange {
@@ -146,18 +161,23 @@ impl Service {
 
     /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
     pub async fn stop(&self) {
+        self.0.waits.stop();
         self.0.engine.stop().await;
         self.0.audit.stop().await;
     }
 
     async fn operation(&self, message: &Message<'_>) -> Reply {
         let Ok([request_id, event_id]) = self.ids() else {
-            return failure(&KmsError::bare(ErrorCode::KMSInternalException), None);
+            return failure(&KmsError::bare(ErrorCode::KMSInternalException), None, self.now());
         };
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, Some(request_id));
+            return failure(&error, Some(request_id), self.now());
+        };
+        let (at, version) = {
+            let snapshot = self.0.engine.snapshot();
+            (snapshot.now(), snapshot.version)
         };
         let mut exchange = Exchange {
             request_id,
@@ -167,7 +187,8 @@ impl Service {
             input: None,
             circumstances: circumstances::of_connection(message),
             trace: Trace::default(),
-            at: self.0.engine.snapshot().now(),
+            at,
+            version,
         };
         let result = self.run(message, &mut exchange).await;
         self.count(&exchange, &result);
@@ -175,9 +196,13 @@ impl Service {
             place.record(|line| self.write_record(&exchange, &result, line));
         }
         match result {
-            Ok(answer) => reply(200, Some(exchange.request_id), answer.body),
-            Err(error) => failure(&error, Some(exchange.request_id)),
+            Ok(answer) => reply(200, Some(exchange.request_id), exchange.at, answer.body),
+            Err(error) => failure(&error, Some(exchange.request_id), exchange.at),
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.engine.snapshot().now()
     }
 
     /// New ids of a request and of its record.
@@ -191,13 +216,11 @@ impl Service {
         let entry = self.prepare(message, exchange)?;
         match entry.body {
             Body::Query(_) | Body::NotBuilt => {
-                if self.0.engine.is_behind(exchange.at) {
-                    Box::pin(self.0.engine.catch_up()).await?;
+                if let Some(answered) = self.answer(entry, exchange, Behind::Wait) {
+                    return answered;
                 }
-                if let Some(answer) = self.answer_unless_unmade(entry, exchange) {
-                    return answer;
-                }
-                Box::pin(self.first_use(entry, exchange)).await
+                // Rarely has something to happen first.
+                Box::pin(self.answer_at_last(entry, exchange)).await
             }
             Body::Command(_) => {
                 let (caller, input) = exchange.prepared()?;
@@ -212,10 +235,10 @@ impl Service {
                         circumstances: &circumstances,
                     };
                     let decided = service.decide(&request, draft, &mut trace);
-                    (decided, trace)
+                    (decided, trace, draft.now())
                 }));
-                let (decided, trace) = decided.await?;
-                exchange.trace = trace;
+                let (decided, trace, at) = decided.await?;
+                (exchange.trace, exchange.at) = (trace, at);
                 decided
             }
         }
@@ -244,19 +267,37 @@ impl Service {
         validated.map(|()| entry)
     }
 
-    /// Runs an operation that changes nothing on the state of this moment.
-    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let mut trace = std::mem::take(&mut exchange.trace);
-        let (caller, input) = exchange.prepared()?;
-        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+    /// Runs an operation that changes nothing on the state of this moment; `None` if that has to wait for what has
+    /// fallen due, or for a key that has to be made, which the trace then names.
+    fn answer(
+        &self,
+        entry: &'static Entry,
+        exchange: &mut Exchange,
+        behind: Behind,
+    ) -> Option<Result<Answer, KmsError>> {
         let snapshot = self.0.engine.snapshot();
+        match behind {
+            // The clock may have moved together with the state: an instant belongs to the state that it was read with.
+            Behind::Wait if snapshot.version != exchange.version => exchange.at = snapshot.now(),
+            Behind::Wait => {}
+            Behind::Settle => exchange.at = snapshot.settled(),
+        }
+        if snapshot.is_behind(exchange.at) {
+            return None;
+        }
+        let mut trace = std::mem::take(&mut exchange.trace);
+        let (caller, input) = match exchange.prepared() {
+            Ok(prepared) => prepared,
+            Err(error) => return Some(Err(error)),
+        };
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
         let view = snapshot.state.at(exchange.at);
         let answer = match entry.body {
             Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
             _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
         };
         exchange.trace = trace;
-        answer
+        exchange.trace.unmade.is_none().then_some(answer)
     }
 
     /// Runs a command on the writer's state.
@@ -344,7 +385,8 @@ impl Handler for Service {
             match message.to_request() {
                 Ok(request) => Reply::Other(Box::pin(Service::call(self, request)).await),
                 Err(error) => {
-                    failure(&KmsError::new(ErrorCode::SerializationException, error.to_string()), None)
+                    let error = KmsError::new(ErrorCode::SerializationException, error.to_string());
+                    failure(&error, None, self.now())
                 }
             }
         }
@@ -360,12 +402,12 @@ fn target<'a>(message: &Message<'a>) -> Option<&'a str> {
     message.headers.text(TARGET)?.strip_prefix(TARGET_PREFIX)
 }
 
-fn failure(error: &KmsError, request_id: Option<Uuid>) -> Reply {
-    reply(error.code.status(), request_id, error.body().into())
+fn failure(error: &KmsError, request_id: Option<Uuid>, at: Timestamp) -> Reply {
+    reply(error.code.status(), request_id, at, error.body().into())
 }
 
-fn reply(status: u16, request_id: Option<Uuid>, body: Bytes) -> Reply {
-    Reply::Operation(OperationReply { status, request_id, body })
+fn reply(status: u16, request_id: Option<Uuid>, at: Timestamp, body: Bytes) -> Reply {
+    Reply::Operation(OperationReply { status, request_id, at, body })
 }
 
 impl From<AuthError> for KmsError {

@@ -8,7 +8,7 @@ use lifecycle::managed::{self, Made};
 use lifecycle::policy::Principal;
 use serde_json::json;
 
-use super::{Exchange, Service};
+use super::{Behind, Exchange, Service};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::observe::record::AuditRecord;
@@ -17,29 +17,21 @@ use crate::operations::registry::{self, Entry};
 use crate::pipeline::{Answer, Resource, Trace};
 
 impl Service {
-    /// Runs a query. `None` if a key has to be made before; the trace says which.
-    // Not in the caller: its future would keep room for the answer while it waits.
-    pub(super) fn answer_unless_unmade(
-        &self,
-        entry: &'static Entry,
-        exchange: &mut Exchange,
-    ) -> Option<Result<Answer, KmsError>> {
-        let answer = self.answer(entry, exchange);
-        exchange.trace.unmade.is_none().then_some(answer)
-    }
-
-    /// Makes the keys that a query has been allowed to use and that do not exist yet, and runs it again.
-    pub(super) async fn first_use(
+    /// Lets happen what a query has to wait for, and runs it again: what has fallen due happens, and keys are made that it
+    /// has been allowed to use and that do not exist yet.
+    pub(super) async fn answer_at_last(
         &self,
         entry: &'static Entry,
         exchange: &mut Exchange,
     ) -> Result<Answer, KmsError> {
-        // A request names at most two keys, so that it needs at most two more rounds.
-        for _ in entry.declaration.targets {
-            let Some(alias) = exchange.trace.unmade.take() else { break };
-            self.provision(*alias, exchange).await?;
+        // A request names at most two keys, so that it needs at most two rounds for them.
+        for _ in 0..=entry.declaration.targets.len() {
+            match exchange.trace.unmade.take() {
+                Some(alias) => self.provision(*alias, exchange).await?,
+                None => self.0.engine.catch_up().await?,
+            }
             exchange.trace = Trace::default();
-            if let Some(answer) = self.answer_unless_unmade(entry, exchange) {
+            if let Some(answer) = self.answer(entry, exchange, Behind::Settle) {
                 return answer;
             }
         }
