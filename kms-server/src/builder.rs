@@ -10,11 +10,14 @@ use lifecycle::ids::{AccountId, Region};
 
 use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAccessKey};
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
+use crate::faults::Faults;
 use crate::limits::Limits;
 use crate::observe::audit::{AuditLog, AuditOptions};
 use crate::observe::metrics::Metrics;
 use crate::operations::MarkerKey;
 use crate::pipeline::Authorization;
+use crate::quotas::RequestQuotas;
+use crate::report::Tally;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
@@ -34,6 +37,7 @@ pub struct Builder {
     limits: Limits,
     authorization: Authorization,
     service_headers: ServiceHeaders,
+    request_quota_share: f64,
     json_depth_max: usize,
     audit: AuditOptions,
     principals: Vec<iam::Entry>,
@@ -88,6 +92,7 @@ impl Builder {
             limits: Limits::default(),
             authorization: Authorization::default(),
             service_headers: ServiceHeaders::Heed,
+            request_quota_share: 0.0,
             json_depth_max: 32,
             audit: AuditOptions::default(),
             principals: Vec::new(),
@@ -134,6 +139,12 @@ impl Builder {
     #[must_use]
     pub fn service_headers(self, service_headers: ServiceHeaders) -> Self {
         Builder { service_headers, ..self }
+    }
+
+    /// What share of AWS's request quotas is granted before requests are throttled; 0 enforces none.
+    #[must_use]
+    pub fn request_quota_share(self, request_quota_share: f64) -> Self {
+        Builder { request_quota_share, ..self }
     }
 
     /// How deep the JSON of a request may nest.
@@ -226,6 +237,9 @@ impl Builder {
             identity_providers: self.identity_providers,
             authorization: self.authorization,
             service_headers: self.service_headers,
+            faults: Faults::default(),
+            request_quotas: RequestQuotas::new(self.request_quota_share),
+            tally: Tally::default(),
         }))
     }
 }

@@ -12,6 +12,8 @@ pub use authorize::{
 };
 pub use facts::{Circumstances, ServiceCall};
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
@@ -208,6 +210,12 @@ fn admit<O: Operation>(
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
+}
+
+/// The keys that a request names, or that its ciphertext belongs to; none if any of them cannot be found.
+pub(crate) fn keys_of(request: &Request<'_>, view: View<'_>) -> Vec<Arc<Key>> {
+    let resolved = resolve::resolve(request, view, &mut Trace::default());
+    resolved.map_or_else(|_| Vec::new(), |found| found.keys.into_iter().map(|found| found.key).collect())
 }
 
 /// The facts of another permission, without `kms:`, on a key of the same request.

@@ -1,6 +1,7 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
 mod circumstances;
+mod disturbance;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, Uuid};
+use lifecycle::policy::Principal;
 use lifecycle::state::Usage;
 use serde_json::Value;
 
@@ -18,6 +20,7 @@ use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
+use crate::faults::Faults;
 use crate::http::{Connection, Handler, Refused};
 use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
@@ -27,6 +30,8 @@ use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+use crate::quotas::RequestQuotas;
+use crate::report::{Month, Row, Tally, price_class};
 use crate::sts::{self, IdentityProvider};
 
 pub use circumstances::ServiceHeaders;
@@ -70,6 +75,12 @@ pub struct Inner {
     pub authorization: Authorization,
     /// Whether clients may play services.
     pub service_headers: ServiceHeaders,
+    /// What tests inject.
+    pub faults: Faults,
+    /// How often accounts may call.
+    pub request_quotas: RequestQuotas,
+    /// Requests by caller, key and operation.
+    pub tally: Tally,
 }
 
 /// A request on its way: what is known of it so far.
@@ -154,11 +165,6 @@ impl Service {
         let Ok([request_id, event_id]) = self.ids() else {
             return failure(&KmsError::bare(ErrorCode::KMSInternalException), "");
         };
-        let Ok(place) = self.0.audit.reserve().await else {
-            let error =
-                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, request_id.as_str());
-        };
         let mut exchange = Exchange {
             request_id,
             event_id,
@@ -169,7 +175,21 @@ impl Service {
             trace: Trace::default(),
             at: self.0.engine.snapshot().now(),
         };
-        let result = self.run(request, &mut exchange).await;
+        let mut prepared = self.prepare(request, &mut exchange);
+        if let (Ok(entry), true) = (&prepared, self.disturbs()) {
+            let entry = *entry;
+            prepared = Box::pin(self.disturb(entry, &mut exchange)).await.map(|()| entry);
+        }
+        // Nothing has been done yet: what cannot be recorded does not happen.
+        let Ok(place) = self.0.audit.reserve().await else {
+            let error =
+                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
+            return failure(&error, request_id.as_str());
+        };
+        let result = match prepared {
+            Ok(entry) => self.run(entry, &mut exchange).await,
+            Err(error) => Err(error),
+        };
         self.count(&exchange, &result);
         place.record(|line| self.write_record(&exchange, &result, line));
         match result {
@@ -185,8 +205,7 @@ impl Service {
         Ok(random.map(Uuid::v4))
     }
 
-    async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let entry = self.prepare(request, exchange)?;
+    async fn run(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
         match entry.body {
             Body::Query(_) | Body::NotBuilt => {
                 if self.0.engine.is_behind(exchange.at) {
@@ -297,6 +316,7 @@ impl Service {
         let name = exchange.entry.map_or("", Entry::name);
         let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
         self.0.metrics.count(name, outcome);
+        self.tally(exchange, outcome);
         let tracked = exchange.entry.filter(|entry| entry.declaration.tracking == Tracking::Tracked);
         if let (Some(entry), Outcome::Success) = (tracked, outcome) {
             for key in exchange.trace.keys() {
@@ -309,6 +329,27 @@ impl Service {
                 });
             }
         }
+    }
+
+    /// Counts the request for the report: on the account of its caller, sessions of a role together.
+    fn tally(&self, exchange: &Exchange, outcome: Outcome) {
+        let (Some(entry), Some(caller)) = (exchange.entry, &exchange.caller) else { return };
+        let snapshot = self.0.engine.snapshot();
+        let view = snapshot.state.at(exchange.at);
+        let pair = exchange.input.as_ref().and_then(|input| input.get("KeyPairSpec")).and_then(Value::as_str);
+        let specs = exchange.trace.keys().filter_map(|key| view.key(&key)).map(|key| key.spec);
+        let row = Row {
+            month: Month::of(exchange.at),
+            scope: caller.scope(),
+            key: exchange.trace.keys().next(),
+            operation: entry.name(),
+            class: price_class(entry, pair, specs),
+        };
+        let principal = match (caller.principal(), caller.arn().rsplit_once('/')) {
+            (Principal::AssumedRole { .. }, Some((role, _session))) => role,
+            _ => caller.arn(),
+        };
+        self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.at);
     }
 
     fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
@@ -391,11 +432,7 @@ impl From<AuthError> for KmsError {
 impl From<SubmitError> for KmsError {
     fn from(error: SubmitError) -> Self {
         match error {
-            // AWS: KMS developer guide, "Throttling AWS KMS requests".
-            SubmitError::Full => KmsError::new(
-                ErrorCode::ThrottlingException,
-                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
-            ),
+            SubmitError::Full => KmsError::throttled(),
             SubmitError::Stopped | SubmitError::Commit(_) | SubmitError::Entropy(_) => {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }
