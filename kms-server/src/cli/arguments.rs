@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
+use super::faults::{FaultsCommand, ReportArguments};
 use super::question::ExplainArguments;
 use super::settings::{SettingsArguments, hide_settings_but};
 use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
@@ -77,6 +78,11 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
+    /// Make requests slow or let them fail, as they sometimes do on AWS
+    #[command(subcommand)]
+    Faults(FaultsCommand),
+    /// Tell who used what, what AWS would have charged, and how near the quotas are
+    Report(ReportArguments),
     /// Save, load or clear all keys, aliases, grants and tags
     #[command(subcommand)]
     State(StateCommand),
@@ -379,6 +385,7 @@ impl Arguments {
             .mut_subcommand("serve", |serve| serve.after_help(SERVE_EXAMPLES))
             .mut_subcommand("env", |env| env.after_help(ENV_EXAMPLES))
             .mut_subcommand("explain", |explain| explain.after_help(EXPLAIN_EXAMPLES))
+            .mut_subcommand("faults", |faults| faults.after_help(FAULTS_EXAMPLES))
             .mut_subcommand("doctor", |doctor| hide_settings_but(&["storage", "root_key"], doctor))
             .mut_subcommand("rekey", |rekey| hide_settings_but(&["storage", "root_key"], rekey))
     }
@@ -433,6 +440,15 @@ Examples:
   kms-server explain --principal arn:aws:iam::111122223333:user/alice --action kms:Encrypt \\
     --key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab \\
     --key-policy key.json --identity-policy alice.json --encryption-context tenant=a";
+
+const FAULTS_EXAMPLES: &str = "\
+Faults live in the memory of the server: they end with it.
+
+Examples:
+  kms-server faults add --error ThrottlingException --operation Decrypt --count 3
+  kms-server faults add --error KMSInternalException --share 0.1 --seed 42
+  kms-server faults add --latency 2s --key alias/app --until 2026-02-01T00:00:00Z
+  kms-server faults clear";
 
 /// Puts `serve` where the command is missing.
 fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

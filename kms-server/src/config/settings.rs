@@ -4,7 +4,7 @@ use super::access_key::AccessKeys;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
-    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
+    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Share, Signatures, Tls,
     UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
@@ -171,6 +171,8 @@ settings! {
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
         /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
+        /// Share of AWS's request quotas that is granted, per second of the clock of keys; more is refused with ThrottlingException; 0 is no limit.
+        request_quota_share: Share = Share::NONE;
     }
 
     /// How grants take effect.

@@ -2,7 +2,10 @@
 
 mod clock;
 mod explain;
+mod faults;
+mod metrics;
 mod principals;
+mod report;
 mod state;
 
 use bytes::Bytes;
@@ -58,12 +61,16 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
         (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
-        (&Method::GET, "/_kms/metrics") => return metrics(service),
+        (&Method::GET, "/_kms/metrics") => return metrics::show(service),
+        (&Method::GET, "/_kms/report") => report::show(service, &request),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
         (&Method::PUT, "/_kms/state") => state::import(service, &request).await,
         (&Method::POST, "/_kms/reset") => state::reset(service).await,
         (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
             key(service, path.trim_start_matches("/_kms/keys/"))
+        }
+        (_, path) if path.starts_with(faults::PATH) => {
+            faults::call(service, &request).unwrap_or_else(|| Err(unknown(request.method(), path)))
         }
         (_, path) if path.starts_with("/_kms/principals") => {
             let answered = principals::call(service, &request).await;
@@ -100,15 +107,6 @@ fn health(service: &Service) -> Value {
         // What clients of LocalStack wait for.
         "services": { "kms": "running" },
     })
-}
-
-fn metrics(service: &Service) -> Response<Bytes> {
-    let snapshot = service.parts().engine.snapshot();
-    let text = service.parts().metrics.render(snapshot.state.key_count(), snapshot.version);
-    let mut response = Response::new(Bytes::from(text));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
 }
 
 async fn events(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {

@@ -36,6 +36,7 @@ use crate::api::validate::validate;
 use crate::auth::{Authenticator, Caller, Now, SignedRequest};
 use crate::engine::{Snapshot, wall};
 use crate::http::{Connection, Transport};
+use crate::observe::metrics::Outcome;
 use crate::service::Service;
 use error::{Code, StsError};
 use model::{Body, CallerRule, Operation};
@@ -122,6 +123,8 @@ pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Respons
         secure: connection.is_some_and(|connection| connection.transport == Transport::Tls),
     };
     let result = run(service, request, &snapshot, now, facts, &mut record);
+    let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
+    parts.metrics.count_sts(record.operation.map_or("", |operation| operation.name), outcome);
     place.record(|line| record.write(&result, line));
     match (result, record.operation) {
         (Ok(result), Some(operation)) => answer::success(operation.name, &result, request_id.as_str()),

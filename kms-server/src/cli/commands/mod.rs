@@ -5,15 +5,17 @@ mod client;
 mod clock;
 mod doctor;
 mod explain;
+mod faults;
 mod principals;
 mod rekey;
+mod report;
 mod serve;
 
 use std::fmt;
 use std::io::{self, Write};
 
 use self::client::Client;
-use super::{Arguments, Command, Endpoint, ExitCode, Output};
+use super::{Arguments, Command, ENDPOINT_VARIABLE, Endpoint, ExitCode, Output};
 use crate::config::Environment;
 
 /// How a command failed: the exit code, and what to tell the user.
@@ -63,7 +65,12 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
     let client = || Client::new(endpoint()?, environment);
     match &arguments.command {
         Command::Serve(serve) => serve::run(serve, environment),
-        Command::Doctor(doctor) => doctor::run(doctor, environment, output),
+        Command::Doctor(doctor) => {
+            // Only a server that was named is asked: the settings may be those of one that does not run.
+            let named = arguments.client.endpoint.is_some() || environment.value(ENDPOINT_VARIABLE).is_some();
+            let server = named.then(client).transpose()?;
+            doctor::run(doctor, environment, server.as_ref(), output)
+        }
         Command::Rekey(rekey) => rekey::run(rekey, environment, output),
         Command::Env(env) => {
             let variables = env.client_environment(endpoint()?);
@@ -76,6 +83,8 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
         Command::Keys(keys) => client::keys(keys, &client()?, output),
         Command::Explain(explain) => explain::run(explain, &client()?, output),
         Command::Events(events) => client::events(events, &client()?, output),
+        Command::Faults(faults) => faults::run(faults, &client()?, output),
+        Command::Report(report) => report::run(report, &client()?, output),
         Command::Clock(clock) => clock::run(clock, &client()?, output),
         Command::Principals(principals) => principals::run(principals, &client()?, output),
         Command::State(state) => client::state(state, &client()?, output),

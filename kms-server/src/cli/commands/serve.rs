@@ -157,6 +157,7 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
         })
+        .request_quota_share(config.limits.request_quota_share.factor())
         .json_depth_max(config.server.json_depth_max as usize)
         .audit(AuditOptions {
             folder: (!config.storage.memory).then(|| config.storage.data_dir.join("audit")),
