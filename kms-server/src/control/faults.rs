@@ -31,8 +31,7 @@ pub(super) fn call(service: &Service, request: &Request<Bytes>) -> Option<Result
 fn add(service: &Service, body: &[u8]) -> Result<Value, Refusal> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("the fault is not JSON: {error}")))?;
-    let draft =
-        faults::read(&Node::of_json(value)).map_err(|error| Refusal::bad_request(error.reason))?;
+    let draft = faults::read(&Node::of_json(value)).map_err(|error| Refusal::bad_request(error.reason))?;
     service.parts().faults.add(draft).map_err(|TooMany| {
         Refusal(StatusCode::CONFLICT, format!("there are {FAULTS_MAX} faults already; remove one first"))
     })

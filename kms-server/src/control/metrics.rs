@@ -38,7 +38,12 @@ fn add_successes(text: &mut String, counted: &Counted) {
         }
     }
     let name = "kms_successful_requests_total";
-    head(text, name, "counter", "Requests that succeeded, by key and operation: CloudWatch's SuccessfulRequest.");
+    head(
+        text,
+        name,
+        "counter",
+        "Requests that succeeded, by key and operation: CloudWatch's SuccessfulRequest.",
+    );
     for ((key, operation), count) in sums {
         let _ = writeln!(text, "{name}{{key_arn=\"{key}\",operation=\"{operation}\"}} {count}");
     }

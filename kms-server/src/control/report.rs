@@ -30,9 +30,10 @@ pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value,
         if name != "months" {
             return Err(Refusal::bad_request(format!("{name} is no parameter; there is months")));
         }
-        months_max = value.parse().ok().filter(|months| (1..=MONTHS_MAX).contains(months)).ok_or_else(|| {
-            Refusal::bad_request(format!("months must be a number from 1 to {MONTHS_MAX}, not {value}"))
-        })?;
+        months_max =
+            value.parse().ok().filter(|months| (1..=MONTHS_MAX).contains(months)).ok_or_else(|| {
+                Refusal::bad_request(format!("months must be a number from 1 to {MONTHS_MAX}, not {value}"))
+            })?;
     }
     let parts = service.parts();
     let snapshot = parts.engine.snapshot();

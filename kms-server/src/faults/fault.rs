@@ -219,7 +219,8 @@ impl Fault {
             && until.is_none_or(|until| now < until)
             && error.is_none_or(|error| error.is_error_of(target.operation))
             && (operations.is_empty() || operations.contains(&target.operation.name()))
-            && (principals.is_empty() || principals.iter().any(|principal| is_caller(principal, target.caller)))
+            && (principals.is_empty()
+                || principals.iter().any(|principal| is_caller(principal, target.caller)))
             && (keys.is_empty()
                 || target.keys.iter().any(|key| keys.iter().any(|name| name.means(*key, target.view))))
     }
@@ -229,7 +230,8 @@ impl Fault {
             &self.draft;
         let (matched, struck) = (self.matched.load(Ordering::Relaxed), self.struck.load(Ordering::Relaxed));
         let spent = count.is_some_and(|count| struck >= count);
-        let mut shown = json!({ "id": self.id.to_string(), "matched": matched, "struck": struck, "spent": spent });
+        let mut shown =
+            json!({ "id": self.id.to_string(), "matched": matched, "struck": struck, "spent": spent });
         let mut put = |name: &str, value: Value| {
             if let Some(members) = shown.as_object_mut().filter(|_| !value.is_null()) {
                 members.insert(name.to_owned(), value);

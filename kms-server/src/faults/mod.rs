@@ -131,3 +131,39 @@ impl Faults {
         self.active.load().len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Caller;
+    use crate::operations::registry;
+    use lifecycle::clock::Timestamp;
+    use lifecycle::iam::Identity;
+    use lifecycle::policy::Principal;
+    use lifecycle::state::State;
+
+    #[test]
+    fn latencies_add_up_to_the_longest_allowed_and_nothing_follows_an_error() {
+        let faults = Faults::default();
+        let slow = Draft { latency: Duration::from_secs(40), ..Draft::default() };
+        let failing = Draft { error: Some(FaultError::Throttling), ..slow.clone() };
+        let root = Principal::parse("arn:aws:iam::111122223333:root").unwrap();
+        let identity = Arc::new(Identity::undescribed(root, None));
+        let caller = Caller::unverified(identity, None, "us-east-1".parse().unwrap());
+        let state = State::default();
+        let operation = registry::find("Decrypt").unwrap();
+        let target = Target { operation, caller: &caller, keys: &[], view: state.at(Timestamp(0)) };
+        let struck = |draft: &Draft| {
+            faults.add(draft.clone()).unwrap();
+            let strike = faults.strike(&target);
+            (strike.latency.as_secs(), strike.error.is_some())
+        };
+        assert_eq!(struck(&slow), (40, false));
+        assert_eq!(struck(&slow), (60, false));
+        assert_eq!(struck(&failing), (60, true));
+        let struck_of = |at: usize| faults.shown()[at]["struck"].clone();
+        assert_eq!(struck(&failing), (60, true));
+        assert_eq!((struck_of(2), struck_of(3)), (2.into(), 0.into()));
+        assert_eq!(faults.counts().collect::<Vec<_>>()[..2], [("latency", 4), ("ThrottlingException", 2)]);
+    }
+}

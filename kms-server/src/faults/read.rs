@@ -7,8 +7,8 @@ use lifecycle::clock::Timestamp;
 use lifecycle::ids::AccountId;
 use lifecycle::policy::Principal;
 
-use super::fault::{Draft, FaultError, KeyName};
 use super::LATENCY_MAX;
+use super::fault::{Draft, FaultError, KeyName};
 use crate::document::{DocumentError, Fields, Node, Value, nearest, quoted};
 use crate::operations::registry::{self, Entry, OPERATIONS};
 
@@ -50,7 +50,8 @@ pub fn read(node: &Node) -> Result<Draft, DocumentError> {
     }
     let operations = names(&fields, "operations", |text| operation(text).map(Entry::name))?;
     if let Some(error) = error {
-        let cannot = |name: &&&'static str| registry::find(name).is_some_and(|entry| !error.is_error_of(entry));
+        let cannot =
+            |name: &&&'static str| registry::find(name).is_some_and(|entry| !error.is_error_of(entry));
         if let Some(name) = operations.iter().find(cannot) {
             let text = format!("`operations`: {name} never answers {} on AWS", error.as_str());
             return Err(node.error(text));
@@ -122,7 +123,9 @@ fn names<T>(
         return Err(fault(format!("`{field}`: at most {NAMES_MAX}, not {}", nodes.len())));
     }
     if nodes.is_empty() && fields.node(field).is_some() {
-        return Err(fault(format!("`{field}`: an empty list would match nothing; leave it out to match all")));
+        return Err(fault(format!(
+            "`{field}`: an empty list would match nothing; leave it out to match all"
+        )));
     }
     nodes.iter().map(|node| read(&bounded(node.text(&format!("an element of `{field}`"))?)?)).collect()
 }
@@ -136,7 +139,10 @@ fn operation(text: &str) -> Result<&'static Entry, DocumentError> {
 
 fn key(text: &str) -> Result<KeyName, DocumentError> {
     KeyName::parse(text).ok_or_else(|| {
-        fault(format!("`keys`: expected a key id, a key ARN, an alias name or an alias ARN, found {}", quoted(text)))
+        fault(format!(
+            "`keys`: expected a key id, a key ARN, an alias name or an alias ARN, found {}",
+            quoted(text)
+        ))
     })
 }
 
@@ -229,7 +235,10 @@ mod tests {
             (json!({"error": error, "message": "m".repeat(2_049)}), "at most 2048 characters"),
             (json!({"error": error, "operations": ["decrypt"]}), "the nearest is `Decrypt`"),
             (json!({"error": error, "operations": []}), "would match nothing"),
-            (json!({"error": "KeyUnavailableException", "operations": ["ListKeys"]}), "ListKeys never answers"),
+            (
+                json!({"error": "KeyUnavailableException", "operations": ["ListKeys"]}),
+                "ListKeys never answers",
+            ),
             (json!({"error": error, "keys": ["app"]}), "`keys`: expected a key id"),
             (json!({"error": error, "keys": vec!["alias/a"; 101]}), "`keys`: at most 100"),
             (json!({"error": error, "principals": ["alice"]}), "`principals`: expected an account"),

@@ -93,7 +93,8 @@ impl Metrics {
              # TYPE kms_sts_requests_total counter\n",
         );
         for (name, counts) in &*self.sts.lock().unwrap_or_else(PoisonError::into_inner) {
-            for (count, outcome) in counts.iter().zip(["success", "failure"]).filter(|(count, _)| **count > 0) {
+            for (count, outcome) in counts.iter().zip(["success", "failure"]).filter(|(count, _)| **count > 0)
+            {
                 let _ = writeln!(
                     text,
                     "kms_sts_requests_total{{operation=\"{name}\",outcome=\"{outcome}\"}} {count}"

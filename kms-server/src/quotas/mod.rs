@@ -94,7 +94,8 @@ impl RequestQuotas {
             }
         }
         let per_second = charge.per_second * share;
-        let bucket = buckets.entry(of).or_insert(Bucket { full_at: now, per_second, admitted: 0, throttled: 0 });
+        let bucket =
+            buckets.entry(of).or_insert(Bucket { full_at: now, per_second, admitted: 0, throttled: 0 });
         let admitted = bucket.take(charge.requests, now);
         *(if admitted { &mut bucket.admitted } else { &mut bucket.throttled }) += 1;
         admitted

@@ -132,9 +132,8 @@ const KEY_PAIRS: [(&str, f64, f64); 9] = [
 fn symmetric(region: Region) -> f64 {
     match region.as_str() {
         "us-east-1" | "us-west-2" | "eu-west-1" => 100_000.0,
-        "us-east-2" | "ap-southeast-1" | "ap-southeast-2" | "ap-northeast-1" | "eu-central-1" | "eu-west-2" => {
-            20_000.0
-        }
+        "us-east-2" | "ap-southeast-1" | "ap-southeast-2" | "ap-northeast-1" | "eu-central-1"
+        | "eu-west-2" => 20_000.0,
         _ => 10_000.0,
     }
 }
@@ -177,8 +176,7 @@ pub fn charges(operation: &Entry, input: &Value, keys: &[Arc<Key>], scope: Scope
         let spec = input.get("KeyPairSpec").and_then(Value::as_str).unwrap_or_default();
         let row = KEY_PAIRS.iter().find(|(of, ..)| *of == spec);
         let rate = |elsewhere, china| if scope.region.partition() == "aws-cn" { china } else { elsewhere };
-        let charge =
-            row.map(|(spec, elsewhere, china)| one(Quota::KeyPairs(spec), rate(*elsewhere, *china)));
+        let charge = row.map(|(spec, elsewhere, china)| one(Quota::KeyPairs(spec), rate(*elsewhere, *china)));
         return charge.into_iter().collect();
     }
     let Some((per_second, own)) =
@@ -215,7 +213,10 @@ mod tests {
 
     fn of(name: &str, input: Value, region: &str) -> Vec<(String, f64, u32)> {
         let found = charges(registry::find(name).unwrap(), &input, &[], scope(region));
-        found.into_iter().map(|charge| (charge.quota.to_string(), charge.per_second, charge.requests)).collect()
+        found
+            .into_iter()
+            .map(|charge| (charge.quota.to_string(), charge.per_second, charge.requests))
+            .collect()
     }
 
     #[test]
@@ -232,14 +233,16 @@ mod tests {
     #[test]
     fn the_shared_quota_depends_on_the_region() {
         let name = "Cryptographic operations (symmetric)".to_owned();
-        for (region, rate) in [("us-east-1", 100_000.0), ("eu-central-1", 20_000.0), ("eu-north-1", 10_000.0)] {
+        for (region, rate) in [("us-east-1", 100_000.0), ("eu-central-1", 20_000.0), ("eu-north-1", 10_000.0)]
+        {
             assert_eq!(of("Decrypt", json!({}), region), [(name.clone(), rate, 1)]);
         }
     }
 
     #[test]
     fn kinds_of_keys_have_quotas_of_their_own() {
-        let all = KeySpec::ALL.iter().map(|spec| of_key(*spec, scope("us-east-1")).map(|charge| charge.quota));
+        let all =
+            KeySpec::ALL.iter().map(|spec| of_key(*spec, scope("us-east-1")).map(|charge| charge.quota));
         let mut found: Vec<_> = all.collect();
         found.sort();
         found.dedup();

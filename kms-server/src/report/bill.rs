@@ -70,7 +70,8 @@ impl Bill {
 pub fn bills(view: View<'_>, counted: &Counted, months_max: usize) -> BTreeMap<(Month, AccountId), Bill> {
     let mut bills: BTreeMap<(Month, AccountId), Bill> = BTreeMap::new();
     let this = Month::of(view.now());
-    let months: Vec<Month> = std::iter::successors(Some(this), |month| month.before()).take(months_max).collect();
+    let months: Vec<Month> =
+        std::iter::successors(Some(this), |month| month.before()).take(months_max).collect();
     for key in view.all_keys().filter(|key| key.manager == KeyManager::Customer) {
         let rotations: Vec<Timestamp> = view
             .materials_of(key.arn)
@@ -103,9 +104,9 @@ pub fn bills(view: View<'_>, counted: &Counted, months_max: usize) -> BTreeMap<(
 
 /// A key that waits for its deletion is not charged; if that is cancelled, it is as if it had never been scheduled.
 fn billed_until(key: &Key, now: Timestamp) -> Timestamp {
-    let scheduled = key.pending_deletion.map(|pending| {
-        Timestamp(pending.deletion_at.0 - i64::from(pending.window_days) * 86_400_000)
-    });
+    let scheduled = key
+        .pending_deletion
+        .map(|pending| Timestamp(pending.deletion_at.0 - i64::from(pending.window_days) * 86_400_000));
     scheduled.map_or(now, |scheduled| scheduled.min(now))
 }
 
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn a_free_tier_covers_symmetric_requests_only() {
         let requests = [(PriceClass::Symmetric, 120_000), (PriceClass::RsaKeyPair, 10_000)];
-        let bill = Bill { keys: KeyTime { key_months: 1.5, rotation_months: 0.5 }, requests: requests.into() };
+        let bill =
+            Bill { keys: KeyTime { key_months: 1.5, rotation_months: 0.5 }, requests: requests.into() };
         assert_eq!((bill.keys_usd(), bill.free_requests()), (2.0, 20_000));
         let charged: Vec<_> = PriceClass::ALL.iter().map(|row| bill.charged(row)).collect();
         let nothing = (0, 0.0);

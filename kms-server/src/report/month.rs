@@ -64,8 +64,14 @@ mod tests {
     #[test]
     fn months_follow_the_calendar() {
         let month = Month::of(Timestamp(1_767_225_600_000));
-        assert_eq!((month.to_string().as_str(), month.before().unwrap().to_string().as_str()), ("2026-01", "2025-12"));
-        assert_eq!(month.span(), (Timestamp(1_767_225_600_000), Timestamp(1_767_225_600_000 + 31 * 86_400_000)));
+        assert_eq!(
+            (month.to_string().as_str(), month.before().unwrap().to_string().as_str()),
+            ("2026-01", "2025-12")
+        );
+        assert_eq!(
+            month.span(),
+            (Timestamp(1_767_225_600_000), Timestamp(1_767_225_600_000 + 31 * 86_400_000))
+        );
         assert_eq!(month.before().unwrap().span().1, month.span().0);
         assert_eq!(Month::of(Timestamp(1_767_225_599_999)), month.before().unwrap());
         assert_eq!(Month::of(Timestamp(i64::MAX)).to_string(), "-9999-01");

@@ -50,11 +50,31 @@ pub struct PriceRow {
 impl PriceClass {
     /// The price list.
     pub const ALL: [PriceRow; 5] = [
-        PriceRow { class: PriceClass::Symmetric, name: "symmetric", usd_per_10_000: 0.03, in_free_tier: true },
+        PriceRow {
+            class: PriceClass::Symmetric,
+            name: "symmetric",
+            usd_per_10_000: 0.03,
+            in_free_tier: true,
+        },
         PriceRow { class: PriceClass::Rsa2048, name: "RSA_2048", usd_per_10_000: 0.03, in_free_tier: false },
-        PriceRow { class: PriceClass::Asymmetric, name: "asymmetric", usd_per_10_000: 0.15, in_free_tier: false },
-        PriceRow { class: PriceClass::EccKeyPair, name: "ECC key pair", usd_per_10_000: 0.10, in_free_tier: false },
-        PriceRow { class: PriceClass::RsaKeyPair, name: "RSA key pair", usd_per_10_000: 12.0, in_free_tier: false },
+        PriceRow {
+            class: PriceClass::Asymmetric,
+            name: "asymmetric",
+            usd_per_10_000: 0.15,
+            in_free_tier: false,
+        },
+        PriceRow {
+            class: PriceClass::EccKeyPair,
+            name: "ECC key pair",
+            usd_per_10_000: 0.10,
+            in_free_tier: false,
+        },
+        PriceRow {
+            class: PriceClass::RsaKeyPair,
+            name: "RSA key pair",
+            usd_per_10_000: 12.0,
+            in_free_tier: false,
+        },
     ];
 }
 
@@ -73,11 +93,7 @@ const CRYPTOGRAPHIC: [&str; 9] = [
 
 /// The price class of a request: by the spec of the data key pair that it makes, or else of the dearest of its keys.
 #[must_use]
-pub fn price_class(
-    operation: &Entry,
-    pair: Option<&str>,
-    keys: impl Iterator<Item = KeySpec>,
-) -> PriceClass {
+pub fn price_class(operation: &Entry, pair: Option<&str>, keys: impl Iterator<Item = KeySpec>) -> PriceClass {
     let name = operation.name();
     if name.starts_with("GenerateDataKeyPair") {
         let rsa = pair.is_some_and(|spec| spec.starts_with("RSA_"));

@@ -166,9 +166,17 @@ mod tests {
     const AT: Timestamp = Timestamp(1_767_225_600_000);
 
     fn row(account: u32) -> Row {
-        let scope =
-            Scope { account: format!("{account:012}").parse().unwrap(), region: "us-east-1".parse().unwrap() };
-        Row { month: Month::of(AT), scope, key: None, operation: "GenerateRandom", class: PriceClass::Symmetric }
+        let scope = Scope {
+            account: format!("{account:012}").parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+        };
+        Row {
+            month: Month::of(AT),
+            scope,
+            key: None,
+            operation: "GenerateRandom",
+            class: PriceClass::Symmetric,
+        }
     }
 
     #[test]

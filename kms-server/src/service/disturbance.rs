@@ -22,7 +22,11 @@ impl Service {
     /// Holds up a prepared request, or refuses it. A request that waits holds no place in the audit log and no thread.
     ///
     /// AWS: throttling comes before anything that depends on the key.
-    pub(super) async fn disturb(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<(), KmsError> {
+    pub(super) async fn disturb(
+        &self,
+        entry: &'static Entry,
+        exchange: &mut Exchange,
+    ) -> Result<(), KmsError> {
         let strike = {
             let parts = self.parts();
             let snapshot = parts.engine.snapshot();

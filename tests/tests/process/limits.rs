@@ -35,6 +35,7 @@ const HIT: &[(&str, fn())] = &[
     ("limits.grants_per_key_max", quotas_are_those_of_the_settings),
     ("limits.policy_bytes_max", quotas_are_those_of_the_settings),
     ("limits.encryption_context_bytes_max", quotas_are_those_of_the_settings),
+    ("limits.request_quota_share", requests_beyond_their_quota_are_throttled),
     ("audit.retention_days", audit_files_past_their_days_go_at_the_start),
     ("audit.retention_records_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
     ("audit.segment_bytes_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
@@ -87,6 +88,19 @@ fn every_limit_of_the_settings_is_hit_by_a_test() {
         })
         .collect();
     assert!(unlimited.is_empty(), "these are limits: {unlimited:?}");
+}
+
+#[test]
+fn requests_beyond_their_quota_are_throttled() {
+    // AWS grants five a second; a second of this clock never ends.
+    let server = in_memory(&["--request-quota-share", "0.4", "--clock-frozen"]);
+    let made = (0..5).take_while(|_| server.call("CreateKey", &json!({})).unwrap().status == 200).count();
+    assert_eq!(made, 2);
+    let (status, code, text) = fails(&server, "CreateKey", json!({}));
+    assert_eq!((status, code.as_str()), (400, "ThrottlingException"));
+    assert!(text.contains("exceeded the rate"), "{text}");
+    client_ok(&server, &["clock", "advance", "1d"]);
+    ok(&server, "CreateKey", json!({}));
 }
 
 fn limited(arguments: &[&str]) -> (ServerProcess, String) {

@@ -125,7 +125,8 @@ fn examine_faults(server: &Client, add: &mut impl FnMut(Weight, String)) {
     let any = answer.get("faults").and_then(serde_json::Value::as_array).is_some_and(|all| !all.is_empty());
     let weight = if any { Weight::Note } else { Weight::Good };
     for line in told.lines() {
-        let line = if any { format!("the server injects fault {}", line.trim_start()) } else { line.to_owned() };
+        let line =
+            if any { format!("the server injects fault {}", line.trim_start()) } else { line.to_owned() };
         add(weight, line);
     }
 }

@@ -51,9 +51,7 @@ fn told(fault: &Value) -> String {
     let text = |name: &str| match fault.get(name) {
         None => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(list)) => {
-            list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ")
-        }
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
         Some(other) => other.to_string(),
     };
     let mut parts = vec![text("error")];

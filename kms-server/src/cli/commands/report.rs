@@ -45,7 +45,8 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
         }
     }
     let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
@@ -57,7 +58,8 @@ fn told(answer: &Value) -> String {
         "-" => "No requests yet.\n".to_owned(),
         since => {
             let head = ["ACCOUNT", "REGION", "PRINCIPAL", "KEY", "OPERATION", "SUCCEEDED", "FAILED"];
-            let members = ["/account", "/region", "/principal", "/key", "/operation", "/succeeded", "/failed"];
+            let members =
+                ["/account", "/region", "/principal", "/key", "/operation", "/succeeded", "/failed"];
             let lines = rows(answer, "/requests").iter();
             let lines = lines.map(|row| members.iter().map(|member| cell(row, member)).collect());
             format!("Requests since {since}:\n{}", table(&head, lines))
