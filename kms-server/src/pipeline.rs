@@ -10,7 +10,7 @@ mod resolve;
 pub use authorize::{
     Action, Authorization, DescribedGrant, GivenGrant, Mode, Question, Unanswerable, actions, explain,
 };
-pub use facts::{Circumstances, ServiceCall};
+pub use facts::{Circumstances, Endpoint, ServiceCall};
 
 use std::sync::Arc;
 
@@ -186,7 +186,8 @@ struct Admitted<I> {
 
 /// The order of checks.
 ///
-/// AWS (observed): usage before state, state before spec and algorithm; a dry run ends after all of them.
+/// AWS (observed): a ciphertext of another key than the named one before usage, usage before state, state before spec
+/// and algorithm; a dry run ends after all of them.
 fn admit<O: Operation>(
     request: &Request<'_>,
     view: View<'_>,
@@ -201,6 +202,12 @@ fn admit<O: Operation>(
     resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
     resolved.granted = O::granted(&input)?;
     authorize::authorize(request, view, environment, &resolved, trace)?;
+    if resolved.is_of_other_key {
+        return Err(KmsError::new(
+            ErrorCode::IncorrectKeyException,
+            "The key ID in the request does not identify a CMK that can perform this operation.",
+        ));
+    }
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;

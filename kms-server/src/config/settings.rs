@@ -145,7 +145,7 @@ settings! {
         mode: Authorization = Authorization::Enforce;
         /// Steps that the evaluation of one request's policies may take; a step is about one comparison.
         policy_steps_max: u32 = 1_000_000, in 1_000..=1_000_000_000;
-        /// `heed` lets clients play AWS services by the headers x-kms-service, x-kms-via-service, x-kms-source-arn and x-kms-source-account.
+        /// `heed` lets clients play AWS services and VPC endpoints by headers such as x-kms-via-service and x-kms-source-vpce.
         service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();

@@ -69,7 +69,7 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
             key(service, path.trim_start_matches("/_kms/keys/"))
         }
-        (_, path) if path.starts_with(faults::PATH) => {
+        (_, path) if path.starts_with("/_kms/faults") => {
             faults::call(service, &request).unwrap_or_else(|| Err(unknown(request.method(), path)))
         }
         (_, path) if path.starts_with("/_kms/principals") => {

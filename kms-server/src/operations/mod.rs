@@ -91,6 +91,8 @@ pub struct Resolved {
     pub retired: Option<Retired>,
     /// What the request is to grant.
     pub granted: Option<Terms>,
+    /// Whether the ciphertext belongs to another key than the one that the request names, which is then the last.
+    pub is_of_other_key: bool,
 }
 
 /// What a grant lets its grantee do.

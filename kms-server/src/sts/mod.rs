@@ -25,6 +25,7 @@ mod session_token;
 mod web_identity;
 
 pub use identity_provider::{IdentityProvider, ProviderError, is_issuer};
+pub use model::VERSION;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -32,6 +33,7 @@ use lifecycle::crypto::Entropy;
 use lifecycle::iam::Directory;
 use serde_json::Value;
 
+use crate::api::shape::Structure;
 use crate::api::validate::validate;
 use crate::auth::{Authenticator, Caller, Now, SignedRequest};
 use crate::engine::{Snapshot, wall};
@@ -45,6 +47,11 @@ use record::Record;
 
 /// The signing name of the service.
 const SIGNING_NAME: &str = "sts";
+
+/// Every operation of STS with the shape of its parameters; none of one that is not built.
+pub fn operations() -> impl Iterator<Item = (&'static str, Option<&'static Structure>)> {
+    model::OPERATIONS.iter().map(|operation| (operation.name, operation.input()))
+}
 
 /// Whether a request is for STS.
 pub(crate) fn is_request(request: &Request<Bytes>) -> bool {

@@ -127,6 +127,21 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     assert_eq!(reply.json()["__type"], "RequestEntityTooLargeException");
     assert!(reply.text.contains("65536"), "{}", reply.text);
 
+    // A client of STS reads XML.
+    let own = format!("127.0.0.1:{}", server.port());
+    let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    let text = format!("Action=GetCallerIdentity&Version=2011-06-15&Padding={}", "a".repeat(65_536));
+    let headers = [("host", own.as_str()), form];
+    let reply = fixtures::process::send(server.port(), "POST", "/", &headers, text.as_bytes()).unwrap();
+    assert_eq!((reply.status, reply.header("content-type")), (413, Some("text/xml")));
+    let request_id = reply.header("x-amzn-requestid").unwrap();
+    let expected = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+         <Code>RequestEntityTooLarge</Code><Message>The request body exceeds 65536 bytes.</Message></Error>\
+         <RequestId>{request_id}</RequestId></ErrorResponse>"
+    );
+    assert_eq!(reply.text, expected);
+
     // A body whose length nobody declared.
     let mut stream = connect(&server);
     let (head, _) = request(&server, "DescribeKey", &json!({}));
@@ -138,7 +153,7 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     }
     assert_eq!(response(&mut stream).unwrap().status, 413);
     ok(&server, "DescribeKey", json!({ "KeyId": id }));
-    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 2);
+    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 3);
 }
 
 #[test]
