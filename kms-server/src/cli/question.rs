@@ -40,6 +40,10 @@ pub struct ExplainArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = ASKER)]
     context: Vec<(String, String)>,
 
+    /// Condition key that the request does not have, although the server knows a value of it
+    #[arg(long, value_name = "NAME", help_heading = ASKER)]
+    without_context: Vec<String>,
+
     /// Pair of the encryption context
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = ASKER)]
     encryption_context: Vec<(String, String)>,
@@ -87,12 +91,13 @@ pub struct ExplainArguments {
 }
 
 /// The arguments that say what is asked.
-const QUESTION: [&str; 16] = [
+const QUESTION: [&str; 17] = [
     "principal",
     "action",
     "key",
     "region",
     "context",
+    "without_context",
     "encryption_context",
     "key_policy",
     "identity_policy",
@@ -155,6 +160,7 @@ impl ExplainArguments {
                 values.push(value.as_str().into());
             }
         }
+        facts.extend(self.without_context.iter().map(|name| (name.clone(), Value::Null)));
         if facts.is_empty() { Value::Null } else { facts.into() }
     }
 }
@@ -224,7 +230,7 @@ mod tests {
         let (plain, named) = (write("p.json", "{}"), write("n.json", r#"{"name": "n", "document": {}}"#));
         let line = format!(
             "--principal arn --action kms:Decrypt --key alias/app --region eu-west-1 --context aws:SourceIp=10.0.0.1 \
-             --context aws:TagKeys=a --context aws:TagKeys=b=c --encryption-context team=red --key-policy {plain} \
+             --context aws:TagKeys=a --context aws:TagKeys=b=c --without-context aws:UserAgent --encryption-context team=red --key-policy {plain} \
              --identity-policy {plain} --identity-policy {named} --boundary {named} --session-policy {plain} --scp \
              {plain} --rcp {plain} --grant-token t --vpc-endpoint-policy {plain} --principal-tag team=red --principal-tag \
              a=b=c --grants {grants} --grants {plain}"
@@ -235,6 +241,7 @@ mod tests {
             "principal": "arn", "action": "kms:Decrypt", "key": "alias/app", "region": "eu-west-1",
             "context": {
                 "aws:SourceIp": ["10.0.0.1"], "aws:TagKeys": ["a", "b=c"], "kms:EncryptionContext:team": ["red"],
+                "aws:UserAgent": null,
             },
             "key_policy": {}, "identity_policies": [one, other], "permissions_boundary": other,
             "session_policies": [one], "service_control_policies": [one], "resource_control_policies": [one],
