@@ -88,7 +88,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
     ("quotas", &["operations"]),
-    ("report", &["observe", "operations"]),
+    ("report", &["engine", "observe", "operations"]),
     ("seed", &["api", "auth", "config", "document", "service"]),
     (
         "service",

@@ -39,7 +39,7 @@ pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value,
     let snapshot = parts.engine.snapshot();
     let view = snapshot.state.at(snapshot.now());
     let counted = parts.tally.counted(snapshot.clock.epoch());
-    let billed = bills(view, &counted, months_max);
+    let billed = bills(view, &parts.engine.departed().keys(), &counted, months_max);
     let billed: Vec<Value> = billed
         .iter()
         .map(|((month, account), bill)| described(&month.to_string(), account.as_str(), bill))
@@ -119,7 +119,7 @@ fn prices() -> Value {
         "notes": [
             "A key is charged by time, and not from the moment on at which its deletion was scheduled.",
             "AWS managed keys cost nothing but their requests; AWS owned keys cost nothing.",
-            "Keys that are gone are on no bill any more, and requests are counted since the server started.",
+            "Requests are counted, and keys that are gone remembered, since the server started or everything was replaced.",
             "Requests that failed are not charged here; AWS does not publish whether they are.",
         ],
     })

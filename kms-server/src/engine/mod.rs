@@ -1,5 +1,6 @@
 //! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
 
+mod departed;
 mod ledger;
 mod rows;
 pub mod wall;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::operations::LastUses;
 use crate::store::{Store, StoreError};
 
+pub use departed::{Departed, DepartedKey, rotations};
 pub use ledger::Ledger;
 use rows::Loaded;
 pub use writer::{Batching, CommitError, Draft};
@@ -64,6 +66,7 @@ pub struct Engine {
     events_max: usize,
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
+    departed: Arc<Departed>,
     installation_secret: Vec<u8>,
     clock_was_stored: bool,
 }
@@ -170,7 +173,9 @@ impl Engine {
         let snapshot = Snapshot { state: state.clone(), clock, version };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
+        let departed = Arc::new(Departed::default());
         let writer = Writer {
+            departed: Arc::clone(&departed),
             store,
             entropy,
             state,
@@ -189,6 +194,7 @@ impl Engine {
             events_max: batching.batch_events_max.max(1),
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
+            departed,
             installation_secret,
             clock_was_stored,
         })
@@ -216,6 +222,12 @@ impl Engine {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Keys that are gone.
+    #[must_use]
+    pub fn departed(&self) -> &Departed {
+        &self.departed
     }
 
     /// Runs `decide` on the writer's state and waits until what it changed is stored.
@@ -305,6 +317,7 @@ impl Engine {
             })
             .await;
         if replaced.is_ok() {
+            self.departed.clear();
             self.ledger.clear();
         }
         replaced

@@ -13,7 +13,7 @@ use lifecycle::due::Due;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State};
 
-use super::{OnUnknownOutcome, Snapshot, rows, wall};
+use super::{Departed, OnUnknownOutcome, Snapshot, rows, wall};
 use crate::store::{Outcome, Store};
 
 /// What is sent once it is known whether the batch was stored.
@@ -176,6 +176,7 @@ pub(super) struct Writer {
     pub(super) state: State,
     pub(super) clock: VirtualClock,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
+    pub(super) departed: Arc<Departed>,
     pub(super) batching: Batching,
     pub(super) on_unknown_outcome: OnUnknownOutcome,
     /// Whether the last batch was not stored: due events are then tried again only after a while.
@@ -266,6 +267,7 @@ impl Writer {
             .map_err(|error| Failure::Clean(error.to_string()))?;
         match self.store.commit(&batch) {
             Ok(version) => {
+                self.departed.note(&self.state, changes);
                 self.state = state.clone();
                 self.clock = clock;
                 self.published.store(Arc::new(Snapshot { state, clock, version }));

@@ -9,6 +9,7 @@ use lifecycle::state::View;
 
 use super::price::{FREE_REQUESTS, KEY_MONTH_USD, PRICED_ROTATIONS, PriceClass, PriceRow};
 use super::{Counted, Month};
+use crate::engine::{DepartedKey, rotations};
 
 /// The bill of one account for one month, up to the instant of the view.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,27 +66,29 @@ impl Bill {
 
 /// The bills of the last `months_max` months, by month and account; only of accounts that have something on them.
 ///
-/// Keys are billed that exist: what a key has cost that is gone is not known any more.
+/// `departed` are keys that are gone, which have cost something before.
 #[must_use]
-pub fn bills(view: View<'_>, counted: &Counted, months_max: usize) -> BTreeMap<(Month, AccountId), Bill> {
+pub fn bills(
+    view: View<'_>,
+    departed: &[DepartedKey],
+    counted: &Counted,
+    months_max: usize,
+) -> BTreeMap<(Month, AccountId), Bill> {
     let mut bills: BTreeMap<(Month, AccountId), Bill> = BTreeMap::new();
     let this = Month::of(view.now());
     let months: Vec<Month> =
         std::iter::successors(Some(this), |month| month.before()).take(months_max).collect();
-    for key in view.all_keys().filter(|key| key.manager == KeyManager::Customer) {
-        let rotations: Vec<Timestamp> = view
-            .materials_of(key.arn)
-            .filter(|material| material.rotation.is_some())
-            .map(|material| material.created_at)
-            .take(PRICED_ROTATIONS)
-            .collect();
+    let there = view.all_keys().map(|key| (key, rotations(view, key.arn)));
+    let gone = departed.iter().map(|gone| (&gone.key, gone.rotated_at.clone()));
+    for (key, rotated_at) in there.chain(gone).filter(|(key, _)| key.manager == KeyManager::Customer) {
         let end = billed_until(key, view.now());
         for month in &months {
             if month.span().1 <= key.created_at {
                 break;
             }
             let key_months = share(*month, key.created_at, end);
-            let rotation_months = rotations.iter().map(|at| share(*month, *at, end)).sum::<f64>();
+            let rotation_months =
+                rotated_at.iter().take(PRICED_ROTATIONS).map(|at| share(*month, *at, end)).sum::<f64>();
             if key_months > 0.0 {
                 let keys = &mut bills.entry((*month, key.arn.scope.account)).or_default().keys;
                 keys.key_months += key_months;

@@ -139,9 +139,10 @@ async fn keys_are_billed_by_time_with_their_first_two_rotations_until_their_dele
     let bills = report["bills"].as_array().unwrap();
     let keys: Vec<_> =
         bills.iter().map(|bill| (bill["month"].as_str().unwrap(), bill["keys"].clone())).collect();
-    // The key whose deletion was scheduled is gone by now; see below for what it had cost.
+    // The key whose deletion was scheduled is gone by now. It has cost ten days.
+    assert_eq!(call(&kms, "DescribeKey", json!({ "KeyId": deleted })).await.code(), "NotFoundException");
     let expected = [
-        ("2026-01", json!({"key_months": 2.0, "rotation_months": 2.0, "usd": 4.0})),
+        ("2026-01", json!({"key_months": 2.322_581, "rotation_months": 2.0, "usd": 4.322_581})),
         ("2026-02", json!({"key_months": 1.0, "rotation_months": 1.0, "usd": 2.0})),
     ];
     assert_eq!(keys, expected);
@@ -151,6 +152,8 @@ async fn keys_are_billed_by_time_with_their_first_two_rotations_until_their_dele
     );
     let latest = self::report(&kms, "?months=1").await;
     assert_eq!(latest["bills"].as_array().unwrap().len(), 1);
+    control(&kms, Method::POST, "/_kms/reset", "").await.ok();
+    assert_eq!(self::report(&kms, "").await["bills"], json!([]));
 }
 
 #[tokio::test]
