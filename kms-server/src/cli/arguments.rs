@@ -75,7 +75,7 @@ pub enum Command {
     #[command(subcommand)]
     Principals(PrincipalsCommand),
     /// Tell whether somebody may do something, and why; ends with code 7 if not
-    Explain(ExplainArguments),
+    Explain(Box<ExplainArguments>),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
     /// Make requests slow or let them fail, as they sometimes do on AWS

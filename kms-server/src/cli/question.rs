@@ -211,7 +211,7 @@ mod tests {
     fn parse(line: &str) -> Result<ExplainArguments, String> {
         let words = ["kms-server", "explain"].into_iter().chain(line.split_whitespace());
         match Arguments::parse_arguments(words).map_err(|error| error.to_string())?.command {
-            Command::Explain(explain) => Ok(explain),
+            Command::Explain(explain) => Ok(*explain),
             other => panic!("{other:?}"),
         }
     }
