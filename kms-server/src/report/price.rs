@@ -7,8 +7,9 @@ use lifecycle::key::KeySpec;
 
 use crate::operations::registry::Entry;
 
-/// The day whose price list this is.
-pub const PRICES_OF: &str = "2025-11-01";
+/// The month of the last change that this list has: since then third and further rotations cost nothing. Whether AWS has
+/// changed a price after that is not checked.
+pub const PRICES_OF: &str = "2024-05";
 
 /// A customer managed key for a month, and again for each of the first [`PRICED_ROTATIONS`] rotations.
 pub const KEY_MONTH_USD: f64 = 1.0;

@@ -132,7 +132,7 @@ mod tests {
             "requests_not_listed": 3,
             "bills": [{"month": "2026-01", "account": "1", "keys": {"key_months": 1.0, "rotation_months": 0.5, "usd": 1.5},
                        "requests": [{"class": "symmetric", "requests": 2, "charged": 0, "usd": 0.0}], "usd": 1.5}],
-            "prices": {"of": "2025-11-01", "free_requests_per_month": 20000, "notes": ["A note."]},
+            "prices": {"of": "2024-05", "free_requests_per_month": 20000, "notes": ["A note."]},
             "quotas": {
                 "resources": [{"account": "1", "region": "r", "quota": "keys", "used": 1, "limit": 100}],
                 "requests": {"enforced_share": 0.5, "used": [
@@ -146,7 +146,7 @@ ACCOUNT  REGION  PRINCIPAL  KEY  OPERATION  SUCCEEDED  FAILED
 1        r       p          -    ListKeys   2          1
 3 more requests are of too many kinds to be listed.
 
-What AWS would have charged, in US dollars by the price list of 2025-11-01, with 20000 requests a month free:
+What AWS would have charged, in US dollars by the price list of 2024-05, with 20000 requests a month free:
 MONTH    ACCOUNT  KEY MONTHS  ROTATION MONTHS  KEYS    REQUESTS  TOTAL
 2026-01  1        1.0         0.5              1.5000  0.0000    1.5000
 A note.
