@@ -6,6 +6,7 @@ mod client;
 mod clock;
 mod data_directory;
 mod explain;
+mod faults;
 mod http;
 mod http2;
 mod lifetime;
