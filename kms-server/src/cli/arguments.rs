@@ -77,6 +77,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
+    /// Show the EventBridge events of what happened to keys by itself
+    Notifications(NotificationsArguments),
     /// Save, load or clear all keys, aliases, grants and tags
     #[command(subcommand)]
     State(StateCommand),
@@ -270,6 +272,34 @@ pub struct EventsArguments {
     pub limit: Option<u32>,
 
     /// Only after the event with this id, to go on where an earlier answer ended
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
+}
+
+/// The arguments of `notifications`: those given must all hold.
+#[derive(Debug, Clone, Args)]
+pub struct NotificationsArguments {
+    /// Only from this moment on, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub since: Option<Timestamp>,
+
+    /// Only before this moment, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub until: Option<Timestamp>,
+
+    /// Only of this detail-type, such as `KMS CMK Rotation`
+    #[arg(long, value_name = "DETAIL_TYPE")]
+    pub event: Option<String>,
+
+    /// Only about this key
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub key: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
+
+    /// Only after the notification with this id, to go on where an earlier answer ended
     #[arg(long, value_name = "ID")]
     pub after: Option<String>,
 }

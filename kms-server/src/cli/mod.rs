@@ -13,8 +13,8 @@ mod tests;
 
 pub use self::arguments::{
     Arguments, ClientArguments, ClockCommand, Command, DoctorArguments, EnvArguments, EventsArguments,
-    KeysCommand, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments,
-    StateCommand,
+    KeysCommand, NotificationsArguments, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget,
+    ScopeArguments, ServeArguments, StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;

@@ -2,6 +2,7 @@
 
 mod clock;
 mod explain;
+mod notifications;
 mod principals;
 mod state;
 
@@ -58,6 +59,7 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
         (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
         (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/notifications") => notifications::list(service, &request).await,
         (&Method::GET, "/_kms/metrics") => return metrics(service),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
         (&Method::PUT, "/_kms/state") => state::import(service, &request).await,

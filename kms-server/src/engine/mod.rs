@@ -1,6 +1,7 @@
 //! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
 
 mod ledger;
+mod outbox;
 mod rows;
 pub mod wall;
 mod writer;
@@ -15,13 +16,14 @@ use lifecycle::crypto::{Entropy, EntropyError};
 use lifecycle::due::Due;
 use lifecycle::iam;
 use lifecycle::ids::KeyArn;
-use lifecycle::state::{Change, Record, State, Usage};
+use lifecycle::state::{Change, Record, RecordId, State, Usage};
 use tokio::sync::oneshot;
 
 use crate::operations::LastUses;
 use crate::store::{Store, StoreError};
 
 pub use ledger::Ledger;
+pub use outbox::Outbox;
 use rows::Loaded;
 pub use writer::{Batching, CommitError, Draft};
 use writer::{Job, Writer};
@@ -64,6 +66,7 @@ pub struct Engine {
     events_max: usize,
     writer: Mutex<Option<JoinHandle<()>>>,
     ledger: Ledger,
+    bell: Arc<outbox::Bell>,
     installation_secret: Vec<u8>,
     clock_was_stored: bool,
 }
@@ -170,7 +173,9 @@ impl Engine {
         let snapshot = Snapshot { state: state.clone(), clock, version };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
+        let bell = Arc::new(outbox::Bell::default());
         let writer = Writer {
+            bell: Arc::clone(&bell),
             store,
             entropy,
             state,
@@ -189,6 +194,7 @@ impl Engine {
             events_max: batching.batch_events_max.max(1),
             writer: Mutex::new(Some(thread)),
             ledger: Ledger::default(),
+            bell,
             installation_secret,
             clock_was_stored,
         })
@@ -218,6 +224,12 @@ impl Engine {
         &self.ledger
     }
 
+    /// The facts that wait to be told.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(Arc::clone(&self.published), self.queue.clone(), Arc::clone(&self.bell))
+    }
+
     /// Runs `decide` on the writer's state and waits until what it changed is stored.
     ///
     /// # Errors
@@ -234,10 +246,7 @@ impl Engine {
                 let _ = sender.send(committed.map(|()| decided));
             })
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
-            std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
-        })?;
+        self.queue.try_send(job).map_err(queued)?;
         match receiver.await {
             Ok(Ok(decided)) => Ok(decided),
             Ok(Err(error)) => Err(SubmitError::Commit(error)),
@@ -287,16 +296,17 @@ impl Engine {
         self.submit(|_| ()).await
     }
 
-    /// Replaces every record, and starts a new epoch of the clock at `now`.
+    /// Replaces every record, and starts a new epoch of the clock at `now`. What has happened before, and was not told
+    /// yet, is told all the same.
     ///
     /// # Errors
     /// Nothing was changed.
     pub async fn replace(&self, records: Vec<Record>, now: Option<Timestamp>) -> Result<(), SubmitError> {
         let replaced = self
             .submit(move |draft| {
-                let old: Vec<Change> =
-                    draft.state().records().map(|record| Change::Delete(record.id())).collect();
-                draft.apply(old);
+                let old = draft.state().records().map(|record| record.id());
+                let old = old.filter(|id| !matches!(id, RecordId::Fact(_)));
+                draft.apply(old.map(Change::Delete).collect());
                 draft.apply(records.into_iter().map(Change::Put).collect());
                 let wall = wall::now();
                 let base = now.unwrap_or(Timestamp(wall.0));
@@ -344,6 +354,14 @@ impl Engine {
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+}
+
+/// Why a command was not queued.
+fn queued(error: std::sync::mpsc::TrySendError<Job>) -> SubmitError {
+    match error {
+        std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
+        std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
     }
 }
 

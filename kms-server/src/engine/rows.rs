@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lifecycle::alias::Alias;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Secret;
+use lifecycle::event::Fact;
 use lifecycle::grant::Grant;
 use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
@@ -60,6 +61,7 @@ pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
 fn record(row: Row) -> Result<Option<Record>, OpenError> {
     Ok(Some(match &row.kind {
         kind if *kind == Kind::ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
+        kind if *kind == Kind::OUTBOX => Record::Fact(Arc::new(body::<Fact>(&row)?)),
         kind if *kind == Kind::GRANT => Record::Grant(Arc::new(body::<Grant>(&row)?)),
         kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
         kind if *kind == Kind::USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
@@ -113,6 +115,7 @@ fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
     let (kind, id) = name(&record.id());
     match record {
         Record::Alias(alias) => put(kind, id, alias, None),
+        Record::Fact(fact) => put(kind, id, fact, None),
         Record::Grant(grant) => put(kind, id, grant, None),
         Record::Key(key) => put(kind, id, key, None),
         Record::Usage(usage) => put(kind, id, usage, None),
@@ -139,6 +142,7 @@ fn put(
 fn name(id: &RecordId) -> (Kind, String) {
     match id {
         RecordId::Alias(arn) => (Kind::ALIAS, arn.to_string()),
+        RecordId::Fact(id) => (Kind::OUTBOX, id.to_string()),
         RecordId::Grant(key, id) => (Kind::GRANT, format!("{key}/{id}")),
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
         RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),

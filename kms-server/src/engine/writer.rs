@@ -13,6 +13,7 @@ use lifecycle::due::Due;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State};
 
+use super::outbox::Bell;
 use super::{OnUnknownOutcome, Snapshot, rows, wall};
 use crate::store::{Outcome, Store};
 
@@ -171,6 +172,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
+    /// Rings when facts are stored.
+    pub(super) bell: Arc<Bell>,
     pub(super) store: Box<dyn Store>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) state: State,
@@ -269,6 +272,9 @@ impl Writer {
                 self.state = state.clone();
                 self.clock = clock;
                 self.published.store(Arc::new(Snapshot { state, clock, version }));
+                if self.state.outbox_len() > 0 {
+                    self.bell.ring();
+                }
                 Ok(())
             }
             Err(error) if error.outcome() == Outcome::Unchanged => {

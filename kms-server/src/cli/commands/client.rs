@@ -213,9 +213,7 @@ pub(super) fn events(
         ("limit", arguments.limit.map(|limit| limit.to_string())),
         ("after", arguments.after.clone()),
     ];
-    let query: Vec<String> =
-        filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?)))).collect();
-    let found = client.get(&format!("/_kms/events?{}", query.join("&")), &[])?;
+    let found = client.get(&format!("/_kms/events?{}", query(filters)), &[])?;
     let records = found.get("Records").and_then(Value::as_array).cloned().unwrap_or_default();
     for record in &records {
         match output {
@@ -301,6 +299,12 @@ fn passphrase(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failed> 
 
 fn header(passphrase: Option<&Zeroizing<String>>) -> Vec<(&'static str, &str)> {
     passphrase.map(|passphrase| (PASSPHRASE_HEADER, passphrase.as_str())).into_iter().collect()
+}
+
+/// The query of a URL, of the filters that are given.
+pub(super) fn query<const N: usize>(filters: [(&str, Option<String>); N]) -> String {
+    let given = filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))));
+    given.collect::<Vec<_>>().join("&")
 }
 
 /// Percent-encodes whatever is not plain in a path or a query.

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod doctor;
 mod explain;
+mod notifications;
 mod principals;
 mod rekey;
 mod serve;
@@ -76,6 +77,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
         Command::Keys(keys) => client::keys(keys, &client()?, output),
         Command::Explain(explain) => explain::run(explain, &client()?, output),
         Command::Events(events) => client::events(events, &client()?, output),
+        Command::Notifications(filters) => notifications::run(filters, &client()?, output),
         Command::Clock(clock) => clock::run(clock, &client()?, output),
         Command::Principals(principals) => principals::run(principals, &client()?, output),
         Command::State(state) => client::state(state, &client()?, output),
