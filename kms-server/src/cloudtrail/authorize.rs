@@ -45,7 +45,9 @@ pub(super) fn authorize(exchange: &mut Exchange<'_>, rules: Authorization) -> Re
         Error::new(Code::AccessDeniedException, text)
     })?;
     let Some(denial) = &decision.denial else { return Ok(()) };
-    let refusal = Error::new(Code::AccessDeniedException, denial.message(&inquiry, Named::Identifier));
+    // AWS (observed): unlike KMS, CloudTrail names no resource where there is none.
+    let message = denial.message(&inquiry, Named::Identifier).replacen(" on resource: *", "", 1);
+    let refusal = Error::new(Code::AccessDeniedException, message);
     let explanation = decision.explain(&inquiry, Named::Identifier);
     exchange.denial = Some(json!({
         "principal": caller.arn(),

@@ -207,7 +207,7 @@ settings! {
     /// What happens to keys by itself: rotations and deletions.
     events: Events, flags "events-" {
         /// URL to which each EventBridge event is sent with POST; empty sends none. `/_kms/notifications` has them all in any case.
-        webhook: Option<WebhookUrl> = None;
+        webhook: WebhookUrl = WebhookUrl::default();
         /// Attempts to send one event, with growing waits, until it is given up.
         webhook_attempts_max: u32 = 8, in 1..=185;
     }

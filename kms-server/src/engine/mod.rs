@@ -307,7 +307,8 @@ impl Engine {
                 let old = draft.state().records().map(|record| record.id());
                 let old = old.filter(|id| !matches!(id, RecordId::Fact(_)));
                 draft.apply(old.map(Change::Delete).collect());
-                draft.apply(records.into_iter().map(Change::Put).collect());
+                let new = records.into_iter().filter(|record| !matches!(record, Record::Fact(_)));
+                draft.apply(new.map(Change::Put).collect());
                 let wall = wall::now();
                 let base = now.unwrap_or(Timestamp(wall.0));
                 let clock = draft.clock().restarted(base, wall);

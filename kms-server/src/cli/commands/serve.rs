@@ -161,10 +161,13 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
         .json_depth_max(config.server.json_depth_max as usize)
         .audit(log(config, "audit"))
         .notifications(log(config, "notifications"))
-        .webhook(config.events.webhook.as_ref().map(|url| Webhook {
-            url: url.as_str().to_owned(),
-            attempts_max: config.events.webhook_attempts_max,
-        }))
+        .webhook(
+            config
+                .events
+                .webhook
+                .as_deref()
+                .map(|url| Webhook { url: url.to_owned(), attempts_max: config.events.webhook_attempts_max }),
+        )
         .principals(principals)
         .identity_providers(providers)
         .unknown_access_key(unknown)
