@@ -55,18 +55,20 @@ impl Delivery {
         webhook: Option<Webhook>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
+        // Only of what waits already can a log have anything.
+        let there = outbox.is_empty().then(HashSet::new);
         let kept = Arc::clone(&notifications);
         let webhook = webhook.map(|webhook| Sender::start(webhook, outbox.clone())).transpose()?;
         let teller = Teller {
             outbox: outbox.clone(),
-            audit: Copy { log: audit, id: "eventID", mark: "AwsServiceEvent", line: cloudtrail, there: None },
-            notifications: Copy {
-                log: notifications,
-                id: "id",
-                mark: "aws.kms",
-                line: eventbridge,
-                there: None,
+            audit: Copy {
+                log: audit,
+                id: "eventID",
+                mark: "AwsServiceEvent",
+                line: cloudtrail,
+                there: there.clone(),
             },
+            notifications: Copy { log: notifications, id: "id", mark: "aws.kms", line: eventbridge, there },
             told: None,
             removable: Vec::new(),
             webhook,

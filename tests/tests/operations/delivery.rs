@@ -43,7 +43,11 @@ impl Server {
 
     /// A whole server.
     fn start(&self) -> TestKms {
-        let log = |name| LogOptions { folder: Some(self.folder(name)), ..LogOptions::default() };
+        self.start_with(LogOptions::default())
+    }
+
+    fn start_with(&self, options: LogOptions) -> TestKms {
+        let log = |name| LogOptions { folder: Some(self.folder(name)), ..options.clone() };
         let builder = Builder::new(self.store()).entropy(Arc::new(SystemEntropy::new())).clock(CLOCK);
         let builder = builder.audit(log("audit")).notifications(log("notifications"));
         TestKms::of(builder.build().unwrap())
@@ -175,4 +179,31 @@ async fn a_new_event_comes_behind_those_that_wait() {
     assert_eq!(told.len(), 6);
     assert_eq!(told[5]["serviceEventDetails"]["rotationType"], "ON_DEMAND");
     assert_eq!(events(&kms, "event=RotateKeyOnDemand").await.len(), 1);
+}
+
+/// A log that cannot be written, such as on a full disk, gets everything in the end; nobody waits for it until then.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_is_tried_again() {
+    for broken in ["audit", "notifications"] {
+        let server = Server::new();
+        // Every batch begins a new file, for which there is no folder.
+        let kms = server.start_with(LogOptions { segment_bytes_max: 1, ..LogOptions::default() });
+        let arn = new_key(&kms).await;
+        let rotate = || call(&kms, "RotateKeyOnDemand", serde_json::json!({ "KeyId": arn }));
+        rotate().await.ok();
+        let first = service_events(&kms).await[0]["eventID"].clone();
+        fs::remove_dir_all(server.folder(broken)).unwrap();
+        rotate().await.ok();
+        kms.service().parts().notifications.flush().await;
+        rotate().await.ok();
+        fs::create_dir_all(server.folder(broken)).unwrap();
+        let outbox = kms.service().parts().engine.outbox();
+        assert!(fixtures::process::eventually(|| outbox.is_empty().then_some(())).is_some());
+        let (mut told, mut sent) = (service_events(&kms).await, notifications(&kms, "").await);
+        // What the folder held is gone.
+        told.retain(|record| record["eventID"] != first);
+        sent.retain(|event| event["id"] != first);
+        assert_eq!((told.len(), sent.len()), (2, 2), "{broken}");
+        assert!(told.iter().zip(&sent).all(|(told, sent)| told["eventID"] == sent["id"]));
+    }
 }
