@@ -12,8 +12,12 @@ use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAcces
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
 use crate::faults::Faults;
 use crate::limits::Limits;
-use crate::observe::audit::{AuditLog, AuditOptions};
+use crate::observe::audit::AuditLog;
+use crate::observe::delivery::Delivery;
+use crate::observe::log::{Log, LogOptions};
 use crate::observe::metrics::Metrics;
+use crate::observe::notifications::Notifications;
+use crate::observe::webhook::Webhook;
 use crate::operations::MarkerKey;
 use crate::pipeline::Authorization;
 use crate::quotas::RequestQuotas;
@@ -40,7 +44,9 @@ pub struct Builder {
     service_headers: ServiceHeaders,
     request_quota_share: f64,
     json_depth_max: usize,
-    audit: AuditOptions,
+    audit: LogOptions,
+    notifications: LogOptions,
+    webhook: Option<Webhook>,
     principals: Vec<iam::Entry>,
     identity_providers: Vec<IdentityProvider>,
     signatures: Signatures,
@@ -55,8 +61,10 @@ pub struct Builder {
 pub enum BuildError {
     /// The engine or its store.
     Engine(OpenError),
-    /// The audit log.
-    Audit(std::path::PathBuf, std::io::Error),
+    /// The audit log, or that of notifications.
+    Log(std::path::PathBuf, std::io::Error),
+    /// The thread that tells what has happened.
+    Delivery(std::io::Error),
     /// The key of temporary credentials.
     Sessions(SealError),
     /// A default that does not parse.
@@ -67,9 +75,10 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BuildError::Engine(error) => error.fmt(f),
-            BuildError::Audit(folder, error) => write!(
+            BuildError::Delivery(error) => write!(f, "no thread for what happens by itself: {error}"),
+            BuildError::Log(folder, error) => write!(
                 f,
-                "the audit log in {} cannot be opened: {error}. Make the directory writable, choose another with \
+                "the log in {} cannot be opened: {error}. Make the directory writable, choose another with \
                  --data-dir, or keep nothing with --memory",
                 folder.display()
             ),
@@ -95,7 +104,9 @@ impl Builder {
             service_headers: ServiceHeaders::Heed,
             request_quota_share: 0.0,
             json_depth_max: 32,
-            audit: AuditOptions::default(),
+            audit: LogOptions::default(),
+            notifications: LogOptions::default(),
+            webhook: None,
             principals: Vec::new(),
             identity_providers: Vec::new(),
             signatures: Signatures::Verify,
@@ -156,8 +167,20 @@ impl Builder {
 
     /// Where audit records go.
     #[must_use]
-    pub fn audit(self, audit: AuditOptions) -> Self {
+    pub fn audit(self, audit: LogOptions) -> Self {
         Builder { audit, ..self }
+    }
+
+    /// Where notifications are kept.
+    #[must_use]
+    pub fn notifications(self, notifications: LogOptions) -> Self {
+        Builder { notifications, ..self }
+    }
+
+    /// Where notifications are sent, if anywhere.
+    #[must_use]
+    pub fn webhook(self, webhook: Option<Webhook>) -> Self {
+        Builder { webhook, ..self }
     }
 
     /// The configured accounts, users, roles and access keys. They are not stored, and nothing changes them.
@@ -213,8 +236,13 @@ impl Builder {
             self.on_unknown_outcome,
         )
         .map_err(BuildError::Engine)?;
-        let audit = AuditLog::open(&self.audit)
-            .map_err(|error| BuildError::Audit(self.audit.folder.clone().unwrap_or_default(), error))?;
+        let audit = log("audit", &self.audit)?;
+        let notifications = log("notifications", &self.notifications)?;
+        let logs = (Arc::clone(&audit), Arc::clone(&notifications));
+        let delivery = Delivery::start(engine.outbox(), logs.0, logs.1, self.webhook);
+        let delivery = Arc::new(delivery.map_err(BuildError::Delivery)?);
+        let audit = AuditLog::new(audit, Arc::clone(&delivery));
+        let notifications = Notifications::new(notifications, delivery);
         let sessions = SessionKey::new(engine.installation_secret()).map_err(BuildError::Sessions)?;
         let mut authenticator =
             Authenticator::new(account, region, sessions).with_signatures(self.signatures);
@@ -228,6 +256,7 @@ impl Builder {
             engine,
             authenticator,
             audit,
+            notifications,
             metrics: Metrics::default(),
             entropy: self.entropy,
             limits: self.limits,
@@ -245,4 +274,10 @@ impl Builder {
             tally: Tally::default(),
         }))
     }
+}
+
+/// A log with a thread of that name.
+fn log(thread_name: &str, options: &LogOptions) -> Result<Arc<Log>, BuildError> {
+    let opened = Log::open(thread_name, options).map(Arc::new);
+    opened.map_err(|error| BuildError::Log(options.folder.clone().unwrap_or_default(), error))
 }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod auth;
 pub mod builder;
 pub mod cli;
+pub(crate) mod cloudtrail;
 pub mod config;
 pub mod control;
 pub mod cron;

@@ -15,8 +15,8 @@ pub use facts::{Circumstances, Endpoint, ServiceCall};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lifecycle::ids::{AliasArn, GrantId, KeyArn};
-use lifecycle::key::{Key, KeyState};
+use lifecycle::ids::{AccountId, AliasArn, GrantId, KeyArn, MaterialId};
+use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage};
 use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
@@ -62,17 +62,43 @@ pub struct Trace {
 pub enum Resource {
     /// A key.
     Key(KeyArn),
+    /// A key, and the one of its materials that encrypted or decrypted.
+    Used(KeyArn, MaterialId),
     /// An alias.
     Alias(AliasArn),
+}
+
+impl Resource {
+    /// The account that it belongs to.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        match self {
+            Resource::Key(key) | Resource::Used(key, _) => key.scope.account,
+            Resource::Alias(alias) => alias.scope.account,
+        }
+    }
 }
 
 impl Trace {
     /// The keys among the resources.
     pub fn keys(&self) -> impl Iterator<Item = KeyArn> + '_ {
         self.resources.iter().filter_map(|resource| match resource {
-            Resource::Key(key) => Some(*key),
+            Resource::Key(key) | Resource::Used(key, _) => Some(*key),
             Resource::Alias(_) => None,
         })
+    }
+
+    /// Adds which material of each key was used, where a key may have several.
+    fn add_used(&mut self, entry: &Entry, resolved: &Resolved) {
+        if entry.declaration.usage != Some(KeyUsage::EncryptDecrypt) {
+            return;
+        }
+        for (resource, found) in self.resources.iter_mut().zip(&resolved.keys) {
+            let material = found.material.or(found.key.current_material);
+            if let Some(material) = material.filter(|_| found.key.spec == KeySpec::SymmetricDefault) {
+                *resource = Resource::Used(found.key.arn, material);
+            }
+        }
     }
 
     /// Adds what a command makes anew or finds by itself; everything else that it changes was found before.
@@ -134,6 +160,7 @@ pub fn query<Q: Query>(
         _permit: Permit(()),
     };
     let output = Q::run(&authorized, &input)?;
+    trace.add_used(request.entry, &resolved);
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
 }
 

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
+use crate::cloudtrail;
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
 use crate::faults::Faults;
@@ -27,8 +28,10 @@ use crate::http::{Handler, Refused};
 use crate::limits::Limits;
 use crate::message::{Message, OperationReply, Reply};
 use crate::observe::audit::AuditLog;
+use crate::observe::log::Place;
 use crate::observe::metrics::{Metrics, Outcome};
-use crate::observe::record::AuditRecord;
+use crate::observe::notifications::Notifications;
+use crate::observe::record::{self, AuditRecord};
 use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
@@ -55,6 +58,8 @@ pub struct Inner {
     pub authenticator: Authenticator,
     /// The record of every request.
     pub audit: AuditLog,
+    /// The events that were sent of what happens by itself.
+    pub notifications: Notifications,
     /// Counters.
     pub metrics: Metrics,
     /// Random bytes for keys, nonces and ids.
@@ -166,14 +171,19 @@ impl Service {
             if sts::is_request(&request) {
                 return Box::pin(sts::call(self, &request)).await;
             }
+            if cloudtrail::is_request(&request) {
+                return Box::pin(cloudtrail::call(self, &request)).await;
+            }
             self.operation(&Message::of(&request)).await.into_response()
         }
     }
 
-    /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
+    /// Tells what has happened, stores what memory holds and stops the writer and the logs. Later requests fail.
     pub async fn stop(&self) {
         self.0.waits.stop();
+        self.0.notifications.stop_telling().await;
         self.0.engine.stop().await;
+        self.0.notifications.stop().await;
         self.0.audit.stop().await;
     }
 
@@ -212,9 +222,7 @@ impl Service {
             Err(error) => Err(error),
         };
         self.count(&exchange, &result);
-        if exchange.is_recorded(&result) {
-            place.record(|line| self.write_record(&exchange, &result, line));
-        }
+        self.record(place, &exchange, &result);
         match result {
             Ok(answer) => reply(200, Some(exchange.request_id), exchange.at, answer.body),
             Err(error) => failure(&error, Some(exchange.request_id), exchange.at),
@@ -392,26 +400,37 @@ impl Service {
         self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.at);
     }
 
-    fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
-        let region = exchange.caller.as_ref().map_or(self.0.region, |caller| caller.region);
-        let account = exchange.recipient().unwrap_or(self.0.account);
+    /// Hands over the record of a request, one for each account that it concerns.
+    fn record(&self, place: Place<'_>, exchange: &Exchange, result: &Result<Answer, KmsError>) {
+        let (caller, error) = (exchange.caller.as_ref(), result.as_ref().err());
+        let recipients = record::recipients(caller, self.0.account, &exchange.trace, error);
         let circumstances = &exchange.circumstances;
-        let record = AuditRecord {
-            entry: exchange.entry,
-            caller: exchange.caller.as_ref(),
-            input: exchange.input.as_deref(),
-            elements: result.as_ref().ok().and_then(|answer| answer.elements.as_ref()),
-            trace: &exchange.trace,
-            error: result.as_ref().err(),
-            at: exchange.at,
-            event_id: exchange.event_id.as_str(),
-            request_id: exchange.request_id.as_str(),
-            source_ip: circumstances.source_ip,
-            user_agent: circumstances.user_agent(),
-            region: region.as_str(),
-            account: account.as_str(),
-        };
-        record.write(line);
+        // A service has no account whose record would be the first of several.
+        let service = caller.is_some_and(|caller| matches!(caller.principal(), Principal::Service(_)));
+        let shared = recipients.len() > 1 || service && !exchange.trace.resources.is_empty();
+        let first = exchange.event_id;
+        place.records(recipients.len(), |at, line| {
+            let recipient = recipients.get(at).copied().unwrap_or(self.0.account);
+            let event_id = if at == 0 { first } else { record::derived_id(first, recipient.as_str()) };
+            let record = AuditRecord {
+                entry: exchange.entry,
+                caller,
+                input: exchange.input.as_deref(),
+                elements: result.as_ref().ok().and_then(|answer| answer.elements.as_ref()),
+                trace: &exchange.trace,
+                error,
+                at: exchange.at,
+                event_id: event_id.as_str(),
+                request_id: exchange.request_id.as_str(),
+                source_ip: circumstances.source_ip,
+                user_agent: circumstances.user_agent(),
+                via: circumstances.via(),
+                region: caller.map_or(self.0.region.as_str(), |caller| caller.region.as_str()),
+                recipient,
+                shared_event_id: shared.then(|| record::derived_id(first, "shared")),
+            };
+            record.write(line);
+        });
     }
 }
 

@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod clock;
 pub mod crypto;
 pub mod due;
+pub mod event;
 pub mod grant;
 pub mod iam;
 pub mod ids;

@@ -55,6 +55,8 @@ const SERVER: &[(&str, &[&str])] = &[
             "sts",
         ],
     ),
+    // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
+    ("cloudtrail", &["api", "auth", "engine", "observe", "operations", "pipeline", "service"]),
     ("config", &["document", "principals", "sts"]),
     (
         "control",
@@ -83,7 +85,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("http", &["message"]),
     ("message", &[]),
     ("limits", &[]),
-    // The audit log asks the engine's wall clock for the age of its files; the metrics know the edge's refusals.
+    // The logs ask the engine's wall clock for the age of their files, and its outbox for what has happened; the metrics
+    // know the edge's refusals.
     ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
     ("operations", &["api", "auth", "limits", "pipeline"]),
@@ -97,6 +100,7 @@ const SERVER: &[(&str, &[&str])] = &[
         &[
             "api",
             "auth",
+            "cloudtrail",
             "control",
             "engine",
             "faults",
@@ -124,14 +128,15 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("crypto", &["ids"]),
     ("due", &["clock", "ids", "key"]),
+    ("event", &["clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "policy", "tag"]),
     ("managed", &["alias", "clock", "crypto", "ids", "key", "policy", "state"]),
     ("policy", &["ids"]),
-    ("schedule", &["clock", "crypto", "due", "ids", "key", "state"]),
-    ("state", &["alias", "clock", "due", "grant", "iam", "ids", "key", "policy"]),
+    ("schedule", &["clock", "crypto", "due", "event", "ids", "key", "state"]),
+    ("state", &["alias", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 
@@ -143,6 +148,8 @@ const NEVER: &[(&str, &[&str])] = &[
     ("engine", &["control", "pipeline", "service", "http"]),
     ("service", &["cli", "cron"]),
     ("sts", &["cli", "control", "operations", "pipeline", "store"]),
+    ("cloudtrail", &["cli", "control", "store"]),
+    ("observe", &["cli", "control", "service", "store"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
     ("policy", &["authorize", "key"]),
 ];

@@ -76,6 +76,8 @@ pub enum Command {
     Explain(Box<ExplainArguments>),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
+    /// Show the EventBridge events of what happened to keys by itself
+    Notifications(NotificationsArguments),
     /// Make requests slow or let them fail, as they sometimes do on AWS
     #[command(subcommand)]
     Faults(FaultsCommand),
@@ -315,6 +317,38 @@ pub struct EventsArguments {
     pub data: DataArguments,
 }
 
+/// The arguments of `notifications`: those given must all hold.
+#[derive(Debug, Clone, Args)]
+pub struct NotificationsArguments {
+    /// Only from this moment on, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub since: Option<Timestamp>,
+
+    /// Only before this moment, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub until: Option<Timestamp>,
+
+    /// Only of this detail-type, such as `KMS CMK Rotation`
+    #[arg(long, value_name = "DETAIL_TYPE")]
+    pub event: Option<String>,
+
+    /// Only about this key
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub key: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
+
+    /// Only after the notification with this id, to go on where an earlier answer ended
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
+
+    /// The data directory, where no server runs.
+    #[command(flatten)]
+    pub data: DataArguments,
+}
+
 /// The commands about all that a server holds.
 #[derive(Debug, Clone, Subcommand)]
 pub enum StateCommand {
@@ -462,6 +496,7 @@ impl Arguments {
             Command::Principals(principals) => Some(&principals.data),
             Command::Explain(explain) => Some(&explain.data),
             Command::Events(events) => Some(&events.data),
+            Command::Notifications(filters) => Some(&filters.data),
             Command::State(state) => Some(&state.data),
             Command::Serve(_)
             | Command::Env(_)

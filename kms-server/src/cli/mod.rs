@@ -14,8 +14,8 @@ mod tests;
 
 pub use self::arguments::{
     Arguments, ClientArguments, ClockCommand, Command, DoctorArguments, EnvArguments, EventsArguments,
-    KeysCommand, OnData, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments,
-    ServeArguments, StateCommand,
+    KeysCommand, NotificationsArguments, OnData, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget,
+    ScopeArguments, ServeArguments, StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;

@@ -324,6 +324,7 @@ fn exports_for_each_shell() {
         client.to_shell(Shell::Sh),
         "export AWS_ENDPOINT_URL_KMS='http://127.0.0.1:4566'\n\
          export AWS_ENDPOINT_URL_STS='http://127.0.0.1:4566'\n\
+         export AWS_ENDPOINT_URL_CLOUDTRAIL='http://127.0.0.1:4566'\n\
          export KMS_ENDPOINT='http://127.0.0.1:4566'\n\
          export AWS_REGION='eu-west-1'\n\
          export AWS_DEFAULT_REGION='eu-west-1'\n\
@@ -358,6 +359,7 @@ fn exports_for_each_shell() {
         serde_json::json!({
             "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:4566",
             "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:4566",
+            "AWS_ENDPOINT_URL_CLOUDTRAIL": "http://127.0.0.1:4566",
             "KMS_ENDPOINT": "http://127.0.0.1:4566",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",

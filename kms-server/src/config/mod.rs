@@ -16,6 +16,7 @@ mod template;
 mod value;
 mod variable_name;
 mod web_identity;
+mod webhook_url;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,9 @@ pub use self::file::read_text;
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;
-pub use self::settings::{Audit, Auth, Clock, Config, Identity, Limits, Log, RootKey, Server, Storage, Sts};
+pub use self::settings::{
+    Audit, Auth, Clock, Config, Events, Identity, Limits, Log, RootKey, Server, Storage, Sts,
+};
 pub use self::template::to_toml;
 pub use self::value::{
     Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Share, Signatures,
@@ -36,6 +39,7 @@ pub use self::value::{
 };
 pub use self::variable_name::VariableName;
 pub use self::web_identity::{WebIdentities, WebIdentity};
+pub use self::webhook_url::WebhookUrl;
 
 use std::path::PathBuf;
 

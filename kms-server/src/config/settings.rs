@@ -10,6 +10,7 @@ use super::value::{
 };
 use super::variable_name::VariableName;
 use super::web_identity::WebIdentities;
+use super::webhook_url::WebhookUrl;
 use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -200,7 +201,7 @@ settings! {
         cron: CronExpression = CronExpression::every_minute();
     }
 
-    /// The record of every call.
+    /// The record of every call. Its bounds are those of the log of events, too.
     audit: Audit, flags "audit-" {
         /// Days that records are kept; 0 keeps them whatever their age.
         retention_days: u32 = 90, in 0..=36_500;
@@ -212,6 +213,14 @@ settings! {
         queue_records_max: u32 = 10_000, in 1..=1_000_000;
         /// Milliseconds that a request waits for room in a full queue before it fails; no record is ever dropped.
         queue_wait_ms: u32 = 1_000, in 0..=60_000;
+    }
+
+    /// What happens to keys by itself: rotations and deletions.
+    events: Events, flags "events-" {
+        /// URL to which each EventBridge event is sent with POST; empty sends none. `/_kms/notifications` has them all in any case.
+        webhook: WebhookUrl = WebhookUrl::default();
+        /// Attempts to send one event, with growing waits, until it is given up.
+        webhook_attempts_max: u32 = 8, in 1..=185;
     }
 
     /// What the server tells about itself on standard error.

@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{Refusal, query, wait};
-use crate::observe::audit::{AuditFilter, Search};
+use crate::observe::audit::AuditFilter;
+use crate::observe::log::Search;
 use crate::service::Service;
 
 /// Records in one answer, unless `limit` says otherwise.
-const EVENTS_DEFAULT: usize = 100;
+pub(super) const EVENTS_DEFAULT: usize = 100;
 
 /// The most records in one answer.
-const EVENTS_MAX: usize = 10_000;
+pub(super) const EVENTS_MAX: usize = 10_000;
 
 /// How long records gather before whoever waits for one looks again.
 const GATHER: std::time::Duration = std::time::Duration::from_millis(20);
@@ -50,9 +51,10 @@ pub(super) async fn look(service: &Service, request: &Request<Bytes>) -> Result<
     }
     let mut written = service.parts().audit.written();
     written.mark_unchanged();
-    let (search, mut found) = read(service, Search::new(filter)).await?;
+    let search = filter.search();
+    let (look, mut found) = read(service, (filter, search)).await?;
     if let (Some(time), true) = (time, found.is_empty()) {
-        let next = next(service, search, written);
+        let next = next(service, look, written);
         found = service.parts().waits.wait(time, next).await?.transpose()?.unwrap_or_default();
     }
     Ok(json!({ "Records": found }))
@@ -61,14 +63,14 @@ pub(super) async fn look(service: &Service, request: &Request<Bytes>) -> Result<
 /// The first records that a search finds, as soon as there are any. None only when the log has ended.
 async fn next(
     service: &Service,
-    mut search: Search,
+    mut look: (AuditFilter, Search),
     mut written: watch::Receiver<u64>,
 ) -> Result<Vec<Value>, Refusal> {
     while written.changed().await.is_ok() {
         tokio::time::sleep(GATHER).await;
         written.mark_unchanged();
         let found;
-        (search, found) = read(service, search).await?;
+        (look, found) = read(service, look).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -77,18 +79,21 @@ async fn next(
 }
 
 /// What a search finds among all that was recorded before.
-async fn read(service: &Service, mut search: Search) -> Result<(Search, Vec<Value>), Refusal> {
+async fn read(
+    service: &Service,
+    (filter, mut search): (AuditFilter, Search),
+) -> Result<((AuditFilter, Search), Vec<Value>), Refusal> {
     service.parts().audit.flush().await;
     let service = service.clone();
     let read = tokio::task::spawn_blocking(move || {
-        let found = service.parts().audit.search(&mut search);
-        found.map(|found| (search, found))
+        let found = service.parts().audit.search(&filter, &mut search);
+        found.map(|found| ((filter, search), found))
     });
     read.await.map_err(Refusal::internal)?.map_err(Refusal::internal)
 }
 
 /// A moment as records write it, to compare with: whatever the offset that it was given in.
-fn event_time(name: &str, text: &str) -> Result<String, Refusal> {
+pub(super) fn event_time(name: &str, text: &str) -> Result<String, Refusal> {
     let moment: jiff::Timestamp = text.parse().map_err(|_| {
         Refusal::bad_request(format!("{name} must be a moment such as 2026-01-01T00:00:00Z, not {text}"))
     })?;

@@ -5,6 +5,7 @@ mod events;
 mod explain;
 mod faults;
 mod metrics;
+mod notifications;
 mod principals;
 mod report;
 mod snapshots;
@@ -66,6 +67,7 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
         (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/notifications") => notifications::list(service, &request).await,
         (&Method::GET, "/_kms/metrics") => return metrics::show(service),
         (&Method::GET, "/_kms/report") => report::show(service, &request),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,

@@ -158,6 +158,8 @@ fn document(
             Record::Key(key) => document.keys.push(Key::clone(&key)),
             Record::Alias(alias) => document.aliases.push(Alias::clone(&alias)),
             Record::Grant(grant) => document.grants.push(Grant::clone(&grant)),
+            // What has happened here is told here.
+            Record::Fact(_) => {}
             Record::Usage(usage) => document.usages.push(Usage::clone(&usage)),
             Record::Principal(entry) => {
                 let sealed = match (&sealer, entry.secret()) {

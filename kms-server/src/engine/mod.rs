@@ -4,6 +4,7 @@ mod advance;
 mod departed;
 mod happened;
 mod ledger;
+mod outbox;
 mod rows;
 pub mod saved;
 pub mod wall;
@@ -28,6 +29,7 @@ pub use advance::{Advanced, Bounds};
 pub use departed::{Departed, DepartedKey, rotations};
 pub use happened::Happened;
 pub use ledger::Ledger;
+pub use outbox::Outbox;
 use rows::Loaded;
 use saved::Saves;
 pub use writer::{Batching, CommitError, Draft};
@@ -94,6 +96,7 @@ pub struct Engine {
     happened: watch::Receiver<Happened>,
     ledger: Ledger,
     departed: Arc<Departed>,
+    bell: Arc<outbox::Bell>,
     installation_secret: Vec<u8>,
     clock_was_stored: bool,
 }
@@ -202,8 +205,10 @@ impl Engine {
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
         let (sender, happened) = watch::channel(Happened::default());
         let departed = Arc::new(Departed::default());
+        let bell = Arc::new(outbox::Bell::default());
         let writer = Writer {
             departed: Arc::clone(&departed),
+            bell: Arc::clone(&bell),
             store,
             entropy,
             state,
@@ -226,6 +231,7 @@ impl Engine {
             happened,
             ledger: Ledger::default(),
             departed,
+            bell,
             installation_secret,
             clock_was_stored,
         })
@@ -261,6 +267,12 @@ impl Engine {
         &self.departed
     }
 
+    /// The facts that wait to be told.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(Arc::clone(&self.published), self.queue.clone(), Arc::clone(&self.bell))
+    }
+
     /// Runs `decide` on the writer's state and waits until what it changed is stored.
     ///
     /// # Errors
@@ -277,10 +289,7 @@ impl Engine {
                 let _ = sender.send(committed.map(|()| decided));
             })
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
-            std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
-        })?;
+        self.queue.try_send(job).map_err(queued)?;
         match receiver.await {
             Ok(Ok(decided)) => Ok(decided),
             Ok(Err(error)) => Err(SubmitError::Commit(error)),
@@ -310,7 +319,8 @@ impl Engine {
         self.happened.clone()
     }
 
-    /// Replaces every record, and starts a new epoch of the clock at `now`.
+    /// Replaces every record, and starts a new epoch of the clock at `now`. What has happened before, and was not told
+    /// yet, is told all the same.
     ///
     /// # Errors
     /// Nothing was changed.
@@ -365,6 +375,14 @@ impl Engine {
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+}
+
+/// Why a command was not queued.
+fn queued(error: std::sync::mpsc::TrySendError<Job>) -> SubmitError {
+    match error {
+        std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
+        std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lifecycle::alias::Alias;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Secret;
+use lifecycle::event::Fact;
 use lifecycle::grant::Grant;
 use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
@@ -70,6 +71,7 @@ pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
 pub(super) fn record(row: Row) -> Result<Option<Record>, OpenError> {
     Ok(Some(match &row.kind {
         kind if *kind == Kind::ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
+        kind if *kind == Kind::OUTBOX => Record::Fact(Arc::new(body::<Fact>(&row)?)),
         kind if *kind == Kind::GRANT => Record::Grant(Arc::new(body::<Grant>(&row)?)),
         kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
         kind if *kind == Kind::USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
@@ -119,12 +121,13 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
     Ok(Batch { changes: changes_of_rows, old_secrets })
 }
 
-/// What makes `records` of all that a state stores.
+/// What makes `records` of all that a state stores, but for facts: they stay, and none come in.
 pub(super) fn difference(state: &State, records: Vec<Record>) -> Vec<Change> {
+    let lasts = |record: &Record| !matches!(record, Record::Fact(_));
     let mut old: BTreeMap<(Kind, String), Record> =
-        state.records().map(|record| (name(&record.id()), record)).collect();
+        state.records().filter(lasts).map(|record| (name(&record.id()), record)).collect();
     let is_new = |record: &Record| old.remove(&name(&record.id())).is_none_or(|old| old != *record);
-    let puts: Vec<Record> = records.into_iter().filter(is_new).collect();
+    let puts: Vec<Record> = records.into_iter().filter(lasts).filter(is_new).collect();
     let deletes = old.into_values().map(|record| Change::Delete(record.id()));
     deletes.chain(puts.into_iter().map(Change::Put)).collect()
 }
@@ -134,6 +137,7 @@ pub(super) fn put_record(record: &Record) -> Result<store::Change, serde_json::E
     let (kind, id) = name(&record.id());
     match record {
         Record::Alias(alias) => put(kind, id, alias, None),
+        Record::Fact(fact) => put(kind, id, fact, None),
         Record::Grant(grant) => put(kind, id, grant, None),
         Record::Key(key) => put(kind, id, key, None),
         Record::Usage(usage) => put(kind, id, usage, None),
@@ -161,6 +165,7 @@ pub(super) fn put(
 pub(super) fn name(id: &RecordId) -> (Kind, String) {
     match id {
         RecordId::Alias(arn) => (Kind::ALIAS, arn.to_string()),
+        RecordId::Fact(id) => (Kind::OUTBOX, id.to_string()),
         RecordId::Grant(key, id) => (Kind::GRANT, format!("{key}/{id}")),
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
         RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),

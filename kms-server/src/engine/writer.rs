@@ -15,6 +15,7 @@ use lifecycle::state::{Change, Record, State};
 use tokio::sync::watch;
 
 use super::happened::Happened;
+use super::outbox::Bell;
 use super::saved::Saves;
 use super::{Departed, OnUnknownOutcome, Snapshot, rows, wall};
 use crate::store::{self, OldSecrets, Outcome, Store};
@@ -131,7 +132,8 @@ impl<'a> Draft<'a> {
         self.besides.clock_changed = true;
     }
 
-    /// Makes `records` all that there is, but for what is configured.
+    /// Makes `records` all that there is, but for what is configured and for facts: those that have not been told yet stay
+    /// to be told, and no others come in.
     pub(super) fn replace(&mut self, records: Vec<Record>) {
         self.apply(rows::difference(self.state, records));
     }
@@ -218,6 +220,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
+    /// Rings when facts are stored.
+    pub(super) bell: Arc<Bell>,
     pub(super) store: Box<dyn Store>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) state: State,
@@ -335,6 +339,9 @@ impl Writer {
                 self.late = late.or(self.late.take());
                 let saves = saves.unwrap_or_else(|| self.published.load().saves.clone());
                 self.published.store(Arc::new(Snapshot { state, clock, version, saves }));
+                if self.state.outbox_len() > 0 {
+                    self.bell.ring();
+                }
                 if clock_changed || !happened.is_empty() {
                     self.happened.send_modify(|all| all.add(clock.epoch(), &happened));
                 }

@@ -2,11 +2,10 @@
 //!
 //! AWS: KMS developer guide, "Rotate AWS KMS keys".
 
-use std::sync::Arc;
-
 use lifecycle::clock::Timestamp;
 use lifecycle::key::{Key, KeySpec, Material, ON_DEMAND_ROTATIONS_MAX, Origin, RotationType};
-use lifecycle::state::{Change, Record};
+use lifecycle::schedule;
+use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
 
 use super::keys::put;
@@ -179,10 +178,9 @@ impl Command for RotateKeyOnDemand {
                 format!("An automatic rotation of {} takes place within 20 minutes.", key.arn),
             ));
         }
-        let (rotated, material) = key.rotate(RotationType::OnDemand, now, authorized.environment.entropy)?;
-        let changes = [Record::Material(Arc::new(material)), Record::Key(Arc::new(rotated))];
-        let output = RotateKeyOnDemandResponse { key_id: key.arn.to_string() };
-        Ok((output, changes.map(Change::Put).into()))
+        let entropy = authorized.environment.entropy;
+        let changes = schedule::rotation(authorized.view, key, RotationType::OnDemand, now, entropy)?;
+        Ok((RotateKeyOnDemandResponse { key_id: key.arn.to_string() }, changes))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lifecycle::iam::Identity;
-use lifecycle::ids::{AccountId, AliasArn};
+use lifecycle::ids::{AliasArn, Uuid};
 use lifecycle::managed::{self, Made};
 use lifecycle::policy::Principal;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Behind, Exchange, Service};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
-use crate::observe::record::AuditRecord;
+use crate::observe::record::{self, AuditRecord};
 use crate::operations::key_metadata;
 use crate::operations::registry::{self, Entry};
 use crate::pipeline::{Answer, Resource, Trace};
@@ -54,7 +54,7 @@ impl Service {
         });
         match made.await?? {
             Some(made) if !made.key.arn.scope.account.is_aws() => {
-                place.record(|line| created(&made, exchange, event_id.as_str(), line));
+                place.record(|line| created(&made, exchange, event_id, line));
             }
             _ => {}
         }
@@ -63,7 +63,7 @@ impl Service {
 }
 
 /// Appends the record of the creation: a CreateKey that the service makes.
-fn created(made: &Made, exchange: &Exchange, event_id: &str, line: &mut Vec<u8>) {
+fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>) {
     let Made { service, key, .. } = made;
     let name = service.principal();
     let caller = Principal::parse(&name).map(|principal| {
@@ -87,31 +87,14 @@ fn created(made: &Made, exchange: &Exchange, event_id: &str, line: &mut Vec<u8>)
         trace: &trace,
         error: None,
         at: key.created_at,
-        event_id,
+        event_id: event_id.as_str(),
         request_id: exchange.request_id.as_str(),
         source_ip: exchange.circumstances.source_ip,
         user_agent: &name,
+        via: None,
         region: key.arn.scope.region.as_str(),
-        account: key.arn.scope.account.as_str(),
+        recipient: key.arn.scope.account,
+        shared_event_id: Some(record::derived_id(event_id, "shared")),
     };
     record.write(line);
-}
-
-impl Exchange {
-    /// The account whose log the request stands in: that of the caller. A service, which has no log, calls for the
-    /// owner of the key.
-    pub(super) fn recipient(&self) -> Option<AccountId> {
-        let caller = self.caller.as_ref()?.identity.account();
-        let owner = || self.trace.keys().map(|key| key.scope.account).find(|account| !account.is_aws());
-        if caller.is_aws() { owner().or(Some(caller)) } else { Some(caller) }
-    }
-
-    /// Whether the request is recorded at all. What a service does with the keys that AWS owns is not: no customer has
-    /// part in it. A request that failed before any key was found is, because it may have been meant for a customer's.
-    ///
-    /// AWS: KMS developer guide, "AWS owned keys": their use cannot be audited.
-    pub(super) fn is_recorded(&self, result: &Result<Answer, KmsError>) -> bool {
-        let of_aws = self.recipient().is_some_and(|account| account.is_aws());
-        !of_aws || self.trace.resources.is_empty() && result.is_err()
-    }
 }

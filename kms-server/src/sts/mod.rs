@@ -39,7 +39,7 @@ use crate::api::validate::validate;
 use crate::auth::{Authenticator, Caller, Now};
 use crate::engine::{Snapshot, wall};
 use crate::message::{Connection, Message, Transport, add_domain_time};
-use crate::observe::audit::Place;
+use crate::observe::log::Place;
 use crate::observe::metrics::Outcome;
 use crate::service::Service;
 use error::{Code, StsError};

@@ -3,7 +3,7 @@
 use aws_sdk_kms::primitives::Blob;
 use fixtures::{ACCOUNT, REGION, TestKms};
 use http::{Method, StatusCode};
-use kms_server::observe::audit::AuditOptions;
+use kms_server::observe::log::LogOptions;
 use serde_json::{Value, json};
 
 use super::subject::{ALIAS, Subject};
@@ -139,7 +139,7 @@ async fn a_fault_lasts_for_its_span_of_domain_time() {
 #[tokio::test]
 async fn a_slow_request_holds_up_no_other() {
     // The audit log has room for one record: a request that waits takes none of it.
-    let audit = AuditOptions { queue_records_max: 1, ..AuditOptions::default() };
+    let audit = LogOptions { queue_records_max: 1, ..LogOptions::default() };
     let kms = TestKms::with(|builder| builder.audit(audit));
     let key = Subject::new(&kms).await;
     inject(&kms, json!({"latency": "60s", "operations": ["Decrypt", "CreateKey"]})).await;

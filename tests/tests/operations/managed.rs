@@ -255,7 +255,7 @@ async fn the_creation_is_recorded_as_a_call_of_the_service() {
     let [created, used] = events(&kms, "").await.try_into().unwrap();
     assert_eq!((&created["eventName"], &used["eventName"]), (&json!("CreateKey"), &json!("GenerateDataKey")));
     assert_eq!(created["userIdentity"]["type"], "AWSService");
-    assert_eq!(created["userIdentity"]["principalId"], "dynamodb.amazonaws.com");
+    assert_eq!(created["userIdentity"]["invokedBy"], "dynamodb.amazonaws.com");
     assert_eq!(created["userAgent"], "dynamodb.amazonaws.com");
     assert_eq!(created["recipientAccountId"], ACCOUNT);
     assert_eq!(created["requestID"], used["requestID"]);

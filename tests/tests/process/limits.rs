@@ -9,7 +9,7 @@ use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
-use super::{data_directory, http, lifetime};
+use super::{data_directory, events, http, lifetime};
 
 /// Each setting that is a limit, and the test that hits it.
 const HIT: &[(&str, fn())] = &[
@@ -44,6 +44,7 @@ const HIT: &[(&str, fn())] = &[
     ("audit.segment_bytes_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
     ("audit.queue_records_max", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
     ("audit.queue_wait_ms", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
+    ("events.webhook_attempts_max", events::an_event_is_posted_as_often_as_the_settings_say),
 ];
 
 /// The settings that bound nothing.
@@ -72,6 +73,7 @@ const NO_LIMITS: &[&str] = &[
     "clock.rate",
     "clock.frozen",
     "clock.cron",
+    "events.webhook",
     "log.format",
     "log.filter",
 ];

@@ -5,6 +5,7 @@
 mod client;
 mod clock;
 mod data_directory;
+mod events;
 mod explain;
 mod faults;
 mod http;

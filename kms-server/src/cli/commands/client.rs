@@ -178,6 +178,12 @@ pub(super) fn done(output: Output, text: &str) -> io::Result<()> {
     }
 }
 
+/// The query of a URL, of the filters that are given.
+pub(super) fn query<const N: usize>(filters: [(&str, Option<String>); N]) -> String {
+    let given = filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))));
+    given.collect::<Vec<_>>().join("&")
+}
+
 /// Percent-encodes whatever is not plain in a path or a query.
 pub(super) fn encode(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::super::{EventsArguments, ExitCode, Output};
-use super::client::{Client, encode};
+use super::client::{Client, query};
 use super::{Failed, print_line};
 use crate::config::Value as _;
 
 pub(super) fn run(arguments: &EventsArguments, client: &Client, output: Output) -> Result<ExitCode, Failed> {
-    let filters = [
+    let query = query([
         ("since", arguments.since.map(|instant| instant.to_string())),
         ("until", arguments.until.map(|instant| instant.to_string())),
         ("event", arguments.event.clone()),
@@ -17,11 +17,8 @@ pub(super) fn run(arguments: &EventsArguments, client: &Client, output: Output) 
         ("limit", arguments.limit.map(|limit| limit.to_string())),
         ("after", arguments.after.clone()),
         ("wait", arguments.wait.map(|wait| wait.to_text())),
-    ];
-    let query: Vec<String> =
-        filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?)))).collect();
-    let found = client
-        .get_within(arguments.wait.unwrap_or_default(), &format!("/_kms/events?{}", query.join("&")))?;
+    ]);
+    let found = client.get_within(arguments.wait.unwrap_or_default(), &format!("/_kms/events?{query}"))?;
     let records = found.get("Records").and_then(Value::as_array).cloned().unwrap_or_default();
     for record in &records {
         match output {

@@ -8,6 +8,7 @@ mod events;
 mod explain;
 mod faults;
 mod keys;
+mod notifications;
 mod principals;
 mod rekey;
 mod report;
@@ -88,6 +89,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
         Command::Keys(keys) => keys::run(&keys.command, &client(&keys.data)?, output),
         Command::Explain(explain) => explain::run(explain, &client(&explain.data)?, output),
         Command::Events(events) => events::run(events, &client(&events.data)?, output),
+        Command::Notifications(filters) => notifications::run(filters, &client(&filters.data)?, output),
         Command::Clock(clock) => clock::run(&clock.command, &client(&clock.data)?, output),
         Command::Principals(principals) => {
             principals::run(&principals.command, &client(&principals.data)?, output)

@@ -24,7 +24,8 @@ use crate::cron;
 use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
-use crate::observe::audit::AuditOptions;
+use crate::observe::log::LogOptions;
+use crate::observe::webhook::Webhook;
 use crate::pipeline::{Authorization, Mode};
 use crate::principals::{self, PRINCIPALS_BYTES_MAX};
 use crate::seed::{SEED_BYTES_MAX, Seed};
@@ -205,16 +206,15 @@ fn build(
         })
         .request_quota_share(config.limits.request_quota_share.factor())
         .json_depth_max(config.server.json_depth_max as usize)
-        .audit(AuditOptions {
-            folder: (!config.storage.memory).then(|| config.storage.data_dir.join("audit")),
-            segment_bytes_max: config.audit.segment_bytes_max.len() as u64,
-            records_max: Some(u64::from(config.audit.retention_records_max)).filter(|records| *records > 0),
-            age_max: Some(config.audit.retention_days)
-                .filter(|days| *days > 0)
-                .map(|days| Duration::from_secs(u64::from(days) * 86_400)),
-            queue_records_max: config.audit.queue_records_max as usize,
-            queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
-        })
+        .audit(log(config, "audit"))
+        .notifications(log(config, "notifications"))
+        .webhook(
+            config
+                .events
+                .webhook
+                .as_deref()
+                .map(|url| Webhook { url: url.to_owned(), attempts_max: config.events.webhook_attempts_max }),
+        )
         .principals(principals)
         .identity_providers(providers)
         .unknown_access_key(unknown)
@@ -241,6 +241,19 @@ fn build(
             BuildError::Engine(OpenError::Principal(_)) => Failed::usage(error),
             _ => Failed::data(error),
         })
+}
+
+/// A log in a folder of the data directory.
+fn log(config: &Config, folder: &str) -> LogOptions {
+    let days = Some(config.audit.retention_days).filter(|days| *days > 0);
+    LogOptions {
+        folder: (!config.storage.memory).then(|| config.storage.data_dir.join(folder)),
+        segment_bytes_max: config.audit.segment_bytes_max.len() as u64,
+        records_max: Some(u64::from(config.audit.retention_records_max)).filter(|records| *records > 0),
+        age_max: days.map(|days| Duration::from_secs(u64::from(days) * 86_400)),
+        queue_records_max: config.audit.queue_records_max as usize,
+        queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
+    }
 }
 
 /// The access keys of the settings and of a seed.

@@ -129,6 +129,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("audit.segment_bytes_max", "1GiB"),
     ("audit.queue_records_max", "5"),
     ("audit.queue_wait_ms", "0"),
+    ("events.webhook", "https://hooks.example.com/kms?a=b"),
+    ("events.webhook_attempts_max", "1"),
     ("log.format", "json"),
     ("log.filter", "warn,kms_server=debug"),
 ];
