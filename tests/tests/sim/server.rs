@@ -42,11 +42,12 @@ impl Answer {
     }
 }
 
-/// Which commit fails, and whether one did.
+/// Which commit fails, whether one did, and how many rows have been written.
 #[derive(Default)]
 struct Trigger {
     armed: Option<Fault>,
     fired: bool,
+    rows: usize,
 }
 
 /// A store whose commits fail when they are told to.
@@ -67,6 +68,7 @@ impl<S: Store> Store for Faulty<S> {
             return Err(unknown());
         }
         let mut trigger = self.trigger.lock().unwrap();
+        trigger.rows += batch.changes.len();
         let due = match &mut trigger.armed {
             Some(fault) => {
                 fault.nth -= 1;
@@ -162,6 +164,9 @@ impl Server {
         let service = self.service.take().unwrap();
         if in_order {
             service.stop().await;
+        } else if self.audit.is_some() {
+            // Within one process the old log's thread would go on beside the new one's.
+            service.parts().audit.stop().await;
         }
         drop(service);
         self.start();
@@ -170,7 +175,13 @@ impl Server {
     /// Sets or removes the fault of the commits to come; says whether one has failed since the last time.
     pub(super) fn arm(&self, fault: Option<Fault>) -> bool {
         let mut trigger = self.trigger.lock().unwrap();
-        std::mem::replace(&mut *trigger, Trigger { armed: fault, fired: false }).fired
+        trigger.armed = fault;
+        std::mem::take(&mut trigger.fired)
+    }
+
+    /// How many rows the store was to write since the last time.
+    pub(super) fn rows_written(&self) -> usize {
+        std::mem::take(&mut self.trigger.lock().unwrap().rows)
     }
 
     /// Calls an operation as an access key, in a Region.

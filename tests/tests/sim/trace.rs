@@ -35,8 +35,6 @@ async fn trace(script: &Script, restart: Restart, before: &[usize]) -> Trace {
     let mut parts = script.steps.iter().enumerate();
     while let Some((at, step)) = parts.next() {
         if before.contains(&at) {
-            // Nothing is lost but what would have been lost in any case: the last lines, and the last uses of keys.
-            play.server.service().parts().audit.flush().await;
             play.server.restart(restart == Restart::InOrder).await;
         }
         play.steps(&[*step]).await.unwrap();
@@ -46,49 +44,57 @@ async fn trace(script: &Script, restart: Restart, before: &[usize]) -> Trace {
 }
 
 async fn finish(mut play: Play, folder: &Path) -> Trace {
+    let exchanges = std::mem::take(&mut play.server.exchanges);
     let export = play.server.export().await.json();
     assert!(export["materials"][0]["sealed"].is_string(), "{export}");
     play.server.service().stop().await;
-    Trace { exchanges: std::mem::take(&mut play.server.exchanges), audit: lines(folder), export }
+    Trace { exchanges, audit: lines(folder), export }
 }
 
-/// The audit log, whatever files it is in.
+/// The records of the audit log, whatever files they are in. Each start of a server leaves an empty line, too.
 fn lines(folder: &Path) -> Vec<u8> {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    files.iter().flat_map(|file| std::fs::read(file).unwrap()).collect()
+    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let records: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    records.join("\n").into_bytes()
 }
 
 #[track_caller]
 fn expect_same(one: &Trace, other: &Trace) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    for (one, other) in [(&one.exchanges, &other.exchanges), (&one.audit, &other.audit)] {
-        let (one, other) = (text(one), text(other));
+    let pretty = |export: &Value| serde_json::to_string_pretty(export).unwrap();
+    for (one, other) in [
+        (text(&one.exchanges), text(&other.exchanges)),
+        (text(&one.audit), text(&other.audit)),
+        (pretty(&one.export), pretty(&other.export)),
+    ] {
         let differs = one.lines().zip(other.lines()).position(|(one, other)| one != other);
         if let Some(at) = differs {
             panic!("line {at}: {:?} and {:?}", one.lines().nth(at), other.lines().nth(at));
         }
         assert_eq!(one.lines().count(), other.lines().count());
     }
-    assert_eq!(one.export, other.export);
 }
 
 #[tokio::test]
 async fn the_same_seed_and_script_give_the_same_bytes() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         let script = script(1_000 + seed);
         let first = trace(&script, Restart::InOrder, &[]).await;
         assert!(first.exchanges.len() > 10_000 && first.audit.len() > 10_000);
         expect_same(&first, &trace(&script, Restart::InOrder, &[]).await);
         let mut random = Random::new(seed);
         let before: Vec<usize> = (0..5).map(|_| random.index() % script.steps.len()).collect();
-        expect_same(&first, &trace(&script, Restart::InOrder, &before).await);
         let mut first = first;
-        let mut cut_short = trace(&script, Restart::AtOnce, &before).await;
-        for trace in [&mut first, &mut cut_short] {
-            trace.export["usages"].take();
+        for restart in [Restart::InOrder, Restart::AtOnce] {
+            let mut restarted = trace(&script, restart, &before).await;
+            // A server that is gone at once takes the last uses of keys with it; one that stops stores them.
+            for trace in [&mut first, &mut restarted] {
+                trace.export["usages"].take();
+            }
+            expect_same(&first, &restarted);
         }
-        expect_same(&first, &cut_short);
     }
 }
 
@@ -125,7 +131,7 @@ async fn advanced(prefix: &Script, parts: &[i64]) -> (Trace, Vec<Value>) {
 async fn an_advance_is_the_sum_of_its_parts() {
     let mut random = Random::new(7);
     let mut happened = 0;
-    for seed in 0..8 {
+    for seed in 0..5 {
         let whole = script(2_000 + seed);
         // Without the script's own faults and restarts: here the parts matter.
         let quiet = |step: &Step| Step { fault: None, ..*step };
@@ -154,5 +160,27 @@ async fn an_advance_is_the_sum_of_its_parts() {
             expect_same(&whole, &batched);
         }
     }
-    assert!(happened > 20, "only {happened} events");
+    assert!(happened > 15, "only {happened} events");
+}
+
+#[tokio::test]
+async fn an_advance_over_nothing_writes_one_row_for_any_number_of_keys() {
+    for keys in [10, 1_000] {
+        let mut server = Server::new(&Script { events_max: 256, ..Script::default() }, None);
+        for _ in 0..keys {
+            let created = server.call("111122223333", "us-east-1", "CreateKey", &json!({})).await.json();
+            let input = json!({"KeyId": created["KeyMetadata"]["Arn"]});
+            server.call("111122223333", "us-east-1", "EnableKeyRotation", &input).await;
+        }
+        let advance = async |server: &mut Server, by: &str| {
+            server.rows_written();
+            let told = server.control(http::Method::POST, "/_kms/clock/advance", &json!({ "by": by })).await;
+            (told.json()["events"]["RotateKey"].as_u64(), server.rows_written())
+        };
+        assert_eq!(advance(&mut server, "364d").await, (None, 1), "{keys} keys: the clock");
+        // A rotation is two rows, the key and its material, and each transaction has the clock besides.
+        let transactions = keys.div_ceil(256);
+        let rotated = advance(&mut server, "1d").await;
+        assert_eq!(rotated, (Some(keys as u64), 2 * keys + transactions), "{keys} keys");
+    }
 }
