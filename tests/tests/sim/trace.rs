@@ -165,7 +165,7 @@ async fn an_advance_is_the_sum_of_its_parts() {
 
 #[tokio::test]
 async fn an_advance_over_nothing_writes_one_row_for_any_number_of_keys() {
-    for keys in [10, 1_000] {
+    for keys in [10_usize, 1_000] {
         let mut server = Server::new(&Script { events_max: 256, ..Script::default() }, None);
         for _ in 0..keys {
             let created = server.call("111122223333", "us-east-1", "CreateKey", &json!({})).await.json();
