@@ -128,7 +128,9 @@ impl Play {
                 let grant = &self.model.grants[grant % self.model.grants.len()];
                 of_key("RevokeGrant", grant.key, by, with(grant.key, json!({"GrantId": grant.id.known()})))
             }
-            Act::Advance { .. } | Act::AdvanceToNext | Act::Restart { .. } => unreachable!("no request"),
+            Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => {
+                unreachable!("no request")
+            }
         }
     }
 

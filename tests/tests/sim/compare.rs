@@ -1,6 +1,7 @@
 //! Looks at everything that a server shows, and compares it with the model.
 
 use http::Method;
+use lifecycle::state::Record;
 use serde_json::{Value, json};
 
 use super::calls::Call;
@@ -43,12 +44,36 @@ impl Play {
         let next = self.model.next().map_or(Value::Null, |next| self.told(&next));
         same("the next event", &shown["next_due"], &next)?;
         same("the time", self.clock().await?, self.model.now)?;
+        self.count_records()?;
         let count = self.model.sealed.len();
         let first = if count > sealed_max { self.random.index() } else { 0 };
         for at in 0..count.min(sealed_max) {
             self.open(first + at).await?;
         }
         Ok(())
+    }
+
+    /// Nothing that has ended is left behind, not even where no request would find it.
+    fn count_records(&self) -> Checked {
+        let (mut keys, mut materials, mut aliases, mut grants) = (0, 0, 0, 0);
+        for record in self.server.service().parts().engine.snapshot().state.records() {
+            match record {
+                Record::Key(_) => keys += 1,
+                Record::Material(_) => materials += 1,
+                Record::Alias(_) => aliases += 1,
+                Record::Grant(_) => grants += 1,
+                Record::Principal(_) | Record::Usage(_) => {}
+            }
+        }
+        let model = &self.model;
+        let living = model.keys.iter().filter(|key| !key.gone);
+        let expected = (
+            living.clone().count(),
+            living.map(|key| key.materials.len()).sum::<usize>(),
+            model.aliases.len(),
+            model.grants.iter().filter(|grant| !grant.ended).count(),
+        );
+        same("keys, materials, aliases and grants", (keys, materials, aliases, grants), expected)
     }
 
     /// Tries to open a ciphertext, as the owner of its key.

@@ -323,7 +323,7 @@ impl Model {
             Act::CreateGrant { .. } | Act::RetireGrant { .. } | Act::RevokeGrant { .. } => {
                 self.grant_act(act)?;
             }
-            Act::Advance { .. } | Act::AdvanceToNext | Act::Restart { .. } => {}
+            Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => {}
         }
         Ok(None)
     }

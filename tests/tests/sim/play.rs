@@ -81,7 +81,9 @@ impl Play {
     fn makes_sense(&self, act: Act) -> bool {
         let Model { keys, sealed, grants, .. } = &self.model;
         match act {
-            Act::CreateKey { .. } | Act::Advance { .. } | Act::AdvanceToNext | Act::Restart { .. } => true,
+            Act::CreateKey { .. } | Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => {
+                true
+            }
             Act::EncryptByAlias { .. } | Act::DeleteAlias { .. } => true,
             Act::RetireGrant { grant, by_token, .. } => {
                 !grants.is_empty() && (!by_token || grants[grant % grants.len()].token.is_known())
@@ -114,7 +116,11 @@ impl Play {
                 self.look_at_everything(8).await
             }
             Act::Advance { by } => self.advance(Some(by), fault).await,
-            Act::AdvanceToNext => self.advance(None, fault).await,
+            Act::AdvanceToNext { before: 0 } => self.advance(None, fault).await,
+            Act::AdvanceToNext { before } => {
+                let next = self.model.next().map_or(self.model.now, |happened| happened.at);
+                self.advance(Some((next - before - self.model.now).max(0)), fault).await
+            }
             _ => self.request(act, fault).await,
         }
     }
@@ -316,7 +322,7 @@ impl Play {
                 grants[grant % grants.len()].key
             }
             Act::EncryptByAlias { .. } | Act::DeleteAlias { .. } => return None,
-            Act::Advance { .. } | Act::AdvanceToNext | Act::Restart { .. } => return None,
+            Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => return None,
         };
         Some(key)
     }

@@ -173,7 +173,10 @@ pub(super) enum Act {
     Advance {
         by: i64,
     },
-    AdvanceToNext,
+    /// To what falls due next, or so many milliseconds before it.
+    AdvanceToNext {
+        before: i64,
+    },
     /// The server stops in good order, or is gone at once, and starts again on what it stored.
     Restart {
         in_order: bool,
@@ -198,8 +201,19 @@ pub(super) fn script(seed: u64) -> Script {
         delay: random.pick(&[0, 0, 5 * MINUTE, DAY]),
         events_max: random.pick(&[1, 2, 3, 256]),
         on_disk: random.once_in(25),
-        steps: (0..length).map(|at| step(random, at)).collect(),
+        steps: (0..length).flat_map(|at| steps(random, at)).collect(),
     }
+}
+
+/// The next step, with those that are of interest right after it.
+fn steps(random: &mut Random, at: u64) -> Vec<Step> {
+    let step = step(random, at);
+    let mut steps = vec![step];
+    if matches!(step.act, Act::AdvanceToNext { before: 1.. }) {
+        // Close to an automatic rotation there is none on demand.
+        steps.extend((0..3).map(|key| Step::from(Act::RotateKeyOnDemand { key, by: Who::Owner })));
+    }
+    steps
 }
 
 fn step(random: &mut Random, at: u64) -> Step {
@@ -259,7 +273,9 @@ fn act(random: &mut Random) -> Act {
         69..71 => Act::RetireGrant { grant, by: user, by_token: random.once_in(2) },
         71..73 => Act::RevokeGrant { grant, by },
         73..90 => Act::Advance { by: span(random) },
-        90..95 => Act::AdvanceToNext,
+        90..95 => Act::AdvanceToNext {
+            before: random.pick(&[0, 0, 0, 1, 20 * MINUTE - 1, 20 * MINUTE, 20 * MINUTE + 1]),
+        },
         _ => Act::Restart { in_order: random.once_in(2) },
     }
 }
