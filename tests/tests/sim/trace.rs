@@ -39,6 +39,8 @@ async fn trace(script: &Script, restart: Restart, before: &[usize]) -> Trace {
         }
         play.steps(&[*step]).await.unwrap();
     }
+    // Whatever the script has deleted, there is material to compare.
+    play.steps(&[Act::CreateKey { scope: 0 }.into()]).await.unwrap();
     play.look_at_everything(usize::MAX).await.unwrap();
     finish(play, folder.path()).await
 }
