@@ -15,6 +15,7 @@ use crate::observe::audit::{AuditLog, AuditOptions};
 use crate::observe::metrics::Metrics;
 use crate::operations::MarkerKey;
 use crate::pipeline::Authorization;
+use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
@@ -211,6 +212,7 @@ impl Builder {
         }
         let token_key = TokenKey::new(engine.installation_secret());
         let marker_key = Arc::new(MarkerKey::new(engine.installation_secret()));
+        let waits = Waits::new(self.limits.waiters_max, self.limits.wait_max);
         Ok(Service::new(Inner {
             engine,
             authenticator,
@@ -226,6 +228,7 @@ impl Builder {
             identity_providers: self.identity_providers,
             authorization: self.authorization,
             service_headers: self.service_headers,
+            waits,
         }))
     }
 }

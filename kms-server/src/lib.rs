@@ -11,6 +11,7 @@ pub mod document;
 pub mod engine;
 pub mod http;
 pub mod limits;
+pub mod message;
 pub mod observe;
 pub mod operations;
 pub mod pipeline;

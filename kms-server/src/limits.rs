@@ -21,6 +21,12 @@ pub struct Limits {
     pub policy_bytes_max: usize,
     /// Bytes of an encryption context in its length-prefixed form.
     pub encryption_context_bytes_max: usize,
+    /// Named snapshots of the whole state. AWS has none.
+    pub snapshots_max: usize,
+    /// Requests of the control API that wait for something to happen.
+    pub waiters_max: usize,
+    /// How long such a request waits at most.
+    pub wait_max: Duration,
 }
 
 impl Default for Limits {
@@ -33,6 +39,9 @@ impl Default for Limits {
             tags_per_key_max: 50,
             policy_bytes_max: 32_768,
             encryption_context_bytes_max: 8_192,
+            snapshots_max: 16,
+            waiters_max: 1_000,
+            wait_max: Duration::from_secs(60),
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Trace {
     pub ended: Option<GrantId>,
     /// Why policies and grants do not allow the request, if they do not.
     pub denial: Option<Value>,
+    /// The predefined alias whose key has to be made before the query can be answered.
+    pub unmade: Option<Box<AliasArn>>,
 }
 
 /// Something that a request concerns.
@@ -107,7 +109,8 @@ pub type CommandBody =
 /// Runs a query.
 ///
 /// # Errors
-/// AWS's error for the first check that fails, in AWS's order.
+/// AWS's error for the first check that fails, in AWS's order. A query that passes all of them, but is for a key that
+/// AWS has yet to make, fails too: [`Trace::unmade`] says what to make before it is run again.
 pub fn query<Q: Query>(
     request: &Request<'_>,
     view: View<'_>,
@@ -116,6 +119,10 @@ pub fn query<Q: Query>(
 ) -> Result<Answer, KmsError> {
     let Admitted { input, resolved } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
+    if let Some(unmade) = resolved.unmade {
+        trace.unmade = Some(Box::new(unmade.alias));
+        return Err(KmsError::bare(ErrorCode::KMSInternalException));
+    }
     let authorized = Authorized {
         view,
         request,
@@ -219,7 +226,7 @@ pub(crate) fn facts_of(
     environment: &Environment<'_>,
 ) -> Context {
     let asked = facts::Asked { action, key, replicated: None, same_key: false };
-    facts::gather(request, asked, view, environment)
+    facts::gather(request, asked, view, environment, Context::new())
 }
 
 fn check_dry_run(request: &Request<'_>) -> Result<(), KmsError> {

@@ -1,10 +1,12 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
 mod circumstances;
+mod provision;
+pub mod waits;
 
 use std::sync::Arc;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use ::http::{Request, Response};
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
@@ -15,11 +17,12 @@ use serde_json::Value;
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
-use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now, SignedRequest};
+use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
-use crate::http::{Connection, Handler, Refused};
+use crate::http::{Handler, Refused};
 use crate::limits::Limits;
+use crate::message::{Message, OperationReply, Reply};
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
 use crate::observe::record::AuditRecord;
@@ -28,13 +31,12 @@ use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::sts::{self, IdentityProvider};
+use waits::Waits;
 
 pub use circumstances::ServiceHeaders;
 
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const TARGET: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "TrentService.";
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// A KMS. Cloning it gives another handle to the same one.
 #[derive(Clone)]
@@ -70,6 +72,8 @@ pub struct Inner {
     pub authorization: Authorization,
     /// Whether clients may play services.
     pub service_headers: ServiceHeaders,
+    /// Requests that wait for something to happen.
+    pub waits: Waits,
 }
 
 /// A request on its way: what is known of it so far.
@@ -82,6 +86,17 @@ struct Exchange {
     circumstances: Circumstances,
     trace: Trace,
     at: Timestamp,
+    /// The version of the state that `at` was read with.
+    version: u64,
+}
+
+/// What a query does about something that has fallen due and not happened yet.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// It waits.
+    Wait,
+    /// It has waited, and looks at the last instant that shows all that there is.
+    Settle,
 }
 
 impl Exchange {
@@ -140,24 +155,29 @@ impl Service {
             if sts::is_request(&request) {
                 return Box::pin(sts::call(self, &request)).await;
             }
-            self.operation(&request).await
+            self.operation(&Message::of(&request)).await.into_response()
         }
     }
 
     /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
     pub async fn stop(&self) {
+        self.0.waits.stop();
         self.0.engine.stop().await;
         self.0.audit.stop().await;
     }
 
-    async fn operation(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    async fn operation(&self, message: &Message<'_>) -> Reply {
         let Ok([request_id, event_id]) = self.ids() else {
-            return failure(&KmsError::bare(ErrorCode::KMSInternalException), "");
+            return failure(&KmsError::bare(ErrorCode::KMSInternalException), None, self.now());
         };
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, request_id.as_str());
+            return failure(&error, Some(request_id), self.now());
+        };
+        let (at, version) = {
+            let snapshot = self.0.engine.snapshot();
+            (snapshot.now(), snapshot.version)
         };
         let mut exchange = Exchange {
             request_id,
@@ -165,17 +185,24 @@ impl Service {
             entry: None,
             caller: None,
             input: None,
-            circumstances: Self::circumstances(request),
+            circumstances: circumstances::of_connection(message),
             trace: Trace::default(),
-            at: self.0.engine.snapshot().now(),
+            at,
+            version,
         };
-        let result = self.run(request, &mut exchange).await;
+        let result = self.run(message, &mut exchange).await;
         self.count(&exchange, &result);
-        place.record(|line| self.write_record(&exchange, &result, line));
-        match result {
-            Ok(answer) => success(answer.body, exchange.request_id.as_str()),
-            Err(error) => failure(&error, exchange.request_id.as_str()),
+        if exchange.is_recorded(&result) {
+            place.record(|line| self.write_record(&exchange, &result, line));
         }
+        match result {
+            Ok(answer) => reply(200, Some(exchange.request_id), exchange.at, answer.body),
+            Err(error) => failure(&error, Some(exchange.request_id), exchange.at),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.engine.snapshot().now()
     }
 
     /// New ids of a request and of its record.
@@ -185,14 +212,15 @@ impl Service {
         Ok(random.map(Uuid::v4))
     }
 
-    async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let entry = self.prepare(request, exchange)?;
+    async fn run(&self, message: &Message<'_>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
+        let entry = self.prepare(message, exchange)?;
         match entry.body {
             Body::Query(_) | Body::NotBuilt => {
-                if self.0.engine.is_behind(exchange.at) {
-                    Box::pin(self.0.engine.catch_up()).await?;
+                if let Some(answered) = self.answer(entry, exchange, Behind::Wait) {
+                    return answered;
                 }
-                self.answer(entry, exchange)
+                // Rarely has something to happen first.
+                Box::pin(self.answer_at_last(entry, exchange)).await
             }
             Body::Command(_) => {
                 let (caller, input) = exchange.prepared()?;
@@ -207,57 +235,69 @@ impl Service {
                         circumstances: &circumstances,
                     };
                     let decided = service.decide(&request, draft, &mut trace);
-                    (decided, trace)
+                    (decided, trace, draft.now())
                 }));
-                let (decided, trace) = decided.await?;
-                exchange.trace = trace;
+                let (decided, trace, at) = decided.await?;
+                (exchange.trace, exchange.at) = (trace, at);
                 decided
             }
         }
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
-    fn prepare(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
+    fn prepare(&self, message: &Message<'_>, exchange: &mut Exchange) -> Result<&'static Entry, KmsError> {
         let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
-        if request.method() != Method::POST || request.uri().path() != "/" {
+        if message.method != "POST" || message.path != "/" {
             return Err(unknown());
         }
-        let entry = target(request.headers()).and_then(registry::find).ok_or_else(unknown)?;
+        let entry = target(message).and_then(registry::find).ok_or_else(unknown)?;
         exchange.entry = Some(entry);
-        let signed = SignedRequest {
-            method: request.method().as_str(),
-            uri: request.uri(),
-            headers: request.headers(),
-            body: request.body(),
-        };
         let snapshot = self.0.engine.snapshot();
         let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
-        let caller = self.0.authenticator.authenticate(&signed, "kms", now, snapshot.state.directory())?;
+        let caller = self.0.authenticator.authenticate(message, "kms", now, snapshot.state.directory())?;
         exchange.caller = Some(match self.0.service_headers {
             ServiceHeaders::Heed => {
-                circumstances::add_services(request.headers(), &mut exchange.circumstances, caller)?
+                circumstances::add_services(&message.headers, &mut exchange.circumstances, caller)?
             }
             ServiceHeaders::Ignore => caller,
         });
-        let mut input = parse_json(request.body(), self.0.json_depth_max)?;
+        let mut input = parse_json(message.body, self.0.json_depth_max)?;
         let validated = validate(entry.declaration.model.input, &mut input);
         exchange.input = Some(Arc::new(input));
         validated.map(|()| entry)
     }
 
-    /// Runs an operation that changes nothing on the state of this moment.
-    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let mut trace = std::mem::take(&mut exchange.trace);
-        let (caller, input) = exchange.prepared()?;
-        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+    /// Runs an operation that changes nothing on the state of this moment; `None` if that has to wait for what has
+    /// fallen due, or for a key that has to be made, which the trace then names.
+    fn answer(
+        &self,
+        entry: &'static Entry,
+        exchange: &mut Exchange,
+        behind: Behind,
+    ) -> Option<Result<Answer, KmsError>> {
         let snapshot = self.0.engine.snapshot();
+        match behind {
+            // The clock may have moved together with the state: an instant belongs to the state that it was read with.
+            Behind::Wait if snapshot.version != exchange.version => exchange.at = snapshot.now(),
+            Behind::Wait => {}
+            Behind::Settle => exchange.at = snapshot.settled(),
+        }
+        if snapshot.is_behind(exchange.at) {
+            return None;
+        }
+        let mut trace = std::mem::take(&mut exchange.trace);
+        let (caller, input) = match exchange.prepared() {
+            Ok(prepared) => prepared,
+            Err(error) => return Some(Err(error)),
+        };
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
         let view = snapshot.state.at(exchange.at);
         let answer = match entry.body {
             Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
             _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
         };
         exchange.trace = trace;
-        answer
+        exchange.trace.unmade.is_none().then_some(answer)
     }
 
     /// Runs a command on the writer's state.
@@ -278,7 +318,7 @@ impl Service {
 
     /// What surrounds a request apart from services.
     pub(crate) fn circumstances(request: &Request<Bytes>) -> Circumstances {
-        circumstances::of_connection(request.headers(), request.extensions().get::<Connection>())
+        circumstances::of_connection(&Message::of(request))
     }
 
     /// What operations may draw on besides state and input.
@@ -312,7 +352,8 @@ impl Service {
     }
 
     fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
-        let scope = exchange.caller.as_ref().map(Caller::scope);
+        let region = exchange.caller.as_ref().map_or(self.0.region, |caller| caller.region);
+        let account = exchange.recipient().unwrap_or(self.0.account);
         let circumstances = &exchange.circumstances;
         let record = AuditRecord {
             entry: exchange.entry,
@@ -326,16 +367,29 @@ impl Service {
             request_id: exchange.request_id.as_str(),
             source_ip: circumstances.source_ip,
             user_agent: circumstances.user_agent(),
-            region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
-            account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
+            region: region.as_str(),
+            account: account.as_str(),
         };
         record.write(line);
     }
 }
 
 impl Handler for Service {
-    fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>> {
-        Service::call(self, request)
+    // See `call` for the form.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep its argument twice")]
+    fn call(&self, message: Message<'_>) -> impl Future<Output = Reply> {
+        async move {
+            if message.path == "/" && target(&message).is_some() {
+                return self.operation(&message).await;
+            }
+            match message.to_request() {
+                Ok(request) => Reply::Other(Box::pin(Service::call(self, request)).await),
+                Err(error) => {
+                    let error = KmsError::new(ErrorCode::SerializationException, error.to_string());
+                    failure(&error, None, self.now())
+                }
+            }
+        }
     }
 
     fn refused(&self, reason: Refused) {
@@ -343,36 +397,17 @@ impl Handler for Service {
     }
 }
 
-fn target(headers: &HeaderMap) -> Option<&str> {
-    headers.get(&TARGET)?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+/// The name of the operation that a request to KMS asks for.
+fn target<'a>(message: &Message<'a>) -> Option<&'a str> {
+    message.headers.text(TARGET)?.strip_prefix(TARGET_PREFIX)
 }
 
-fn success(body: Bytes, request_id: &str) -> Response<Bytes> {
-    let mut response = respond(StatusCode::OK, body, request_id);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store, must-revalidate, private"),
-    );
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(header::EXPIRES, HeaderValue::from_static("0"));
-    response
+fn failure(error: &KmsError, request_id: Option<Uuid>, at: Timestamp) -> Reply {
+    reply(error.code.status(), request_id, at, error.body().into())
 }
 
-fn failure(error: &KmsError, request_id: &str) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(status, error.body().into(), request_id)
-}
-
-fn respond(status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
-    if let Ok(request_id) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, request_id);
-    }
-    response
+fn reply(status: u16, request_id: Option<Uuid>, at: Timestamp, body: Bytes) -> Reply {
+    Reply::Operation(OperationReply { status, request_id, at, body })
 }
 
 impl From<AuthError> for KmsError {
@@ -410,10 +445,10 @@ mod tests {
     /// The edge allocates and moves the future of each request.
     #[test]
     fn the_future_of_a_request_is_small() {
-        fn size<F>(_: impl Fn(&'static Service, Request<Bytes>) -> F) -> usize {
+        fn size<F>(_: impl Fn(&'static Service, Message<'static>) -> F) -> usize {
             size_of::<F>()
         }
-        let size = size(|service, request| service.call(request));
+        let size = size(Handler::call);
         assert!(size <= 850, "{size} bytes");
     }
 }

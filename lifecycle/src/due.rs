@@ -25,6 +25,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// The names of all kinds, in their order.
+    pub const KINDS: &[&str] = &["RotateKey", "DeleteKey"];
+
     /// The name of the kind, which is that of the service event in the audit log.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -46,7 +46,7 @@ macro_rules! as_text {
 
 as_text!(AccountId, Region, KeyId, MaterialId, GrantId, Uuid, AliasName, KeyArn, AliasArn);
 
-/// A 12-digit AWS account id.
+/// A 12-digit AWS account id, or [`AccountId::aws`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(ArrayString<12>);
 
@@ -57,7 +57,26 @@ impl AccountId {
         AccountId(ArrayString::from("000000000000").unwrap_or_default())
     }
 
-    /// The twelve digits.
+    /// `aws`, the account of AWS itself: services act in it, and the keys that AWS owns live in it. No credential and
+    /// no setting can name it, because it is no account id that [`FromStr`] reads.
+    // AWS: ARNs of what AWS itself owns, such as managed policies, name it so.
+    #[must_use]
+    pub fn aws() -> AccountId {
+        AccountId(ArrayString::from("aws").unwrap_or_default())
+    }
+
+    /// Whether this is the account of AWS itself.
+    #[must_use]
+    pub fn is_aws(&self) -> bool {
+        self.as_str() == "aws"
+    }
+
+    /// The account in an ARN, where that of AWS may stand, too.
+    fn in_arn(text: &str) -> Result<AccountId, ParseIdError> {
+        if text == AccountId::aws().as_str() { Ok(AccountId::aws()) } else { text.parse() }
+    }
+
+    /// The twelve digits, or `aws`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -228,11 +247,16 @@ impl KeyArn {
     pub fn text(&self) -> ArrayString<128> {
         let Scope { account, region } = &self.scope;
         let mut arn = ArrayString::<128>::new();
-        let parts = ["arn:", region.partition(), ":kms:", region.as_str(), ":", account.as_str(), ":key/"];
-        for part in parts.into_iter().chain([self.id.as_str()]) {
-            // The parts have 106 characters at most.
-            arn.try_push_str(part).unwrap_or_default();
-        }
+        // The parts have 106 characters at most.
+        let mut push = |part: &str| arn.try_push_str(part).unwrap_or_default();
+        push("arn:");
+        push(region.partition());
+        push(":kms:");
+        push(region.as_str());
+        push(":");
+        push(account.as_str());
+        push(":key/");
+        push(self.id.as_str());
         arn
     }
 }
@@ -414,7 +438,7 @@ impl KeyReference {
         let (partition, service, region, account) = (part()?, part()?, part()?, part()?);
         let resource = part()?;
         let region: Region = region.parse().map_err(|_| malformed)?;
-        let account: AccountId = account.parse().map_err(|_| malformed)?;
+        let account = AccountId::in_arn(account).map_err(|_| malformed)?;
         if service != "kms" || partition != region.partition() {
             return Err(malformed);
         }
@@ -437,9 +461,9 @@ impl KeyReference {
 /// Lower-case hexadecimal digits of `bytes`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)).map(char::from));
-    text
+    let digits: Vec<[u8; 2]> = bytes.iter().map(|byte| hex_digits(*byte)).collect();
+    // Digits are text.
+    String::from_utf8(digits.into_flattened()).unwrap_or_default()
 }
 
 fn hex_digits(byte: u8) -> [u8; 2] {
@@ -470,15 +494,16 @@ impl Uuid {
     pub fn v4(mut random: [u8; 16]) -> Self {
         random[6] = (random[6] & 0x0f) | 0x40;
         random[8] = (random[8] & 0x3f) | 0x80;
-        let mut spelled = [b'-'; 36];
-        // The dashes stay where they are.
-        let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
-        let digits = random.iter().flat_map(|byte| hex_digits(*byte));
-        for (place, digit) in places.zip(digits) {
-            if let Some(character) = spelled.get_mut(place) {
-                *character = digit;
-            }
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(random) {
+            *pair = hex_digits(byte);
         }
+        let mut spelled = [b'-'; 36];
+        spelled[..8].copy_from_slice(&digits[..8]);
+        spelled[9..13].copy_from_slice(&digits[8..12]);
+        spelled[14..18].copy_from_slice(&digits[12..16]);
+        spelled[19..23].copy_from_slice(&digits[16..20]);
+        spelled[24..].copy_from_slice(&digits[20..]);
         Uuid(ArrayString::from_byte_string(&spelled).unwrap_or_default())
     }
 
@@ -531,6 +556,17 @@ mod tests {
         assert!(
             matches!(KeyReference::parse(alias), Ok(KeyReference::AliasArn(a)) if a.to_string() == alias)
         );
+    }
+
+    #[test]
+    fn the_account_of_aws_stands_in_arns_only() {
+        let arn = format!("arn:aws:kms:us-east-1:aws:key/{ID}");
+        let key: KeyArn = arn.parse().unwrap();
+        assert!(key.scope.account.is_aws() && key.to_string() == arn);
+        let alias: AliasArn = "arn:aws-cn:kms:cn-north-1:aws:alias/aws/s3".parse().unwrap();
+        assert_eq!(alias.scope.account, AccountId::aws());
+        assert!("aws".parse::<AccountId>().is_err());
+        assert!(!AccountId::zero().is_aws());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod grant;
 pub mod iam;
 pub mod ids;
 pub mod key;
+pub mod managed;
 pub mod policy;
 pub mod schedule;
 pub mod state;

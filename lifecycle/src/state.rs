@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +102,7 @@ pub struct State {
     keys: RedBlackTreeMapSync<KeyArn, Arc<Key>>,
     aliases: RedBlackTreeMapSync<AliasArn, Arc<Alias>>,
     /// Related multi-Region keys share material ids, hence the list; it nearly always has one element.
-    materials: HashTrieMapSync<MaterialId, Arc<[Arc<Material>]>>,
+    materials: HashTrieMapSync<MaterialId, Arc<[Arc<Material>]>, RandomState>,
     usages: RedBlackTreeMapSync<KeyArn, Arc<Usage>>,
     grants: grants::Grants,
     aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,

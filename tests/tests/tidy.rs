@@ -81,6 +81,7 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "policy", "tag"]),
+    ("managed", &["alias", "clock", "crypto", "ids", "key", "policy", "state"]),
     ("policy", &["ids"]),
     ("schedule", &["clock", "crypto", "due", "ids", "key", "state"]),
     ("state", &["alias", "clock", "due", "grant", "iam", "ids", "key", "policy"]),

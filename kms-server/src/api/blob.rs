@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use lifecycle::crypto::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::ser::Formatter;
-use zeroize::Zeroizing;
 
 /// A blob member. It may be secret, so it is overwritten when dropped and never printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,27 @@ impl Serialize for Blob {
     }
 }
 
+/// A blob member that anybody may see, such as a ciphertext.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicBlob(pub Vec<u8>);
+
+impl Serialize for PublicBlob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicBlob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        decode(deserializer).map(PublicBlob)
+    }
+}
+
+fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
+}
+
 /// Writes a value as JSON in which bytes are base64, as AWS's JSON protocols have it.
 ///
 /// # Errors
@@ -57,23 +77,36 @@ struct AwsJson;
 
 impl Formatter for AwsJson {
     fn write_byte_array<W: Write + ?Sized>(&mut self, writer: &mut W, bytes: &[u8]) -> io::Result<()> {
-        let text = Zeroizing::new(STANDARD.encode(bytes));
+        // Whole groups of three bytes, so that the pieces make one text.
+        let mut text = [0; 1_024];
         writer.write_all(b"\"")?;
-        writer.write_all(text.as_bytes())?;
+        for piece in bytes.chunks(text.len() / 4 * 3) {
+            let length = STANDARD.encode_slice(piece, &mut text).map_err(io::Error::other)?;
+            writer.write_all(text.get(..length).unwrap_or_default())?;
+        }
         writer.write_all(b"\"")
     }
 }
 
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        STANDARD.decode(text.as_bytes()).map(Blob::new).map_err(serde::de::Error::custom)
+        decode(deserializer).map(Blob::new)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_blobs_are_one_text() {
+        for length in [0, 1, 767, 768, 769, 5_000] {
+            let bytes: Vec<u8> = (0..length).map(|at: u32| at.to_le_bytes()[0]).collect();
+            let json = to_json(&PublicBlob(bytes.clone())).unwrap();
+            assert_eq!(json, format!("\"{}\"", STANDARD.encode(&bytes)).into_bytes());
+            assert_eq!(serde_json::from_slice::<PublicBlob>(&json).unwrap(), PublicBlob(bytes));
+        }
+    }
 
     #[test]
     fn bytes_are_base64_both_ways() {

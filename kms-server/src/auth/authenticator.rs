@@ -8,12 +8,13 @@ use lifecycle::ids::{AccountId, Region, Scope};
 use lifecycle::policy::Principal;
 use lifecycle::tag::Tag;
 
-use super::claim::{Claim, SignedRequest};
+use super::claim::Claim;
 use super::credentials::{Roots, SigningKeys, is_access_key_id};
 use super::error::AuthError;
 use super::session::{SessionKey, WebIdentity};
 use super::sessions::{Opened, Sessions};
 use super::sigv4::CredentialScope;
+use crate::message::Message;
 
 /// What becomes of a request whose access key is not known, and of an unsigned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +202,7 @@ impl Authenticator {
     /// signature, session token. Of an unverifiable signature that acts as root, the time is not checked.
     pub fn authenticate(
         &self,
-        request: &SignedRequest<'_>,
+        request: &Message<'_>,
         service: &str,
         now: Now,
         directory: &Directory,
@@ -240,7 +241,7 @@ impl Authenticator {
         &self,
         key: &AccessKey,
         owner: &Arc<Identity>,
-        request: &SignedRequest<'_>,
+        request: &Message<'_>,
         claim: &Claim<'_>,
         scope: &CredentialScope<'_>,
     ) -> Result<Caller, AuthError> {
@@ -262,7 +263,7 @@ impl Authenticator {
     fn temporary(
         &self,
         opened: &Arc<Opened>,
-        request: &SignedRequest<'_>,
+        request: &Message<'_>,
         claim: &Claim<'_>,
         scope: &CredentialScope<'_>,
         now: Now,

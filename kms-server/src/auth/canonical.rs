@@ -4,39 +4,44 @@
 
 use std::borrow::Cow;
 
-use http::Uri;
 use lifecycle::ids::hex;
 use ring::digest::{SHA256, digest};
 
-use super::claim::SignedRequest;
+use crate::message::Message;
 
 /// Writes the canonical form of `request`, covering `signed_headers` (lower case, sorted).
 ///
 /// The last line is always the hash of the body as received. `x-amz-content-sha256` is a header like any other, so
 /// `UNSIGNED-PAYLOAD` or the hash of another body does not verify; only Amazon S3 takes the header's word.
-pub(super) fn canonical_request(request: &SignedRequest<'_>, signed_headers: &[Cow<'_, str>]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(512);
-    let mut line = |bytes: &[u8]| {
-        text.extend_from_slice(bytes);
-        text.push(b'\n');
-    };
-    line(request.method.as_bytes());
-    line(canonical_path(request.uri.path()).as_bytes());
-    line(canonical_query(request.uri.query().unwrap_or_default()).as_bytes());
+pub(super) fn canonical_request(request: &Message<'_>, signed_headers: &[Cow<'_, str>]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(1_024);
+    let mut write = |parts: &[&[u8]]| parts.iter().for_each(|part| text.extend_from_slice(part));
+    write(&[request.method.as_bytes(), b"\n", canonical_path(request.path).as_bytes(), b"\n"]);
+    write(&[canonical_query(request.query).as_bytes(), b"\n"]);
     for name in signed_headers {
-        let mut header = format!("{name}:").into_bytes();
-        append_values(&mut header, request, name);
-        line(&header);
+        text.extend_from_slice(name.as_bytes());
+        text.push(b':');
+        append_values(&mut text, request, name);
+        text.push(b'\n');
     }
-    line(b"");
-    line(signed_headers.join(";").as_bytes());
+    for (at, name) in signed_headers.iter().enumerate() {
+        text.push(if at == 0 { b'\n' } else { b';' });
+        text.extend_from_slice(name.as_bytes());
+    }
+    if signed_headers.is_empty() {
+        text.push(b'\n');
+    }
+    text.push(b'\n');
     text.extend_from_slice(hex(digest(&SHA256, request.body).as_ref()).as_bytes());
     text
 }
 
 /// Normalises dot segments and slashes, then encodes the path as received once more: services other than
 /// Amazon S3 encode twice.
-fn canonical_path(path: &str) -> String {
+fn canonical_path(path: &str) -> Cow<'_, str> {
+    if path == "/" {
+        return Cow::Borrowed(path);
+    }
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -54,7 +59,7 @@ fn canonical_path(path: &str) -> String {
     if segments.is_empty() || directory {
         canonical.push('/');
     }
-    canonical
+    Cow::Owned(canonical)
 }
 
 /// Sorts by encoded name, then by encoded value, and leaves out the signature itself.
@@ -136,28 +141,27 @@ fn encode_into(text: &mut String, bytes: &[u8]) {
 /// Appends the values of one header, folded and joined by commas.
 ///
 /// AWS (observed): a signed header that the request does not carry has an empty value.
-fn append_values(line: &mut Vec<u8>, request: &SignedRequest<'_>, name: &str) {
+fn append_values(line: &mut Vec<u8>, request: &Message<'_>, name: &str) {
     let header = if name == ":authority" { "host" } else { name };
     let mut separator: &[u8] = b"";
     let mut found = false;
-    for value in request.headers.get_all(header) {
+    for value in request.headers.all(header) {
         line.extend_from_slice(separator);
-        append_folded(line, value.as_bytes());
+        append_folded(line, value);
         separator = b",";
         found = true;
     }
     if !found && header == "host" {
-        line.extend_from_slice(authority(request.uri).as_bytes());
+        // HTTP/2 carries the host in the `:authority` pseudo-header.
+        line.extend_from_slice(request.authority.as_bytes());
     }
-}
-
-/// HTTP/2 carries the host in the `:authority` pseudo-header, which becomes part of the URI.
-fn authority(uri: &Uri) -> &str {
-    uri.authority().map_or("", http::uri::Authority::as_str)
 }
 
 /// Trims the value and makes every run of spaces one space, quoted or not.
 fn append_folded(line: &mut Vec<u8>, value: &[u8]) {
+    if memchr::memchr2(b' ', b'\t', value).is_none() {
+        return line.extend_from_slice(value);
+    }
     let words = value.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
     for (at, word) in words.enumerate() {
         if at > 0 {

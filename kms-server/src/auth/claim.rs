@@ -4,27 +4,15 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
-
 use super::canonical::{decode, query_pairs};
 use super::error::AuthError;
 use super::instant::Instant;
+use crate::message::{Headers, Message};
 
-/// A request as it came over the wire, with its whole body.
-#[derive(Clone, Copy, Debug)]
-pub struct SignedRequest<'a> {
-    /// The HTTP method, in upper case.
-    pub method: &'a str,
-    /// The request target; its authority stands in for a missing `Host` header (HTTP/2).
-    pub uri: &'a Uri,
-    /// All headers.
-    pub headers: &'a HeaderMap,
-    /// The body, undecoded.
-    pub body: &'a [u8],
-}
-
-const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+const AUTHORIZATION: &str = "authorization";
+const AMZ_DATE: &str = "x-amz-date";
+const DATE: &str = "date";
+const SECURITY_TOKEN: &str = "x-amz-security-token";
 
 /// Where the signature stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +53,19 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// `IncompleteSignatureException` naming every missing part, or the part that cannot be read;
     /// `InvalidSignatureException` when both forms are there.
-    pub fn parse(request: &SignedRequest<'a>) -> Result<Option<Self>, AuthError> {
-        let header = header_text(request.headers, &header::AUTHORIZATION);
-        let query = Query::parse(request.uri);
+    pub fn parse(request: &Message<'a>) -> Result<Option<Self>, AuthError> {
+        let header = request.headers.joined(AUTHORIZATION);
+        let query = Query::parse(request.query);
         match (header, query) {
             // AWS (observed): both forms in one request.
             (Some(_), Some(_)) => Err(AuthError::invalid(
                 "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
             )),
-            (Some(Cow::Borrowed(header)), None) => from_header(header, request.headers),
+            (Some(Cow::Borrowed(header)), None) => from_header(header, &request.headers),
             (Some(Cow::Owned(joined)), None) => {
-                Ok(from_header(&joined, request.headers)?.map(Claim::into_owned))
+                Ok(from_header(&joined, &request.headers)?.map(Claim::into_owned))
             }
-            (None, Some(query)) => query.into_claim(request.headers).map(Some),
+            (None, Some(query)) => query.into_claim(&request.headers).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -118,7 +106,7 @@ impl<'a> Claim<'a> {
 
     /// The names of the signed headers as written.
     pub(super) fn listed_headers(&self) -> impl Iterator<Item = &str> {
-        fields(&self.signed_headers, b';').map(str::trim).filter(|name| !name.is_empty())
+        fields(&self.signed_headers, b';').map(str::trim_ascii).filter(|name| !name.is_empty())
     }
 
     /// The session token, when the signer used temporary credentials.
@@ -134,7 +122,7 @@ impl<'a> Claim<'a> {
     }
 }
 
-fn from_header<'a>(header: &'a str, headers: &'a HeaderMap) -> Result<Option<Claim<'a>>, AuthError> {
+fn from_header<'a>(header: &'a str, headers: &Headers<'a>) -> Result<Option<Claim<'a>>, AuthError> {
     let header = header.trim();
     // AWS (observed): a scheme of another family is a missing token, not a malformed one.
     if !header.starts_with("AWS4-") {
@@ -156,11 +144,8 @@ fn from_header<'a>(header: &'a str, headers: &'a HeaderMap) -> Result<Option<Cla
             _ => {}
         }
     }
-    let amz_date = header_text(headers, &AMZ_DATE);
-    let date = amz_date
-        .as_deref()
-        .map(basic_date)
-        .or_else(|| header_text(headers, &header::DATE).as_deref().map(http_date));
+    let amz_date = headers.joined(AMZ_DATE);
+    let date = amz_date.as_deref().map(basic_date).or_else(|| headers.joined(DATE).as_deref().map(http_date));
     let (Some(credential), Some(signature), Some(signed_headers), Some(date)) =
         (credential, signature, signed_headers, &date)
     else {
@@ -181,15 +166,14 @@ fn from_header<'a>(header: &'a str, headers: &'a HeaderMap) -> Result<Option<Cla
         signed_headers: signed_headers.into(),
         signature: signature.into(),
         signed_at: date.clone()?,
-        session_token: header_text(headers, &SECURITY_TOKEN),
+        session_token: headers.joined(SECURITY_TOKEN),
         form: Form::Header,
     }))
 }
 
-/// The text before and after the first `separator`, an ASCII character. The texts here are short: going byte by byte
-/// costs a fraction of a search.
+/// The text before and after the first `separator`, an ASCII character.
 fn at_first(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == separator)?;
+    let at = memchr::memchr(separator, text.as_bytes())?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
@@ -212,7 +196,7 @@ fn parts(header: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let start = rest.bytes().position(|byte| !separates(byte))?;
         let tail = rest.get(start..)?;
-        let end = tail.bytes().position(separates).unwrap_or(tail.len());
+        let end = memchr::memchr3(b',', b' ', b'\t', tail.as_bytes()).unwrap_or(tail.len());
         let (part, left) = tail.split_at_checked(end)?;
         rest = left;
         Some(part)
@@ -233,9 +217,9 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     /// `None` without `X-Amz-Algorithm`, the parameter by which AWS tells a presigned request.
-    fn parse(uri: &'a Uri) -> Option<Self> {
+    fn parse(text: &'a str) -> Option<Self> {
         let mut query = Query::default();
-        for (name, value) in query_pairs(uri.query().unwrap_or_default()) {
+        for (name, value) in query_pairs(text) {
             let slot = match decode(name).as_ref() {
                 "X-Amz-Algorithm" => &mut query.algorithm,
                 "X-Amz-Credential" => &mut query.credential,
@@ -251,7 +235,7 @@ impl<'a> Query<'a> {
         query.algorithm.is_some().then_some(query)
     }
 
-    fn into_claim(self, headers: &'a HeaderMap) -> Result<Claim<'a>, AuthError> {
+    fn into_claim(self, headers: &Headers<'a>) -> Result<Claim<'a>, AuthError> {
         let (Some(algorithm), Some(credential), Some(signature), Some(signed_headers), Some(date)) =
             (&self.algorithm, &self.credential, &self.signature, &self.signed_headers, &self.date)
         else {
@@ -276,7 +260,7 @@ impl<'a> Query<'a> {
             signed_headers: signed_headers.clone(),
             signature: signature.clone(),
             signed_at,
-            session_token: self.session_token.or_else(|| header_text(headers, &SECURITY_TOKEN)),
+            session_token: self.session_token.or_else(|| headers.joined(SECURITY_TOKEN)),
             form: Form::Query { expires_seconds },
         })
     }
@@ -315,15 +299,4 @@ fn expires(text: &str) -> Result<u32, AuthError> {
              604800 seconds",
         )),
     }
-}
-
-/// All values of a header, joined as the canonical form joins them.
-fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
-    let text = |value: &'a HeaderValue| match value.to_str() {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()),
-    };
-    let mut values = headers.get_all(name).iter().map(text);
-    let first = values.next()?;
-    Some(values.fold(first, |joined, value| Cow::Owned(format!("{joined},{value}"))))
 }

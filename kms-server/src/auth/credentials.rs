@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use lifecycle::crypto::Secret;
 use lifecycle::iam::{Account, Directory, Identity};
 use lifecycle::ids::{AccountId, Region};
@@ -31,11 +32,11 @@ pub(super) fn is_access_key_id(text: &str) -> bool {
 
 /// A bounded map whose readers take no lock. A full one starts over: what is in use comes back, the rest does not.
 #[derive(Debug)]
-pub(super) struct Memory<K, V>(ArcSwap<HashMap<K, V>>);
+pub(super) struct Memory<K, V>(ArcSwap<HashMap<K, V, RandomState>>);
 
 impl<K, V> Default for Memory<K, V> {
     fn default() -> Self {
-        Memory(ArcSwap::from_pointee(HashMap::new()))
+        Memory(ArcSwap::from_pointee(HashMap::default()))
     }
 }
 
@@ -49,7 +50,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
 
     pub(super) fn remember(&self, key: &K, value: &V, max: usize) {
         self.0.rcu(|known| {
-            let mut next = if known.len() < max { HashMap::clone(known) } else { HashMap::new() };
+            let mut next = if known.len() < max { HashMap::clone(known) } else { HashMap::default() };
             next.insert(key.clone(), value.clone());
             next
         });

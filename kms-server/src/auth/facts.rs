@@ -9,18 +9,17 @@ use lifecycle::clock::Timestamp;
 
 use super::Caller;
 
-/// Whatever request the caller makes, these are true of it.
-pub(crate) fn of_caller(caller: &Caller) -> Context {
-    let mut context = Context::new();
+/// Adds to an empty context what is true of the caller whatever it asks for.
+pub(crate) fn of_caller(caller: &Caller, mut context: Context) -> Context {
     let identity = &caller.identity;
     let principal = caller.principal();
     let service = matches!(principal, Principal::Service(_));
-    context.insert("aws:PrincipalIsAWSService", service.to_string());
+    context.insert("aws:PrincipalIsAWSService", word(service));
     if service {
         context.insert("aws:PrincipalServiceName", caller.arn());
         context.insert_values("aws:PrincipalServiceNamesList", [caller.arn()]);
     } else {
-        context.insert("aws:PrincipalArn", principal_arn(principal));
+        context.insert_with("aws:PrincipalArn", || principal_arn(principal));
         context.insert("aws:PrincipalAccount", identity.account().as_str());
         context.insert("aws:PrincipalType", principal_type(principal));
         context.insert("aws:userid", &*identity.user_id);
@@ -31,7 +30,8 @@ pub(crate) fn of_caller(caller: &Caller) -> Context {
     if let Principal::AssumedRole { provider: Some(provider), .. } = principal {
         context.insert("aws:FederatedProvider", &**provider);
     }
-    for Tag { tag_key, tag_value } in &identity.tags {
+    let tags = if context.wants_any("aws:PrincipalTag/") { &identity.tags[..] } else { &[] };
+    for Tag { tag_key, tag_value } in tags {
         context.insert(&format!("aws:PrincipalTag/{tag_key}"), tag_value);
     }
     if let Some(organization) = &identity.organization {
@@ -39,8 +39,8 @@ pub(crate) fn of_caller(caller: &Caller) -> Context {
         context.insert_values("aws:PrincipalOrgPaths", organization.path.as_deref());
     }
     if let Some(session) = &caller.session {
-        context.insert("aws:MultiFactorAuthPresent", session.mfa.to_string());
-        context.insert("aws:TokenIssueTime", instant(session.created_at));
+        context.insert("aws:MultiFactorAuthPresent", word(session.mfa));
+        context.insert_with("aws:TokenIssueTime", || instant(session.created_at));
         if let Some(source) = &session.source_identity {
             context.insert("aws:SourceIdentity", &**source);
         }
@@ -49,6 +49,11 @@ pub(crate) fn of_caller(caller: &Caller) -> Context {
         }
     }
     context
+}
+
+/// A truth value as conditions read it.
+pub(crate) fn word(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 /// AWS: "aws:PrincipalArn": of a session the role, of others themselves.

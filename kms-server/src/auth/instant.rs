@@ -43,8 +43,25 @@ impl Instant {
 
     /// ISO 8601 basic format in UTC.
     pub(super) fn basic(self) -> String {
-        jiff::Timestamp::from_second(self.0)
-            .map_or_else(|_| format!("@{}", self.0), |instant| instant.strftime("%Y%m%dT%H%M%SZ").to_string())
+        let Ok(instant) = jiff::Timestamp::from_second(self.0) else { return format!("@{}", self.0) };
+        let civil = Offset::UTC.to_datetime(instant);
+        let Ok(year @ 0..=9_999) = u16::try_from(civil.year()) else {
+            return instant.strftime("%Y%m%dT%H%M%SZ").to_string();
+        };
+        // Every verified signature needs this text; the general printer takes longer than a hash.
+        let [high, low] = [year / 100, year % 100].map(|part| part as i8);
+        let parts = [high, low, civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()];
+        let mut text = String::with_capacity(16);
+        for (at, part) in parts.into_iter().enumerate() {
+            if at == 4 {
+                text.push('T');
+            }
+            let digit = |value: i8| char::from(b'0'.saturating_add(value.unsigned_abs()));
+            text.push(digit(part / 10));
+            text.push(digit(part % 10));
+        }
+        text.push('Z');
+        text
     }
 }
 

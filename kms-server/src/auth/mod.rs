@@ -23,7 +23,7 @@ mod tests;
 pub use authenticator::{
     Authenticator, Caller, Now, SessionFacts, SignatureCheck, Signatures, UnknownAccessKey,
 };
-pub use claim::{Claim, Form, SignedRequest};
+pub use claim::{Claim, Form};
 pub use error::{AuthError, AuthErrorCode};
 pub use session::{
     Credentials, PACKED_BYTES_MAX, SESSION_KEY_PREFIX, SealError, Session, SessionKey, Subject, WebIdentity,

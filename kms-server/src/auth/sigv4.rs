@@ -10,9 +10,10 @@ use ring::hmac;
 use zeroize::Zeroizing;
 
 use super::canonical::canonical_request;
-use super::claim::{Claim, Form, SignedRequest, fields};
+use super::claim::{Claim, Form, fields};
 use super::error::AuthError;
 use super::instant::Instant;
+use crate::message::Message;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
@@ -147,7 +148,7 @@ impl Claim<'_> {
     /// `InvalidSignatureException`; on a mismatch with the canonical request and the string to sign, as AWS shows them.
     pub fn verify(
         &self,
-        request: &SignedRequest<'_>,
+        request: &Message<'_>,
         scope: &CredentialScope<'_>,
         key: &SigningKey,
     ) -> Result<(), AuthError> {
@@ -165,18 +166,20 @@ impl Claim<'_> {
     pub(super) fn string_to_sign(&self, scope: &CredentialScope<'_>, canonical: &[u8]) -> String {
         let CredentialScope { date, region, service } = scope;
         let hash = hex(digest(&SHA256, canonical).as_ref());
-        format!("{ALGORITHM}\n{}\n{date}/{region}/{service}/{TERMINATOR}\n{hash}", self.signed_at.basic())
+        let at = self.signed_at.basic();
+        let scope = [date, "/", region.as_str(), "/", service, "/", TERMINATOR];
+        [&[ALGORITHM, "\n", &at, "\n"][..], &scope, &["\n", &hash]].concat().concat()
     }
 }
 
 /// AWS: IAM User Guide, "Create a signed AWS API request": the host and every `x-amz-` header must be signed. Two
 /// need not be: the session token, which some signers add afterwards and which is compared with the key's
 /// own anyway, and `x-amz-user-agent`, which only describes the client.
-fn check_coverage(request: &SignedRequest<'_>, signed: &[Cow<'_, str>]) -> Result<(), AuthError> {
+fn check_coverage(request: &Message<'_>, signed: &[Cow<'_, str>]) -> Result<(), AuthError> {
     let unsigned: Vec<&str> = request
         .headers
-        .keys()
-        .map(http::HeaderName::as_str)
+        .lines()
+        .map(|(name, _)| name)
         .filter(|name| name.starts_with("x-amz-"))
         .filter(|name| !matches!(*name, "x-amz-security-token" | "x-amz-user-agent"))
         .filter(|name| signed.binary_search_by(|signed| signed.as_ref().cmp(name)).is_err())

@@ -13,11 +13,11 @@ mod tests;
 
 pub use self::arguments::{
     Arguments, ClientArguments, ClockCommand, Command, DoctorArguments, EnvArguments, EventsArguments,
-    KeysCommand, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments,
-    StateCommand,
+    KeysCommand, OnData, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments,
+    ServeArguments, StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;
 pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
 pub use self::question::ExplainArguments;
-pub use self::settings::{SettingFlags, SettingsArguments};
+pub use self::settings::{DataArguments, SettingFlags, SettingsArguments};

@@ -8,6 +8,7 @@ use lifecycle::ids::Region;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{key, value};
+use super::settings::DataArguments;
 
 /// The arguments of `explain`: a question, or the id of a request that was denied.
 #[derive(Debug, Clone, Args)]
@@ -15,6 +16,10 @@ pub struct ExplainArguments {
     /// Request that was denied: its id, from the error or from `events --json`
     #[arg(long, value_name = "ID", conflicts_with_all = QUESTION)]
     pub request: Option<String>,
+
+    /// The data directory, where no server runs.
+    #[command(flatten)]
+    pub data: DataArguments,
 
     /// Who would ask: an ARN, or the name of a service
     #[arg(long, value_name = "ARN", required_unless_present = "request")]

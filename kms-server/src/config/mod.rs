@@ -4,6 +4,7 @@
 //! settings are declared once, in `settings.rs`.
 
 mod access_key;
+mod cron_expression;
 mod environment;
 mod file;
 mod identity;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use self::access_key::AccessKeys;
 pub(crate) use self::access_key::access_key;
+pub use self::cron_expression::CronExpression;
 pub use self::environment::Environment;
 pub use self::file::read_text;
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};

@@ -1,6 +1,7 @@
 //! The declaration of every setting. The [`Config`] types, the file, the flags, the variables and `config.toml` all come from it.
 
 use super::access_key::AccessKeys;
+use super::cron_expression::CronExpression;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
@@ -95,6 +96,10 @@ settings! {
         request_timeout: Duration = Duration::from_secs(30), in SECOND..=DAY;
         /// How long an idle connection stays open for the next request.
         keep_alive: Duration = Duration::from_secs(75), in SECOND..=DAY;
+        /// Calls below `/_kms/` that may wait at once for the clock or for an event; one more is refused.
+        waiters_max: u32 = 1_000, in 0..=1_000_000;
+        /// How long such a call may wait at most; it may ask for less.
+        wait_max: Duration = Duration::from_secs(60), in Duration::ZERO..=DAY;
         /// How long running requests may take to end when the server stops.
         shutdown_grace: Duration = Duration::from_secs(10), in Duration::ZERO..=DAY;
     }
@@ -113,6 +118,8 @@ settings! {
         batch_bytes_max: ByteSize = ByteSize::of_mib(4), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
         /// Due events (rotations, deletions, expiries) committed together when the clock moves.
         batch_events_max: u32 = 256, in 1..=100_000;
+        /// Named snapshots of everything that may be kept at once; each takes the room of what it holds.
+        snapshots_max: u32 = 16, in 0..=10_000;
         /// Largest database in pages of 4 KiB, to test a full disk; 0 sets no limit.
         max_pages: u32 = 0;
     }
@@ -187,6 +194,8 @@ settings! {
         rate: Rate = Rate::REAL_TIME;
         /// `true` stops it: it moves only when it is told to.
         frozen: bool = false;
+        /// When the machine's clock wakes the periodic work: what is due, last uses, retention. Six fields, the first are seconds.
+        cron: CronExpression = CronExpression::every_minute();
     }
 
     /// The record of every call.

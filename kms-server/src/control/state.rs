@@ -101,8 +101,8 @@ pub(super) async fn import(service: &Service, request: &Request<Bytes>) -> Resul
     let now = document.domain_time;
     let read = tokio::task::spawn_blocking(move || records(document, passphrase.as_ref()));
     let records = read.await.map_err(Refusal::internal)??;
-    let snapshot = service.parts().engine.snapshot();
-    if let Some(clash) = records.iter().find_map(|record| configured(&snapshot.state, record)) {
+    let found = clash(&service.parts().engine.snapshot().state, records.iter().cloned());
+    if let Some(clash) = found {
         let message = format!("{clash} is configured on this server; remove it there, or from the state");
         return Err(Refusal(StatusCode::CONFLICT, message));
     }
@@ -111,10 +111,12 @@ pub(super) async fn import(service: &Service, request: &Request<Bytes>) -> Resul
     Ok(json!({ "imported": count }))
 }
 
-/// The name of a principal that the configuration brings already.
-fn configured(state: &State, record: &Record) -> Option<String> {
-    let Record::Principal(entry) = record else { return None };
-    (state.directory().source(&entry.id()) == Some(Source::Configured)).then(|| entry.label())
+/// The name of a principal among the records that the configuration brings already.
+pub(super) fn clash(state: &State, mut records: impl Iterator<Item = Record>) -> Option<String> {
+    records.find_map(|record| {
+        let Record::Principal(entry) = record else { return None };
+        (state.directory().source(&entry.id()) == Some(Source::Configured)).then(|| entry.label())
+    })
 }
 
 /// `POST /_kms/reset`: removes everything but what is configured.

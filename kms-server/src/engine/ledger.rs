@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use foldhash::fast::RandomState;
 use lifecycle::ids::KeyArn;
 use lifecycle::state::Usage;
 use rpds::HashTrieMapSync;
@@ -17,7 +18,7 @@ struct Cell {
 
 /// Last uses since start. `kill -9` may lose those of its last minute.
 pub struct Ledger {
-    cells: ArcSwap<HashTrieMapSync<KeyArn, Arc<Cell>>>,
+    cells: ArcSwap<HashTrieMapSync<KeyArn, Arc<Cell>, RandomState>>,
     dirty: mpsc::Sender<KeyArn>,
     waiting: Mutex<mpsc::Receiver<KeyArn>>,
 }

@@ -1,7 +1,10 @@
 //! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
 
+mod advance;
+mod happened;
 mod ledger;
 mod rows;
+pub mod saved;
 pub mod wall;
 mod writer;
 
@@ -12,17 +15,19 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::{Entropy, EntropyError};
-use lifecycle::due::Due;
 use lifecycle::iam;
 use lifecycle::ids::KeyArn;
 use lifecycle::state::{Change, Record, State, Usage};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::operations::LastUses;
 use crate::store::{Store, StoreError};
 
+pub use advance::{Advanced, Bounds};
+pub use happened::Happened;
 pub use ledger::Ledger;
 use rows::Loaded;
+use saved::Saves;
 pub use writer::{Batching, CommitError, Draft};
 use writer::{Job, Writer};
 
@@ -34,6 +39,8 @@ pub struct Snapshot {
     pub clock: VirtualClock,
     /// The store's version of this state.
     pub version: u64,
+    /// The named snapshots.
+    pub saves: Saves,
 }
 
 impl Snapshot {
@@ -41,6 +48,25 @@ impl Snapshot {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.at(wall::now())
+    }
+
+    /// Whether something has fallen due that the view of an instant cannot show before it has happened.
+    #[must_use]
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        self.first_to_make(now).is_some()
+    }
+
+    /// Domain time at this moment; but if something has fallen due that the view of it cannot show before it has
+    /// happened, the last instant before.
+    #[must_use]
+    pub fn settled(&self) -> Timestamp {
+        let now = self.now();
+        self.first_to_make(now).map_or(now, |at| Timestamp(at.0.saturating_sub(1)))
+    }
+
+    fn first_to_make(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut due = self.state.due().take_while(|due| due.at <= now);
+        due.find(|due| due.event.makes()).map(|due| due.at)
     }
 }
 
@@ -63,6 +89,7 @@ pub struct Engine {
     /// Due events in one transaction.
     events_max: usize,
     writer: Mutex<Option<JoinHandle<()>>>,
+    happened: watch::Receiver<Happened>,
     ledger: Ledger,
     installation_secret: Vec<u8>,
     clock_was_stored: bool,
@@ -148,7 +175,7 @@ impl Engine {
         entropy: Arc<dyn Entropy>,
         on_unknown_outcome: OnUnknownOutcome,
     ) -> Result<Self, OpenError> {
-        let Loaded { records, clock, installation_secret, version } = rows::load(store.load()?)?;
+        let Loaded { records, saves, clock, installation_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
         let clock_was_stored = clock.is_some();
         let (clock, installation_secret, version) = match (clock, installation_secret) {
@@ -167,18 +194,21 @@ impl Engine {
         };
         let mut state = State::load(records);
         state.configure(configured).map_err(OpenError::Principal)?;
-        let snapshot = Snapshot { state: state.clone(), clock, version };
+        let snapshot = Snapshot { state: state.clone(), clock, version, saves };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
+        let (sender, happened) = watch::channel(Happened::default());
         let writer = Writer {
             store,
             entropy,
             state,
             clock,
             published: Arc::clone(&published),
+            happened: sender,
             batching,
             on_unknown_outcome,
             failing: false,
+            late: None,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&jobs));
         let thread =
@@ -188,6 +218,7 @@ impl Engine {
             queue,
             events_max: batching.batch_events_max.max(1),
             writer: Mutex::new(Some(thread)),
+            happened,
             ledger: Ledger::default(),
             installation_secret,
             clock_was_stored,
@@ -245,38 +276,12 @@ impl Engine {
         }
     }
 
-    /// Moves the domain clock forward to `to`, letting everything happen that falls due on the way: in order, each
-    /// event at its own instant. Tells what happened.
-    ///
-    /// # Errors
-    /// The clock has come as far as was stored.
-    pub async fn advance(&self, to: Timestamp) -> Result<Vec<Due>, SubmitError> {
-        let events_max = self.events_max;
-        let mut timeline = Vec::new();
-        loop {
-            let step = self.submit(move |draft| draft.advance(to, events_max)).await?;
-            let (happened, arrived) = step.map_err(SubmitError::Entropy)?;
-            timeline.extend(happened);
-            if arrived {
-                return Ok(timeline);
-            }
-        }
-    }
-
     /// Lets the domain clock go on from where it is at another rate; 0 freezes it.
     ///
     /// # Errors
     /// Nothing was changed.
     pub async fn set_rate(&self, rate: f64) -> Result<(), SubmitError> {
         self.submit(move |draft| draft.set_clock(draft.clock().with_rate(rate, wall::now()))).await
-    }
-
-    /// Whether something has fallen due that the view of an instant cannot show before it has happened.
-    #[must_use]
-    pub fn is_behind(&self, now: Timestamp) -> bool {
-        let snapshot = self.snapshot();
-        let mut due = snapshot.state.due().take_while(|due| due.at <= now);
-        due.any(|due| due.event.makes())
     }
 
     /// Waits until what has fallen due has happened.
@@ -287,6 +292,12 @@ impl Engine {
         self.submit(|_| ()).await
     }
 
+    /// Tells whenever the clock was touched or something fell due.
+    #[must_use]
+    pub fn happened(&self) -> watch::Receiver<Happened> {
+        self.happened.clone()
+    }
+
     /// Replaces every record, and starts a new epoch of the clock at `now`.
     ///
     /// # Errors
@@ -294,10 +305,7 @@ impl Engine {
     pub async fn replace(&self, records: Vec<Record>, now: Option<Timestamp>) -> Result<(), SubmitError> {
         let replaced = self
             .submit(move |draft| {
-                let old: Vec<Change> =
-                    draft.state().records().map(|record| Change::Delete(record.id())).collect();
-                draft.apply(old);
-                draft.apply(records.into_iter().map(Change::Put).collect());
+                draft.replace(records);
                 let wall = wall::now();
                 let base = now.unwrap_or(Timestamp(wall.0));
                 let clock = draft.clock().restarted(base, wall);

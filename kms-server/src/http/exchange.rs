@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::http::{Request, Response};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use super::{Connection, Handler, Refusal, Transport, convert};
+use super::{Handler, Refusal, convert};
+use crate::message::{Connection, Reply as Answer, Transport};
 
 /// What every worker shares: the handler, the bounds and the counts of what is going on.
 pub(super) struct Edge<H> {
@@ -85,15 +85,15 @@ impl<H: Handler> Edge<H> {
             let counted = Counted::new(&self.traffic, |traffic| &traffic.requests);
             let (request, mut payload) = request.into_parts();
             match self.answer(request.head(), &mut payload).await {
-                Ok(response) => {
-                    let (mut builder, bytes) = convert::response(response);
+                Ok(answer) => {
+                    let (mut builder, bytes) = convert::response(answer);
                     let body = Reply { bytes, _unread: None, _counted: counted };
                     ServiceResponse::new(request, builder.body(body))
                 }
                 Err(refusal) => {
                     tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
                     self.handler.refused(refusal.reason());
-                    let (mut builder, bytes) = convert::response(refusal.into_response());
+                    let (mut builder, bytes) = convert::response(Answer::Other(refusal.into_response()));
                     let body = Reply { bytes, _unread: Some(payload), _counted: counted };
                     ServiceResponse::new(request, builder.force_close().body(body))
                 }
@@ -101,24 +101,15 @@ impl<H: Handler> Edge<H> {
         }
     }
 
-    async fn answer(&self, head: &RequestHead, payload: &mut Payload) -> Result<Response<Bytes>, Refusal> {
+    async fn answer(&self, head: &RequestHead, payload: &mut Payload) -> Result<Answer, Refusal> {
         if self.traffic.stopping.load(Ordering::Acquire) {
             return Err(Refusal::Stopping);
         }
         let body = self.body(head, payload).await?;
-        let converted = convert::request_head(head).ok_or(Refusal::BrokenHead)?;
-        let mut request = Request::new(body);
-        *request.method_mut() = converted.method;
-        *request.uri_mut() = converted.uri;
-        *request.version_mut() = converted.version;
-        *request.headers_mut() = converted.headers;
-        request.extensions_mut().insert(Connection {
-            peer: head.peer_addr,
-            local: self.local,
-            transport: self.transport,
-        });
+        let connection = Connection { peer: head.peer_addr, local: self.local, transport: self.transport };
+        let message = convert::message(head, &body, connection).ok_or(Refusal::BrokenHead)?;
         // Two small allocations are cheaper than a large one.
-        Ok(Box::pin(self.handler.call(request)).await)
+        Ok(Box::pin(self.handler.call(message)).await)
     }
 
     async fn body(&self, head: &RequestHead, payload: &mut Payload) -> Result<Bytes, Refusal> {

@@ -7,23 +7,25 @@ pub mod actix;
 pub mod guard;
 pub mod tls;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use ::http::{Request, Response, StatusCode};
+use ::http::{Response, StatusCode};
 use bytes::Bytes;
 use ring::rand::{SecureRandom as _, SystemRandom};
+
+pub use crate::message::{Connection, Transport};
+use crate::message::{Message, Reply};
 
 const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// What answers requests. The edge hands over complete requests: the body is read and within the limit, the
-/// URI is in origin form, `Host` names the authority under HTTP/2 too, and the extensions hold a [`Connection`].
+/// target is in origin form, `Host` names the authority under HTTP/2 too, and there is a [`Connection`].
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request. The future runs on the thread of the connection, so it must not block, and it may be
     /// dropped at any await point: when the connection breaks, or when the grace of a shutdown ends.
-    fn call(&self, request: Request<Bytes>) -> impl Future<Output = Response<Bytes>>;
+    fn call(&self, message: Message<'_>) -> impl Future<Output = Reply>;
 
     /// Learns that the edge answered a request itself. A head that is not HTTP, or that does not come in time, is
     /// answered by actix before there is a request to tell of.
@@ -61,37 +63,6 @@ impl Refused {
             Refused::BrokenHead => "broken_head",
             Refused::BrokenBody => "broken_body",
             Refused::Stopping => "stopping",
-        }
-    }
-}
-
-/// The connection a request came over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// The client's address.
-    pub peer: Option<SocketAddr>,
-    /// The address the server listens on.
-    pub local: SocketAddr,
-    /// Whether the bytes were encrypted.
-    pub transport: Transport,
-}
-
-/// How the bytes of a connection travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Clear text.
-    Plain,
-    /// TLS 1.2 or 1.3.
-    Tls,
-}
-
-impl Transport {
-    /// The scheme of a URL that reaches such a server.
-    #[must_use]
-    pub fn scheme(self) -> &'static str {
-        match self {
-            Transport::Plain => "http",
-            Transport::Tls => "https",
         }
     }
 }

@@ -4,6 +4,8 @@
 //! and in the end fail, instead. Handing a record over takes no lock and no system call: the thread looks every
 //! few milliseconds and writes what has gathered, so that it costs a busy server next to nothing.
 
+mod search;
+
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -15,9 +17,10 @@ use std::time::Duration;
 
 use crossbeam_queue::{ArrayQueue, SegQueue};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::engine::wall;
+pub use search::{AuditFilter, Search};
 
 /// Where records are kept, and for how long.
 #[derive(Clone, Debug)]
@@ -98,12 +101,21 @@ pub struct AuditLog {
     age_max: Option<Duration>,
     thread: Thread,
     handle: Mutex<Option<JoinHandle<()>>>,
+    written: watch::Receiver<u64>,
 }
 
 #[derive(Clone)]
 enum Kept {
     Folder(PathBuf),
-    Memory(Arc<Mutex<VecDeque<Vec<u8>>>>),
+    Memory(Arc<Mutex<Lines>>),
+}
+
+/// Records in memory.
+#[derive(Default)]
+struct Lines {
+    lines: VecDeque<Vec<u8>>,
+    /// How many were removed before the first.
+    removed: u64,
 }
 
 /// A place in the queue.
@@ -133,27 +145,6 @@ impl Drop for Place<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditFull;
 
-/// Which records to read.
-#[derive(Clone, Debug, Default)]
-pub struct AuditFilter {
-    /// Not before this `eventTime`.
-    pub since: Option<String>,
-    /// Before this `eventTime`.
-    pub until: Option<String>,
-    /// The `requestID`.
-    pub request: Option<String>,
-    /// The `eventName`.
-    pub event: Option<String>,
-    /// A key: its ARN, or a part of it such as the key id, among the `resources`.
-    pub key: Option<String>,
-    /// The caller's ARN.
-    pub principal: Option<String>,
-    /// At most so many.
-    pub limit: usize,
-    /// Only records after the one with this `eventID`.
-    pub after: Option<String>,
-}
-
 impl AuditLog {
     /// Opens the log and starts its thread.
     ///
@@ -174,7 +165,7 @@ impl AuditLog {
                 (Kept::Folder(folder.clone()), Sink::Segments(segments))
             }
             None => {
-                let records = Arc::new(Mutex::new(VecDeque::new()));
+                let records = Arc::new(Mutex::new(Lines::default()));
                 let max =
                     options.records_max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
                 let sink = Sink::Memory { records: Arc::clone(&records), max };
@@ -182,8 +173,10 @@ impl AuditLog {
             }
         };
         let drained = Arc::clone(&queue);
-        let handle =
-            std::thread::Builder::new().name("audit".to_owned()).spawn(move || drain(&drained, sink))?;
+        let (tell, written) = watch::channel(0);
+        let handle = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || drain(&drained, sink, &tell))?;
         let thread = handle.thread().clone();
         Ok(AuditLog {
             queue,
@@ -192,6 +185,7 @@ impl AuditLog {
             age_max: options.age_max,
             thread,
             handle: Mutex::new(Some(handle)),
+            written,
         })
     }
 
@@ -242,23 +236,13 @@ impl AuditLog {
     /// # Errors
     /// A file cannot be read.
     pub fn read(&self, filter: &AuditFilter) -> io::Result<Vec<Value>> {
-        let mut matcher = Matcher { filter, found: Vec::new(), waiting: filter.after.is_some() };
-        match &self.kept {
-            Kept::Memory(records) => {
-                let records = records.lock().map_err(|_| io::Error::other("the audit thread has failed"))?;
-                let _ = records.iter().try_for_each(|line| matcher.take(line));
-            }
-            Kept::Folder(folder) => {
-                'all: for (_, segment) in segments(folder)? {
-                    for line in BufReader::new(File::open(segment)?).split(b'\n') {
-                        if matcher.take(&line?).is_err() {
-                            break 'all;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(matcher.found)
+        self.search(&mut Search::new(filter.clone()))
+    }
+
+    /// Changes whenever records were written.
+    #[must_use]
+    pub fn written(&self) -> watch::Receiver<u64> {
+        self.written.clone()
     }
 
     /// Removes the files that are older than `age_max`, the one that is being written apart.
@@ -295,59 +279,13 @@ impl Drop for AuditLog {
     }
 }
 
-struct Matcher<'a> {
-    filter: &'a AuditFilter,
-    found: Vec<Value>,
-    /// Whether the record named by `after` is still to come.
-    waiting: bool,
-}
-
-/// Enough records were found.
-struct Enough;
-
-impl Matcher<'_> {
-    fn take(&mut self, line: &[u8]) -> Result<(), Enough> {
-        if self.found.len() >= self.filter.limit {
-            return Err(Enough);
-        }
-        // A line that a crash cut short is no record.
-        let Ok(record) = serde_json::from_slice::<Value>(line) else { return Ok(()) };
-        if self.waiting {
-            self.waiting = record.get("eventID").and_then(Value::as_str) != self.filter.after.as_deref();
-        } else if self.passes(&record) {
-            self.found.push(record);
-        }
-        Ok(())
-    }
-
-    fn passes(&self, record: &Value) -> bool {
-        let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
-        let filter = self.filter;
-        let time = text("eventTime");
-        filter.since.as_deref().is_none_or(|since| time >= since)
-            && filter.until.as_deref().is_none_or(|until| time < until)
-            && filter.request.as_deref().is_none_or(|request| text("requestID") == request)
-            && filter.event.as_deref().is_none_or(|event| text("eventName") == event)
-            && filter.key.as_deref().is_none_or(|key| names_key(record, key))
-            && filter.principal.as_deref().is_none_or(|principal| {
-                record.pointer("/userIdentity/arn").and_then(Value::as_str) == Some(principal)
-            })
-    }
-}
-
-fn names_key(record: &Value, key: &str) -> bool {
-    let resources = record.get("resources").and_then(Value::as_array);
-    let mut arns = resources.into_iter().flatten().filter_map(|resource| resource.get("ARN")?.as_str());
-    arns.any(|arn| arn == key || arn.ends_with(&format!("/{key}")) || arn.ends_with(&format!(":{key}")))
-}
-
 enum Sink {
     Segments(Segments),
-    Memory { records: Arc<Mutex<VecDeque<Vec<u8>>>>, max: usize },
+    Memory { records: Arc<Mutex<Lines>>, max: usize },
 }
 
 /// Writes what has gathered, batch after batch.
-fn drain(queue: &Queue, mut sink: Sink) {
+fn drain(queue: &Queue, mut sink: Sink, written: &watch::Sender<u64>) {
     let mut idle = 0;
     loop {
         // Read before the queue: what was handed over before the stop is still written.
@@ -365,6 +303,9 @@ fn drain(queue: &Queue, mut sink: Sink) {
             tracing::error!(%error, "audit records were not written");
         }
         queue.taken.fetch_sub(count, Ordering::AcqRel);
+        if count > 0 {
+            written.send_modify(|written| *written += count as u64);
+        }
         for mut line in batch {
             line.clear();
             // A line that is much longer than others would hold its memory for ever.
@@ -399,9 +340,10 @@ impl Sink {
             Sink::Segments(segments) => segments.write(batch),
             Sink::Memory { records, max } => {
                 let mut records = records.lock().map_err(|_| io::Error::other("a reader has failed"))?;
-                records.extend(batch.drain(..));
-                let surplus = records.len().saturating_sub(*max);
-                records.drain(..surplus);
+                records.lines.extend(batch.drain(..));
+                let surplus = records.lines.len().saturating_sub(*max);
+                records.lines.drain(..surplus);
+                records.removed += surplus as u64;
                 Ok(())
             }
         }
@@ -517,7 +459,7 @@ mod tests {
         .unwrap()
     }
 
-    async fn fill(log: &AuditLog, numbers: std::ops::Range<usize>) {
+    pub(super) async fn fill(log: &AuditLog, numbers: std::ops::Range<usize>) {
         for number in numbers {
             log.reserve().await.unwrap().record(|buffer| buffer.extend(line(number)));
         }
@@ -529,7 +471,7 @@ mod tests {
         found.iter().map(|record| record["eventID"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn options(folder: Option<&Path>) -> AuditOptions {
+    pub(super) fn options(folder: Option<&Path>) -> AuditOptions {
         AuditOptions { folder: folder.map(Path::to_path_buf), ..AuditOptions::default() }
     }
 

@@ -18,12 +18,27 @@ impl Json<'_> {
         let plain =
             text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'));
         if plain {
-            self.raw("\"").raw(text).raw("\"")
+            self.plain(text)
         } else {
             // Writing to a Vec cannot fail.
             let _ = serde_json::to_writer(&mut *self.0, text);
             self
         }
+    }
+
+    /// A string of characters that stand for themselves, such as an id of ours.
+    pub(crate) fn plain(&mut self, text: &str) -> &mut Self {
+        self.raw("\"").raw(text).raw("\"")
+    }
+
+    /// The name of a member, which AWS spells with a capital and an audit record without, and its colon.
+    pub(crate) fn member(&mut self, name: &str) -> &mut Self {
+        let start = self.0.len() + 1;
+        self.text(name).raw(":");
+        if let Some(first) = self.0.get_mut(start) {
+            first.make_ascii_lowercase();
+        }
+        self
     }
 
     /// Any value as it is.

@@ -60,9 +60,9 @@ impl AuditRecord<'_> {
         json.raw(r#","eventTime":""#);
         write_event_time(self.at, json);
         json.raw(r#"","eventSource":"kms.amazonaws.com","eventName":"#);
-        json.text(self.entry.map_or("UnknownOperation", Entry::name));
-        json.raw(r#","awsRegion":"#).text(self.region);
-        json.raw(r#","sourceIPAddress":"#).text(spell(source_ip).as_str());
+        json.plain(self.entry.map_or("UnknownOperation", Entry::name));
+        json.raw(r#","awsRegion":"#).plain(self.region);
+        json.raw(r#","sourceIPAddress":"#).plain(spell(source_ip).as_str());
         json.raw(r#","userAgent":"#).text(self.user_agent);
         if let Some(error) = self.error {
             json.raw(r#","errorCode":"#).text(error.code.name_in_audit());
@@ -80,8 +80,8 @@ impl AuditRecord<'_> {
             }
         }
         self.write_additional_data(json);
-        json.raw(r#","requestID":"#).text(self.request_id);
-        json.raw(r#","eventID":"#).text(self.event_id);
+        json.raw(r#","requestID":"#).plain(self.request_id);
+        json.raw(r#","eventID":"#).plain(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
         json.raw(if reads { r#","readOnly":true"# } else { r#","readOnly":false"# });
         // AWS (observed): the list is empty where no key is needed, and missing where none was found.
@@ -91,7 +91,7 @@ impl AuditRecord<'_> {
             json.raw("]");
         }
         json.raw(r#","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"#)
-            .text(self.account);
+            .plain(self.account);
         json.raw(r#","eventCategory":"Management"}"#);
     }
 
@@ -134,10 +134,10 @@ pub(crate) fn write_identity(caller: Option<&Caller>, json: &mut Json<'_>) {
         json.raw(r#"{"type":"Unknown"}"#);
         return;
     };
-    json.raw(r#"{"type":"#).text(identity_type(caller.principal()));
+    json.raw(r#"{"type":"#).plain(identity_type(caller.principal()));
     json.raw(r#","principalId":"#).text(&caller.identity.user_id);
     json.raw(r#","arn":"#).text(caller.arn());
-    json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
+    json.raw(r#","accountId":"#).plain(caller.identity.account().as_str());
     if let Some(access_key) = &caller.access_key_id {
         json.raw(r#","accessKeyId":"#).text(access_key);
     }
@@ -209,7 +209,7 @@ fn identity_type(principal: &Principal) -> &'static str {
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
     let mut write = |account: &AccountId, arn: &str| {
-        json.raw(r#"{"accountId":"#).text(account.as_str());
+        json.raw(r#"{"accountId":"#).plain(account.as_str());
         json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(arn).raw("}");
     };
     match resource {
@@ -234,7 +234,7 @@ fn shown<'a>(
 pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
     json.raw("{");
     json.separated(shown(structure, value), |json, (member, value)| {
-        json.text(&lower_camel(member.name)).raw(":");
+        json.member(member.name);
         match member.shape {
             Shape::Map { .. } => write_map(value, json),
             Shape::Structure(structure) => write_members(structure, value, json),
@@ -275,7 +275,7 @@ pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
                 .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_token(name)));
             json.raw("{");
             json.separated(shown, |json, (name, value)| {
-                json.text(&lower_camel(name)).raw(":");
+                json.member(name);
                 match value {
                     // The tag that carries key material must not carry it into the log.
                     Value::String(_) if instruction && name == "TagValue" => {
@@ -298,14 +298,6 @@ pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
 /// Whether a member holds grant tokens, which a record never shows.
 fn is_token(member: &str) -> bool {
     matches!(member, "GrantToken" | "GrantTokens")
-}
-
-fn lower_camel(name: &str) -> String {
-    let mut lower = name.to_owned();
-    if let Some(first) = lower.get_mut(..1) {
-        first.make_ascii_lowercase();
-    }
-    lower
 }
 
 /// CloudTrail's dates, such as `May 21, 2025, 5:47:45 AM`.

@@ -1,12 +1,13 @@
 //! GenerateDataKey and GenerateDataKeyWithoutPlaintext.
 
 use lifecycle::crypto::envelope::EncryptionContext;
+use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::EncryptionAlgorithm;
 use serde::{Deserialize, Serialize};
 
 use super::encryption::{Sealed, check_context, seal};
 use super::{Authorized, Operation, Query, Resolved, not_implemented};
-use crate::api::blob::Blob;
+use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 
@@ -63,10 +64,10 @@ pub(super) struct GenerateDataKey;
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GenerateDataKeyResponse {
-    ciphertext_blob: Blob,
+    ciphertext_blob: PublicBlob,
     plaintext: Blob,
-    key_id: String,
-    key_material_id: String,
+    key_id: KeyArn,
+    key_material_id: MaterialId,
 }
 
 impl Operation for GenerateDataKey {
@@ -93,8 +94,8 @@ impl Query for GenerateDataKey {
         Ok(GenerateDataKeyResponse {
             ciphertext_blob: sealed.blob,
             plaintext,
-            key_id: authorized.key()?.arn.to_string(),
-            key_material_id: sealed.material.to_string(),
+            key_id: authorized.key()?.arn,
+            key_material_id: sealed.material,
         })
     }
 }
@@ -105,9 +106,9 @@ pub(super) struct GenerateDataKeyWithoutPlaintext;
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GenerateDataKeyWithoutPlaintextResponse {
-    ciphertext_blob: Blob,
-    key_id: String,
-    key_material_id: String,
+    ciphertext_blob: PublicBlob,
+    key_id: KeyArn,
+    key_material_id: MaterialId,
 }
 
 impl Operation for GenerateDataKeyWithoutPlaintext {
@@ -133,8 +134,8 @@ impl Query for GenerateDataKeyWithoutPlaintext {
         let (_, sealed) = input.generate(authorized)?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: sealed.blob,
-            key_id: authorized.key()?.arn.to_string(),
-            key_material_id: sealed.material.to_string(),
+            key_id: authorized.key()?.arn,
+            key_material_id: sealed.material,
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Encrypt, Decrypt and ReEncrypt.
 
 use lifecycle::crypto::envelope::{self, EncryptionContext};
-use lifecycle::ids::MaterialId;
+use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{EncryptionAlgorithm, Key, Material};
 use serde::{Deserialize, Serialize};
 
 use super::{Authorized, Operation, Query, Resolved, not_implemented};
-use crate::api::blob::Blob;
+use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 
@@ -42,7 +42,7 @@ fn internal() -> KmsError {
 
 /// A ciphertext, and the material that made it.
 pub(super) struct Sealed {
-    pub(super) blob: Blob,
+    pub(super) blob: PublicBlob,
     pub(super) material: MaterialId,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn seal(
     let none = EncryptionContext::new();
     let blob =
         envelope::seal(secret, id, context.unwrap_or(&none), plaintext, authorized.environment.entropy)?;
-    Ok(Sealed { blob: Blob::new(blob), material: id })
+    Ok(Sealed { blob: PublicBlob(blob), material: id })
 }
 
 fn open(
@@ -105,8 +105,8 @@ pub(super) struct EncryptRequest {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct EncryptResponse {
-    ciphertext_blob: Blob,
-    key_id: String,
+    ciphertext_blob: PublicBlob,
+    key_id: KeyArn,
     encryption_algorithm: EncryptionAlgorithm,
 }
 
@@ -132,7 +132,7 @@ impl Query for Encrypt {
         let sealed = seal(authorized, key, input.encryption_context.as_ref(), input.plaintext.as_bytes())?;
         Ok(EncryptResponse {
             ciphertext_blob: sealed.blob,
-            key_id: key.arn.to_string(),
+            key_id: key.arn,
             encryption_algorithm: algorithm_or_default(input.encryption_algorithm),
         })
     }
@@ -144,7 +144,7 @@ pub(super) struct Decrypt;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DecryptRequest {
-    ciphertext_blob: Option<Blob>,
+    ciphertext_blob: Option<PublicBlob>,
     encryption_context: Option<EncryptionContext>,
     key_id: Option<String>,
     encryption_algorithm: Option<EncryptionAlgorithm>,
@@ -156,15 +156,15 @@ pub(super) struct DecryptRequest {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DecryptResponse {
-    key_id: String,
+    key_id: KeyArn,
     plaintext: Blob,
     encryption_algorithm: EncryptionAlgorithm,
-    key_material_id: String,
+    key_material_id: MaterialId,
 }
 
 /// The members of Decrypt and of ReEncrypt's source that decide how its key is found.
 struct Source<'a> {
-    blob: Option<&'a Blob>,
+    blob: Option<&'a PublicBlob>,
     key: Option<&'a str>,
     algorithm: Option<EncryptionAlgorithm>,
     dry_run: Option<bool>,
@@ -221,13 +221,13 @@ impl Operation for Decrypt {
 
 impl Query for Decrypt {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
-        let blob = input.ciphertext_blob.as_ref().map(Blob::as_bytes).unwrap_or_default();
+        let blob = input.ciphertext_blob.as_ref().map_or(&[][..], |blob| &blob.0);
         let (plaintext, material) = open(authorized, 0, input.encryption_context.as_ref(), blob)?;
         Ok(DecryptResponse {
-            key_id: authorized.key()?.arn.to_string(),
+            key_id: authorized.key()?.arn,
             plaintext,
             encryption_algorithm: algorithm_or_default(input.encryption_algorithm),
-            key_material_id: material.to_string(),
+            key_material_id: material,
         })
     }
 }
@@ -238,7 +238,7 @@ pub(super) struct ReEncrypt;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReEncryptRequest {
-    ciphertext_blob: Option<Blob>,
+    ciphertext_blob: Option<PublicBlob>,
     source_encryption_context: Option<EncryptionContext>,
     source_key_id: Option<String>,
     destination_encryption_context: Option<EncryptionContext>,
@@ -251,13 +251,13 @@ pub(super) struct ReEncryptRequest {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReEncryptResponse {
-    ciphertext_blob: Blob,
-    source_key_id: String,
-    key_id: String,
+    ciphertext_blob: PublicBlob,
+    source_key_id: KeyArn,
+    key_id: KeyArn,
     source_encryption_algorithm: EncryptionAlgorithm,
     destination_encryption_algorithm: EncryptionAlgorithm,
-    source_key_material_id: String,
-    destination_key_material_id: String,
+    source_key_material_id: MaterialId,
+    destination_key_material_id: MaterialId,
 }
 
 impl Operation for ReEncrypt {
@@ -290,19 +290,19 @@ impl Operation for ReEncrypt {
 impl Query for ReEncrypt {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
         let (source, destination) = (authorized.key_at(0)?, authorized.key_at(1)?);
-        let blob = input.ciphertext_blob.as_ref().map(Blob::as_bytes).unwrap_or_default();
+        let blob = input.ciphertext_blob.as_ref().map_or(&[][..], |blob| &blob.0);
         let (plaintext, source_material) =
             open(authorized, 0, input.source_encryption_context.as_ref(), blob)?;
         let context = input.destination_encryption_context.as_ref();
         let sealed = seal(authorized, destination, context, plaintext.as_bytes())?;
         Ok(ReEncryptResponse {
             ciphertext_blob: sealed.blob,
-            source_key_id: source.arn.to_string(),
-            key_id: destination.arn.to_string(),
+            source_key_id: source.arn,
+            key_id: destination.arn,
             source_encryption_algorithm: algorithm_or_default(input.source_encryption_algorithm),
             destination_encryption_algorithm: algorithm_or_default(input.destination_encryption_algorithm),
-            source_key_material_id: source_material.to_string(),
-            destination_key_material_id: sealed.material.to_string(),
+            source_key_material_id: source_material,
+            destination_key_material_id: sealed.material,
         })
     }
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError};
 use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
-use lifecycle::ids::MaterialId;
+use lifecycle::ids::{AliasArn, MaterialId};
 use lifecycle::key::Key;
 use lifecycle::state::{Change, Usage, View};
 use serde::Serialize;
@@ -91,6 +91,16 @@ pub struct Resolved {
     pub retired: Option<Retired>,
     /// What the request is to grant.
     pub granted: Option<Terms>,
+    /// The key among them that AWS has yet to make.
+    pub unmade: Option<Box<Unmade>>,
+}
+
+/// A key that stands behind a predefined alias as soon as the request is allowed.
+pub struct Unmade {
+    /// The alias.
+    pub alias: AliasArn,
+    /// What the request is judged by.
+    pub key: Arc<Key>,
 }
 
 /// What a grant lets its grantee do.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::key::{Key, KeySpec, KeyState, Material, ON_DEMAND_ROTATIONS_MAX, Origin, RotationType};
+use lifecycle::key::{Key, KeySpec, Material, ON_DEMAND_ROTATIONS_MAX, Origin, RotationType};
 use lifecycle::state::{Change, Record};
 use serde::{Deserialize, Serialize};
 
@@ -121,8 +121,7 @@ impl Operation for GetKeyRotationStatus {
 impl Query for GetKeyRotationStatus {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
         let key = authorized.key()?;
-        // A key that waits to be deleted does not rotate; its setting comes back with it.
-        let rotation = key.rotation.filter(|_| key.state() != KeyState::PendingDeletion);
+        let rotation = key.rotation_at(authorized.view.now());
         Ok(GetKeyRotationStatusResponse {
             key_id: key.arn.to_string(),
             key_rotation_enabled: rotation.is_some(),

@@ -20,7 +20,7 @@ use lifecycle::authorize::{
 use lifecycle::crypto::envelope::EncryptionContext;
 use lifecycle::grant::{Grant, GrantFacts, GrantOperation, check_child};
 use lifecycle::ids::{AliasArn, KeyArn, Scope};
-use lifecycle::key::Key;
+use lifecycle::key::{Key, KeyManager};
 use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
 use lifecycle::state::View;
 use serde_json::{Value, json};
@@ -294,11 +294,16 @@ impl Judge<'_> {
         let of_owner = of_owner.map(|account| account.resource_control());
         let identity = &self.request.caller.identity;
         let own = if foreign.is_some() { &[][..] } else { identity.resource_control.as_slice() };
-        let resource_control = self.instead.resource_control.or(of_owner.as_deref()).unwrap_or(own);
-        let asks = key.is_some_and(|key| key.policy.document().asks_for_context())
-            || identity.policies.ask_for_context()
-            || resource_control.iter().any(|policy: &NamedPolicy| policy.document.asks_for_context());
-        let context = if asks { self.context(demand, key) } else { Context::new() };
+        // AWS: Resource control policies in AWS KMS: they do not apply to AWS managed keys.
+        let exempt = key.is_some_and(|key| key.manager == KeyManager::Aws).then_some(&[][..]);
+        let stored = exempt.or(of_owner.as_deref()).unwrap_or(own);
+        let resource_control = self.instead.resource_control.unwrap_or(stored);
+        let of_key = key.into_iter().flat_map(|key| key.policy.document().context_keys());
+        let of_resource =
+            resource_control.iter().flat_map(|policy: &NamedPolicy| policy.document.context_keys());
+        let wanted: Vec<_> =
+            of_key.chain(identity.policies.context_keys()).chain(of_resource).cloned().collect();
+        let context = if wanted.is_empty() { Context::new() } else { self.context(demand, key, wanted) };
         let retired_name = match demand.on {
             On::Retired(retired) => self.name_of(&retired.grant),
             _ => String::new(),
@@ -339,10 +344,12 @@ impl Judge<'_> {
         Ok(tell(&inquiry, &decision))
     }
 
-    fn context(&self, demand: &Demand<'_>, key: Option<&Arc<Key>>) -> Context {
+    /// The facts that `wanted` names.
+    fn context(&self, demand: &Demand<'_>, key: Option<&Arc<Key>>, wanted: Vec<Arc<str>>) -> Context {
+        let wanted = Context::of(wanted);
         let key = key.map(|key| &**key);
         let mut context = if let On::Retired(retired) = &demand.on {
-            facts::of_retirement(self.request, &retired.grant, key, self.view)
+            facts::of_retirement(self.request, &retired.grant, key, self.view, wanted)
         } else {
             let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
             facts::gather(
@@ -350,6 +357,7 @@ impl Judge<'_> {
                 Asked { action: demand.action, key, replicated: demand.replicated, same_key },
                 self.view,
                 self.environment,
+                wanted,
             )
         };
         if let Some(instead) = self.instead.context {

@@ -6,7 +6,6 @@
 
 use std::net::IpAddr;
 
-use ::http::HeaderValue;
 use lifecycle::clock::Timestamp;
 use lifecycle::iam::Organization;
 use lifecycle::ids::{AccountId, KeyArn, Region};
@@ -17,7 +16,7 @@ use lifecycle::tag::Tag;
 use serde_json::Value;
 
 use super::Request;
-use crate::auth::facts::{instant, of_caller};
+use crate::auth::facts::{instant, of_caller, word};
 use crate::operations::{Environment, last_activity};
 
 /// What surrounds a request: the connection that it came over, and the service that made it, if one did.
@@ -28,7 +27,7 @@ pub struct Circumstances {
     /// Whether the connection was encrypted.
     pub secure_transport: bool,
     /// The `User-Agent` header.
-    pub user_agent: Option<HeaderValue>,
+    pub user_agent: Option<Box<str>>,
     /// What a service adds; nothing for nearly every request.
     pub service: Option<Box<ServiceCall>>,
 }
@@ -48,7 +47,7 @@ impl Circumstances {
     /// The `User-Agent` header, if it is text.
     #[must_use]
     pub fn user_agent(&self) -> &str {
-        self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+        self.user_agent.as_deref().unwrap_or_default()
     }
 
     /// The service that makes the request on the caller's behalf.
@@ -128,9 +127,10 @@ pub(super) fn gather(
     asked: Asked<'_>,
     view: View<'_>,
     environment: &Environment<'_>,
+    wanted: Context,
 ) -> Context {
-    let mut facts =
-        Facts { request, asked, side: Side::of(asked.action), context: of_caller(request.caller) };
+    let context = of_caller(request.caller, wanted);
+    let mut facts = Facts { request, asked, side: Side::of(asked.action), context };
     facts.surroundings(view.now());
     facts.source(view);
     facts.tags(view);
@@ -179,6 +179,9 @@ impl Facts<'_> {
 
     /// Sets a key to the value of a member, or to what counts without it.
     fn effective(&mut self, key: &str, member: &str, default: &str) {
+        if !self.context.wants(key) {
+            return;
+        }
         let value = match self.request.input.get(member) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => default.to_owned(),
@@ -189,15 +192,15 @@ impl Facts<'_> {
 
     fn surroundings(&mut self, now: Timestamp) {
         let circumstances = self.request.circumstances;
-        self.set("aws:CurrentTime", instant(now));
-        self.set("aws:EpochTime", now.whole_seconds().to_string());
+        self.context.insert_with("aws:CurrentTime", || instant(now));
+        self.context.insert_with("aws:EpochTime", || now.whole_seconds().to_string());
         // A replica is made by a call to its own Region.
         let replica = self.asked.replicated.and_then(|_| self.text("ReplicaRegion"));
         let region = replica.unwrap_or(self.request.caller.region.as_str()).to_owned();
         self.set("aws:RequestedRegion", region);
-        self.set("aws:SecureTransport", circumstances.secure_transport.to_string());
+        self.set("aws:SecureTransport", word(circumstances.secure_transport));
         self.set_if("aws:UserAgent", Some(circumstances.user_agent()).filter(|agent| !agent.is_empty()));
-        self.set("aws:ViaAWSService", circumstances.via().is_some().to_string());
+        self.set("aws:ViaAWSService", word(circumstances.via().is_some()));
         self.set_if("aws:SourceArn", circumstances.source_arn());
         self.set_if("aws:SourceAccount", circumstances.source_account());
         match circumstances.via() {
@@ -209,7 +212,11 @@ impl Facts<'_> {
             }
             // Nor is the address of whoever plays a service one of AWS.
             None if self.is_service() => {}
-            None => self.set_if("aws:SourceIp", circumstances.source_ip.map(|ip| ip.to_string())),
+            None => {
+                if let Some(address) = circumstances.source_ip {
+                    self.context.insert_with("aws:SourceIp", || address.to_string());
+                }
+            }
         }
     }
 
@@ -226,7 +233,8 @@ impl Facts<'_> {
     fn tags(&mut self, view: View<'_>) {
         // AWS (observed): a key that is about to be made has no tags that a policy could see.
         if let Some(key) = self.asked.key {
-            for Tag { tag_key, tag_value } in &key.tags {
+            let tags = if self.context.wants_any("aws:ResourceTag/") { &key.tags[..] } else { &[] };
+            for Tag { tag_key, tag_value } in tags {
                 self.context.insert(&format!("aws:ResourceTag/{tag_key}"), tag_value);
             }
             self.set("aws:ResourceAccount", key.arn.scope.account.as_str());
@@ -282,6 +290,9 @@ impl Facts<'_> {
 
     /// What kind of key it is, or is to be.
     fn kind(&mut self) {
+        if !KIND_KEYS.iter().any(|key| self.context.wants(key)) {
+            return;
+        }
         if let Some(key) = self.asked.key.or(self.asked.replicated) {
             let multi_region = match self.asked.replicated {
                 Some(_) => Some("REPLICA"),
@@ -340,11 +351,14 @@ impl Facts<'_> {
 
     fn encryption_context(&mut self, pairs: Option<&Value>) {
         let Some(pairs) = pairs.and_then(Value::as_object).filter(|pairs| !pairs.is_empty()) else { return };
+        self.context.insert_values("kms:EncryptionContextKeys", pairs.keys().map(String::as_str));
+        if !self.context.wants_any("kms:EncryptionContext:") {
+            return;
+        }
         for (key, value) in pairs {
             // Keys that differ in case only are one condition key with several values.
             self.context.append(&format!("kms:EncryptionContext:{key}"), value.as_str().unwrap_or_default());
         }
-        self.context.insert_values("kms:EncryptionContextKeys", pairs.keys().cloned());
     }
 
     /// Keys that are one parameter each.
@@ -439,6 +453,17 @@ impl Facts<'_> {
     }
 }
 
+/// The keys about what kind of key it is.
+const KIND_KEYS: [&str; 7] = [
+    "kms:CustomerMasterKeySpec",
+    "kms:KeySpec",
+    "kms:CustomerMasterKeyUsage",
+    "kms:KeyUsage",
+    "kms:KeyOrigin",
+    "kms:MultiRegion",
+    "kms:MultiRegionKeyType",
+];
+
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
 /// The facts of retiring a grant.
@@ -449,9 +474,10 @@ pub(super) fn of_retirement(
     grant: &lifecycle::grant::Grant,
     key: Option<&Key>,
     view: View<'_>,
+    wanted: Context,
 ) -> Context {
     let asked = Asked { action: "RetireGrant", key, replicated: None, same_key: false };
-    let mut facts = Facts { request, asked, side: Side::Whole, context: of_caller(request.caller) };
+    let mut facts = Facts { request, asked, side: Side::Whole, context: of_caller(request.caller, wanted) };
     facts.surroundings(view.now());
     facts.source(view);
     facts.tags(view);

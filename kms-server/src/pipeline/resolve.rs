@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lifecycle::alias::is_predefined;
 use lifecycle::crypto::envelope;
 use lifecycle::ids::{AliasArn, KeyArn, KeyReference, KeyReferenceError, MaterialId, Scope};
 use lifecycle::key::Key;
+use lifecycle::managed;
+use lifecycle::policy::Principal;
 use lifecycle::state::View;
 use serde_json::{Value, json};
 
@@ -18,7 +19,8 @@ use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::decoded_len;
 use crate::auth::Caller;
 use crate::operations::declaration::{Forms, Reach, Target};
-use crate::operations::{Resolved, ResolvedKey, not_implemented};
+use crate::operations::registry::Body;
+use crate::operations::{Resolved, ResolvedKey, Unmade};
 
 /// Looks up everything that the request names, in the declared order.
 pub(super) fn resolve(
@@ -31,9 +33,21 @@ pub(super) fn resolve(
         match target {
             Target::Key { member, forms, action, .. } => {
                 let Some(text) = text(request, member) else { continue };
-                let found = Lookup { request, view, action, subject: Subject::Named }.key(text, *forms);
-                let key = found.inspect_err(|error| explain(request, action, text, error, trace))?;
-                trace.resources.push(Resource::Key(key.arn));
+                let lookup = Lookup { request, view, action, subject: Subject::Named };
+                let key = match lookup.key(text, *forms) {
+                    Ok(key) => {
+                        trace.resources.push(Resource::Key(key.arn));
+                        key
+                    }
+                    Err(error) => {
+                        let unmade = lookup.unmade(text).ok_or(error);
+                        let unmade =
+                            unmade.inspect_err(|error| explain(request, action, text, error, trace))?;
+                        let key = Arc::clone(&unmade.key);
+                        resolved.unmade = Some(Box::new(unmade));
+                        key
+                    }
+                };
                 resolved.keys.push(ResolvedKey { key, material: None });
             }
             Target::Ciphertext { key, algorithm, action } => {
@@ -137,7 +151,7 @@ impl Lookup<'_> {
 
     fn find(&self, arn: KeyArn) -> Result<Arc<Key>, KmsError> {
         self.check_reach(arn.scope)?;
-        match self.view.key(&arn) {
+        match self.view.key(&arn).filter(|_| self.sees(arn.scope)) {
             Some(key) => Ok(Arc::clone(key)),
             None if arn.scope.account != self.home().account => Err(self.denied()),
             None => Err(not_found(format!("Key '{arn}' does not exist"))),
@@ -152,11 +166,38 @@ impl Lookup<'_> {
         if arn.scope.account != self.home().account {
             return Err(self.denied());
         }
-        // DescribeKey of a predefined alias creates the AWS managed key behind it, which is yet to come.
-        if self.request.entry.name() == "DescribeKey" && is_predefined(arn.name.as_str()) {
-            return Err(not_implemented(&format!("The AWS managed key of {}", arn.name)));
-        }
         Err(alias_not_found(&arn.to_string()))
+    }
+
+    /// The key that AWS would make for this request, because it names a predefined alias that has none yet: for
+    /// DescribeKey, and for whatever a service asks. A ciphertext makes no key, because none could open it.
+    ///
+    /// AWS: KMS API reference, "DescribeKey", predefined aliases.
+    fn unmade(&self, text: &str) -> Option<Unmade> {
+        let alias = match KeyReference::parse(text).ok()? {
+            KeyReference::Alias(name) => AliasArn { scope: self.home(), name },
+            KeyReference::AliasArn(alias) => alias,
+            KeyReference::Id(_) | KeyReference::Arn(_) => return None,
+        };
+        let Request { entry, circumstances, .. } = self.request;
+        let makes = matches!(entry.body, Body::Query(_))
+            && (entry.name() == "DescribeKey" || circumstances.via().is_some() || self.is_service());
+        let here = alias.scope.region == self.home().region
+            && (alias.scope.account == self.home().account || self.is_service());
+        if !makes || !here || self.view.alias(&alias).is_some() {
+            return None;
+        }
+        let key = Arc::new(managed::planned(&alias, self.view.now())?);
+        Some(Unmade { alias, key })
+    }
+
+    fn is_service(&self) -> bool {
+        matches!(self.request.caller.principal(), Principal::Service(_))
+    }
+
+    /// Whether the caller may know what is there: of the keys that AWS owns, nobody but its services does.
+    fn sees(&self, scope: Scope) -> bool {
+        !scope.account.is_aws() || self.is_service()
     }
 
     fn alias_name(&self, name: &str) -> Result<lifecycle::ids::AliasName, KmsError> {
@@ -172,7 +213,8 @@ impl Lookup<'_> {
 
     /// AWS (observed): the sentence, on CreateAlias; the code is not known.
     fn check_reach(&self, scope: Scope) -> Result<(), KmsError> {
-        let foreign = scope.account != self.home().account;
+        // Services belong to no account of a customer; what they may do there, policies say.
+        let foreign = scope.account != self.home().account && !self.is_service();
         if foreign && self.request.entry.declaration.reach == Reach::OwnAccount {
             return Err(KmsError::new(
                 ErrorCode::AccessDeniedException,
@@ -255,7 +297,7 @@ impl Lookup<'_> {
     fn key_of_material(&self, material: MaterialId, named: Option<&Arc<Key>>) -> Option<Arc<Key>> {
         let here = || {
             let all = self.view.keys_with_material(material);
-            all.filter(|key| key.arn.scope.region == self.home().region)
+            all.filter(|key| key.arn.scope.region == self.home().region && self.sees(key.arn.scope))
         };
         here()
             .find(|key| named.is_some_and(|named| named.arn == key.arn))

@@ -7,13 +7,12 @@
 
 use std::sync::Arc;
 
-use ::http::{HeaderMap, header};
 use lifecycle::iam::Identity;
 use lifecycle::policy::{Principal, ServicePrincipal};
 
 use crate::api::error::KmsError;
 use crate::auth::Caller;
-use crate::http::{Connection, Transport};
+use crate::message::{Headers, Message, Transport};
 use crate::pipeline::{Circumstances, ServiceCall};
 
 const PREFIX: &str = "x-kms-";
@@ -32,11 +31,12 @@ pub enum ServiceHeaders {
 }
 
 /// What surrounds a request apart from services.
-pub(super) fn of_connection(headers: &HeaderMap, connection: Option<&Connection>) -> Circumstances {
+pub(super) fn of_connection(message: &Message<'_>) -> Circumstances {
+    let connection = message.connection;
     Circumstances {
         source_ip: connection.and_then(|connection| connection.peer).map(|peer| peer.ip()),
         secure_transport: connection.is_some_and(|connection| connection.transport == Transport::Tls),
-        user_agent: headers.get(header::USER_AGENT).cloned(),
+        user_agent: message.headers.text("user-agent").map(Box::from),
         service: None,
     }
 }
@@ -46,14 +46,14 @@ pub(super) fn of_connection(headers: &HeaderMap, connection: Option<&Connection>
 /// # Errors
 /// `ValidationException` for a name that no service has.
 pub(super) fn add_services(
-    headers: &HeaderMap,
+    headers: &Headers<'_>,
     circumstances: &mut Circumstances,
     caller: Caller,
 ) -> Result<Caller, KmsError> {
-    if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
+    if !headers.lines().any(|(name, _)| name.starts_with(PREFIX)) {
         return Ok(caller);
     }
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name| headers.text(name);
     let service = |name| text(name).map(|value| read_service(name, value)).transpose();
     circumstances.service = Some(Box::new(ServiceCall {
         via: service(VIA_SERVICE)?.map(|service| service.as_str().to_owned()),

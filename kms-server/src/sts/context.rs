@@ -12,7 +12,7 @@ use crate::auth::facts::{instant, of_caller};
 /// What is known of every request: of its time, its way and its caller.
 pub(super) fn of(call: &Call<'_>) -> Context {
     let at = call.now.domain;
-    let caller = call.caller.map(of_caller);
+    let caller = call.caller.map(|caller| of_caller(caller, Context::new()));
     let nobody = || Context::new().with("aws:PrincipalIsAWSService", "false");
     let mut context = caller
         .unwrap_or_else(nobody)

@@ -30,12 +30,14 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use lifecycle::crypto::Entropy;
 use lifecycle::iam::Directory;
+use lifecycle::ids::Uuid;
 use serde_json::Value;
 
 use crate::api::validate::validate;
-use crate::auth::{Authenticator, Caller, Now, SignedRequest};
+use crate::auth::{Authenticator, Caller, Now};
 use crate::engine::{Snapshot, wall};
-use crate::http::{Connection, Transport};
+use crate::message::{Connection, Message, Transport, add_domain_time};
+use crate::observe::audit::Place;
 use crate::service::Service;
 use error::{Code, StsError};
 use model::{Body, CallerRule, Operation};
@@ -91,13 +93,31 @@ impl<'a> Call<'a> {
 /// Answers a request.
 pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
     let parts = service.parts();
-    let Ok([request_id, event_id]) = service.ids() else { return answer::failure(&StsError::internal(), "") };
-    let Ok(place) = parts.audit.reserve().await else {
-        let error = StsError::new(Code::InternalFailure, "The audit log takes no more records.");
-        return answer::failure(&error, request_id.as_str());
-    };
+    let place = parts.audit.reserve().await;
     let snapshot = parts.engine.snapshot();
     let now = Now { wall: wall::now(), domain: snapshot.now(), epoch: snapshot.clock.epoch() };
+    let mut response = match (service.ids(), place) {
+        (Ok(ids), Ok(place)) => decide(service, request, ids, place, &snapshot, now),
+        (Ok([request_id, _]), Err(_)) => {
+            let error = StsError::new(Code::InternalFailure, "The audit log takes no more records.");
+            answer::failure(&error, request_id.as_str())
+        }
+        (Err(_), _) => answer::failure(&StsError::internal(), ""),
+    };
+    add_domain_time(response.headers_mut(), now.domain);
+    response
+}
+
+/// Answers a request that has its place in the audit log.
+fn decide(
+    service: &Service,
+    request: &Request<Bytes>,
+    [request_id, event_id]: [Uuid; 2],
+    place: Place<'_>,
+    snapshot: &Snapshot,
+    now: Now,
+) -> Response<Bytes> {
+    let parts = service.parts();
     let connection = request.extensions().get::<Connection>();
     let peer = connection.and_then(|connection| connection.peer).map(|peer| peer.ip().to_string());
     let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
@@ -121,7 +141,7 @@ pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Respons
         region: record.region,
         secure: connection.is_some_and(|connection| connection.transport == Transport::Tls),
     };
-    let result = run(service, request, &snapshot, now, facts, &mut record);
+    let result = run(service, request, snapshot, now, facts, &mut record);
     place.record(|line| record.write(&result, line));
     match (result, record.operation) {
         (Ok(result), Some(operation)) => answer::success(operation.name, &result, request_id.as_str()),
@@ -146,12 +166,7 @@ fn run(
     let caller = match operation.caller {
         CallerRule::Anonymous => None,
         CallerRule::Signed => {
-            let signed = SignedRequest {
-                method: request.method().as_str(),
-                uri: request.uri(),
-                headers: request.headers(),
-                body: request.body(),
-            };
+            let signed = Message::of(request);
             let directory = snapshot.state.directory();
             Some(parts.authenticator.authenticate(&signed, SIGNING_NAME, now, directory)?)
         }

@@ -106,7 +106,7 @@ impl Hearing<'_, '_> {
     /// Asks the key policy, which knows nothing of what only identity policies may look at.
     fn ask_key_policy(&mut self, document: &Document) -> Result<Option<PrincipalMatch>, BudgetExceeded> {
         let context = self.inquiry.context;
-        if !document.asks_for_context() || context.values(RESOURCE_ALIASES).is_empty() {
+        if document.context_keys().is_empty() || context.values(RESOURCE_ALIASES).is_empty() {
             return self.ask(Source::KeyPolicy, None, document);
         }
         let context = context.clone().without(RESOURCE_ALIASES);

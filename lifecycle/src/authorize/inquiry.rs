@@ -1,5 +1,7 @@
 //! What is asked: everything that a decision depends on.
 
+use std::sync::Arc;
+
 use crate::policy::{Context, Document, NamedPolicy, Principal, PrincipalMatch};
 
 /// Everything that a decision depends on.
@@ -135,9 +137,8 @@ pub enum CrossAccount {
 }
 
 impl IdentityPolicies {
-    /// Whether any of them looks at the context.
-    #[must_use]
-    pub fn ask_for_context(&self) -> bool {
+    /// The keys of the context that any of them looks at.
+    pub fn context_keys(&self) -> impl Iterator<Item = &Arc<str>> {
         let levels = self.service_control.iter().flatten().flatten();
         let sessions = self.session.iter().flatten();
         let all = self
@@ -147,7 +148,7 @@ impl IdentityPolicies {
             .chain(sessions)
             .chain(levels)
             .chain(&self.vpc_endpoint);
-        all.into_iter().any(|policy| policy.document.asks_for_context())
+        all.flat_map(|policy| policy.document.context_keys())
     }
 }
 

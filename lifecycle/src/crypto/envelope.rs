@@ -146,15 +146,7 @@ pub fn open(
 /// The encryption context with every part length-prefixed, so that no two contexts give the same bytes.
 #[must_use]
 pub fn canonical_context(context: &EncryptionContext) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(canonical_context_length(context));
-    push_length(&mut bytes, context.len());
-    for (key, value) in context {
-        for part in [key, value] {
-            push_length(&mut bytes, part.len());
-            bytes.extend_from_slice(part.as_bytes());
-        }
-    }
-    bytes
+    associated_data(&[], context)
 }
 
 /// The length of [`canonical_context`], without building it.
@@ -167,10 +159,17 @@ fn push_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }
 
+/// A prefix and the canonical form of the context behind it.
 fn associated_data(prefix: &[u8], context: &EncryptionContext) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(prefix.len() + canonical_context_length(context));
     bytes.extend_from_slice(prefix);
-    bytes.append(&mut canonical_context(context));
+    push_length(&mut bytes, context.len());
+    for (key, value) in context {
+        for part in [key, value] {
+            push_length(&mut bytes, part.len());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
     bytes
 }
 

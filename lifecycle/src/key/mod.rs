@@ -1,5 +1,6 @@
 //! KMS keys: what a key is, and the state it is in.
 
+pub mod calendar;
 mod material;
 mod policy;
 mod rotation;

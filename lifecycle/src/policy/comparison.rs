@@ -39,6 +39,18 @@ pub(super) enum Order {
 }
 
 impl Comparison {
+    /// The context keys of the variables in the values of the policy, folded.
+    pub(super) fn variables(&self) -> Vec<&str> {
+        match self {
+            Self::Equals(wanted) | Self::EqualsIgnoreCase(wanted) => variables(wanted),
+            Self::Like(wanted) => variables(wanted),
+            Self::Arn(wanted) => variables(wanted),
+            Self::Number(..) | Self::Date(..) | Self::Bool(_) | Self::Binary(_) | Self::Address(_) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// Whether `value` matches one of the values of the policy. A value that is not of the operator's type
     /// matches none.
     pub(super) fn matches(
@@ -73,6 +85,10 @@ impl Comparison {
             }
         }
     }
+}
+
+fn variables<T>(wanted: &[Template<T>]) -> Vec<&str> {
+    wanted.iter().flat_map(Template::variables).collect()
 }
 
 fn one_of<T: Compile>(

@@ -53,6 +53,15 @@ enum Missing {
 }
 
 impl Condition {
+    /// The context keys that it looks at, folded: its own and those of variables.
+    pub(super) fn context_keys(&self) -> impl Iterator<Item = &str> {
+        let variables = match &self.test {
+            Test::Absent(_) => Vec::new(),
+            Test::Values { comparison, .. } => comparison.variables(),
+        };
+        std::iter::once(&*self.key).chain(variables)
+    }
+
     /// Reads the condition `operator: {key: values}`.
     pub(super) fn parse(
         operator: &str,

@@ -1,6 +1,7 @@
 //! The facts about a request that conditions and policy variables look at.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Condition keys and their values. Key names are compared without regard to case; values are text, also for
 /// numbers, dates and booleans, in the form that policies write them.
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     values: BTreeMap<Box<str>, Values>,
+    /// The only keys that are kept, folded; `None` keeps all.
+    wanted: Option<Vec<Arc<str>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,32 @@ impl Context {
     /// A context without keys.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A context that keeps these keys only, which are [those that policies look at](super::Document::context_keys):
+    /// most requests have many facts, and most policies look at few.
+    #[must_use]
+    pub fn of(wanted: Vec<Arc<str>>) -> Self {
+        Context { wanted: Some(wanted), ..Self::default() }
+    }
+
+    /// Whether anybody looks at `key`.
+    #[must_use]
+    pub fn wants(&self, key: &str) -> bool {
+        let same = |wanted: &Arc<str>| match key.is_ascii() {
+            true => wanted.eq_ignore_ascii_case(key),
+            false => **wanted == *fold(key),
+        };
+        self.wanted.as_ref().is_none_or(|wanted| wanted.iter().any(same))
+    }
+
+    /// Whether anybody looks at a key that begins so.
+    #[must_use]
+    pub fn wants_any(&self, prefix: &str) -> bool {
+        let begins = |wanted: &Arc<str>| {
+            wanted.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        self.wanted.as_ref().is_none_or(|wanted| wanted.iter().any(begins))
     }
 
     /// This context with `key` set to one value.
@@ -45,17 +74,29 @@ impl Context {
 
     /// Sets `key` to one value, and forgets its former values.
     pub fn insert(&mut self, key: &str, value: impl Into<String>) {
-        self.values.insert(fold(key), Values::One(value.into()));
+        self.insert_with(key, || value);
+    }
+
+    /// The same with a value that is only made if somebody looks at the key.
+    pub fn insert_with<V: Into<String>>(&mut self, key: &str, value: impl FnOnce() -> V) {
+        if self.wants(key) {
+            self.values.insert(fold(key), Values::One(value().into()));
+        }
     }
 
     /// Sets `key` to a list of values, and forgets its former values. An empty list is as good as no key.
     pub fn insert_values(&mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) {
-        self.values.insert(fold(key), Values::Many(values.into_iter().map(Into::into).collect()));
+        if self.wants(key) {
+            self.values.insert(fold(key), Values::Many(values.into_iter().map(Into::into).collect()));
+        }
     }
 
     /// Adds a value to `key`. Two members of an encryption context whose names differ in case only are two
     /// values of one condition key.
     pub fn append(&mut self, key: &str, value: impl Into<String>) {
+        if !self.wants(key) {
+            return;
+        }
         let values = self.values.entry(fold(key)).or_insert_with(|| Values::Many(Vec::new()));
         if let Values::One(first) = values {
             *values = Values::Many(vec![std::mem::take(first)]);
@@ -94,6 +135,22 @@ pub(super) fn fold(key: &str) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_context_keeps_what_is_wanted() {
+        let mut context = Context::of(vec!["aws:username".into(), "kms:encryptioncontext:d\u{e4}".into()]);
+        context.insert("aws:UserName", "bob");
+        context.append("kms:EncryptionContext:D\u{c4}", "1");
+        context.insert_values("aws:TagKeys", ["a"]);
+        context.insert_with("aws:userid", || -> String { unreachable!("nobody looks at it") });
+        assert_eq!(
+            (context.values("aws:username"), context.values("aws:TagKeys")),
+            (&["bob".into()][..], &[][..])
+        );
+        assert_eq!(context.values("kms:EncryptionContext:d\u{e4}"), ["1"]);
+        assert!(context.wants_any("kms:EncryptionContext:") && !context.wants_any("aws:ResourceTag/"));
+        assert!(Context::new().wants("anything") && Context::new().wants_any("any"));
+    }
 
     #[test]
     fn keys_ignore_case_and_values_do_not() {

@@ -1,5 +1,8 @@
 //! Reading and validating a policy document.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::condition::Condition;
@@ -38,7 +41,8 @@ pub enum Effect {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {
     pub(super) statements: Box<[Statement]>,
-    asks: bool,
+    /// Folded, each once.
+    context_keys: Box<[Arc<str>]>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -61,9 +65,10 @@ pub(super) enum Clause<T> {
 }
 
 impl Statement {
-    fn asks(&self) -> bool {
-        let variable = |resource: &Template<Pattern>| matches!(resource, Template::Variable(_));
-        !self.conditions.is_empty() || self.resources.items().iter().any(variable)
+    /// The context keys of its conditions and variables, folded.
+    fn context_keys(&self) -> impl Iterator<Item = &str> {
+        let variables = self.resources.items().iter().flat_map(Template::variables);
+        variables.chain(self.conditions.iter().flat_map(Condition::context_keys))
     }
 }
 
@@ -109,15 +114,16 @@ impl Document {
             Statement::parse(statement, kind, variables).map_err(|error| error.in_statement(index))
         };
         let statements: Box<[_]> = statements.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        let asks = statements.iter().any(Statement::asks);
-        Ok(Self { statements, asks })
+        let context_keys: BTreeSet<&str> = statements.iter().flat_map(Statement::context_keys).collect();
+        let context_keys = context_keys.into_iter().map(Arc::from).collect();
+        Ok(Self { statements, context_keys })
     }
 
-    /// Whether the document looks at the [`Context`](super::Context) at all: it has a condition or a policy variable.
-    /// If not, none needs to be gathered.
+    /// The keys of the [`Context`](super::Context) that the document looks at, in conditions and as policy variables.
+    /// No other needs to be gathered.
     #[must_use]
-    pub fn asks_for_context(&self) -> bool {
-        self.asks
+    pub fn context_keys(&self) -> &[Arc<str>] {
+        &self.context_keys
     }
 
     /// Every principal that the document names, also in `NotPrincipal`.

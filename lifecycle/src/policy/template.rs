@@ -30,6 +30,20 @@ pub(super) enum Piece {
     Variable { key: Box<str>, default: Option<Box<str>> },
 }
 
+impl<T> Template<T> {
+    /// The context keys of the variables, folded.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        let pieces = match self {
+            Self::Fixed(_) => &[][..],
+            Self::Variable(pieces) => pieces,
+        };
+        pieces.iter().filter_map(|piece| match piece {
+            Piece::Atom(_) => None,
+            Piece::Variable { key, .. } => Some(&**key),
+        })
+    }
+}
+
 impl<T: Compile> Template<T> {
     pub(super) fn parse(text: &str, variables: Variables) -> Result<Self, PolicyError> {
         let pieces = match variables {

@@ -168,6 +168,7 @@ async fn beyond_the_limit(operation: &str) -> Answer {
         tags_per_key_max: 1,
         policy_bytes_max: 1_000,
         encryption_context_bytes_max: 1,
+        ..Limits::default()
     };
     let kms = TestKms::with(|builder| builder.limits(tight));
     let (key, other) = (Subject::new(&kms).await, Subject::new(&kms).await);

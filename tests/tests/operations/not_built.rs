@@ -123,10 +123,4 @@ async fn parameters_that_are_known_but_not_carried_out_say_so() {
         let text = format!("{what} is not implemented");
         call(&kms, "CreateKey", input).await.refuses("NotImplementedException", text.as_str());
     }
-    let managed = call(&kms, "DescribeKey", json!({"KeyId": "alias/aws/s3"})).await;
-    let text = "The AWS managed key of alias/aws/s3 is not implemented";
-    managed.refuses("NotImplementedException", text);
-    let text = "Alias arn:aws:kms:us-east-1:111122223333:alias/aws/s3 is not found.";
-    let unused = json!({"KeyId": "alias/aws/s3", "Plaintext": "AAAA"});
-    call(&kms, "Encrypt", unused).await.refuses("NotFoundException", text);
 }

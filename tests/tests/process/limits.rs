@@ -19,10 +19,13 @@ const HIT: &[(&str, fn())] = &[
     ("server.json_depth_max", json_nested_deeper_than_the_limit_is_refused),
     ("server.request_timeout", http::a_client_that_sends_too_slowly_is_given_up),
     ("server.keep_alive", http::an_idle_connection_is_closed_after_its_time),
+    ("server.waiters_max", calls_wait_as_many_and_as_long_as_the_settings_say),
+    ("server.wait_max", calls_wait_as_many_and_as_long_as_the_settings_say),
     ("server.shutdown_grace", lifetime::a_request_that_never_ends_holds_the_server_no_longer_than_the_grace),
     ("storage.queue_commands_max", a_full_queue_of_commands_throttles),
     ("storage.batch_commands_max", a_batch_holds_as_many_commands_as_the_settings_say),
     ("storage.batch_bytes_max", a_batch_ends_with_the_write_that_exceeds_its_bytes),
+    ("storage.snapshots_max", snapshots_are_as_many_as_the_settings_say),
     ("storage.batch_events_max", due_events_are_stored_a_few_at_a_time),
     (
         "storage.max_pages",
@@ -67,6 +70,7 @@ const NO_LIMITS: &[&str] = &[
     "clock.start",
     "clock.rate",
     "clock.frozen",
+    "clock.cron",
     "log.format",
     "log.filter",
 ];
@@ -381,6 +385,43 @@ fn due_events_are_stored_a_few_at_a_time() {
     assert!(metric(&server, "kms_store_version") >= version + left, "one transaction an event");
     server.kill();
     assert_eq!(records(&folder, "key") + records(&folder, "material"), 0);
+}
+
+#[test]
+fn calls_wait_as_many_and_as_long_as_the_settings_say() {
+    let server = in_memory(&["--clock-frozen", "--waiters-max", "1", "--wait-max", "30s"]);
+    let refused = control(&server, "GET", "/_kms/clock?wait_for=RotateKey&timeout=31s", "");
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("server.wait_max"), "{}", refused.text);
+    std::thread::scope(|scope| {
+        // Whoever looks whether there is room may be in the way.
+        let wait = || control(&server, "GET", "/_kms/events?event=CreateKey&wait=30s", "");
+        let waiting = scope.spawn(move || eventually(|| Some(wait()).filter(|reply| reply.status == 200)));
+        let full = eventually(|| {
+            let reply = control(&server, "GET", "/_kms/clock?wait_for=RotateKey&timeout=0s", "");
+            (reply.status == 503).then_some(reply.text)
+        });
+        assert!(full.unwrap().contains("1 calls wait already"));
+        // Whoever waits holds up nobody, and is answered as soon as there is something to tell.
+        key(&server);
+        assert_eq!(waiting.join().unwrap().unwrap().json()["Records"].as_array().unwrap().len(), 1);
+    });
+    assert_eq!(control(&server, "GET", "/_kms/clock?wait_for=RotateKey&timeout=0s", "").status, 200);
+    let none = in_memory(&["--waiters-max", "0"]);
+    assert_eq!(control(&none, "GET", "/_kms/events?wait=0s", "").status, 503);
+}
+
+#[test]
+fn snapshots_are_as_many_as_the_settings_say() {
+    let server = in_memory(&["--snapshots-max", "1"]);
+    let take = |name: &str, body: &str| control(&server, "POST", &format!("/_kms/snapshots/{name}"), body);
+    assert_eq!(take("a", "").status, 200);
+    let refused = take("b", "");
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("storage.snapshots_max"), "{}", refused.text);
+    assert_eq!(take("a", r#"{"replace": true}"#).status, 200, "it is no more than before");
+    assert_eq!(control(&server, "DELETE", "/_kms/snapshots/a", "").status, 200);
+    assert_eq!(take("b", "").status, 200);
 }
 
 fn database(folder: &Folder) -> rusqlite::Connection {

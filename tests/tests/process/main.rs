@@ -11,6 +11,7 @@ mod http;
 mod http2;
 mod lifetime;
 mod limits;
+mod managed;
 mod principals;
 mod secrets;
 mod seeds;

@@ -7,6 +7,7 @@ mod vectors;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use lifecycle::clock::{Timestamp, WallTime};
 use lifecycle::crypto::Secret;
@@ -19,6 +20,7 @@ use ring::hmac;
 use super::canonical::canonical_request;
 use super::sigv4::derived;
 use super::*;
+use crate::message::{Headers, Message};
 
 pub(super) const KEY_ID: &str = "AKIDEXAMPLE";
 pub(super) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -31,7 +33,7 @@ pub(super) struct Wire {
     pub(super) method: String,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
 impl Wire {
@@ -46,7 +48,12 @@ impl Wire {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, HeaderValue::from_str(value.trim()).unwrap());
         }
-        Wire { method: method.into(), uri: target.parse().unwrap(), headers, body: body.as_bytes().to_vec() }
+        Wire {
+            method: method.into(),
+            uri: target.parse().unwrap(),
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -54,8 +61,17 @@ impl Wire {
         self
     }
 
-    pub(super) fn request(&self) -> SignedRequest<'_> {
-        SignedRequest { method: &self.method, uri: &self.uri, headers: &self.headers, body: &self.body }
+    pub(super) fn request(&self) -> Message<'_> {
+        Message {
+            method: &self.method,
+            path: self.uri.path(),
+            query: self.uri.query().unwrap_or_default(),
+            authority: self.uri.authority().map_or("", http::uri::Authority::as_str),
+            version: http::Version::HTTP_11,
+            headers: Headers::from(&self.headers),
+            body: &self.body,
+            connection: None,
+        }
     }
 
     /// Signs with a header; everything about the claim is the caller's choice.
@@ -116,7 +132,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn authenticate(
         &self,
-        request: &SignedRequest<'_>,
+        request: &Message<'_>,
         service: &str,
         now: Now,
     ) -> Result<Caller, AuthError> {

@@ -18,13 +18,14 @@ fn no_flipped_byte_of_the_body_verifies() {
     assert!(accepted(&describe_key()));
     for at in 0..describe_key().body.len() {
         for flipped in flips(describe_key().body[at]) {
-            let mut wire = describe_key();
-            wire.body[at] = flipped;
+            let mut body = describe_key().body.to_vec();
+            body[at] = flipped;
+            let wire = Wire { body: body.into(), ..describe_key() };
             assert!(!accepted(&wire), "byte {at} = {flipped}");
         }
     }
     for body in [&b""[..], b"{}", b"{\"KeyId\":\"alias/app\"} "] {
-        assert!(!accepted(&Wire { body: body.to_vec(), ..describe_key() }));
+        assert!(!accepted(&Wire { body: body.to_vec().into(), ..describe_key() }));
     }
 }
 
@@ -126,7 +127,7 @@ proptest! {
             }
         }
         let uri: Uri = format!("/?{query}").parse().unwrap_or_default();
-        let wire = Wire { method: "POST".into(), uri, headers, body };
+        let wire = Wire { method: "POST".into(), uri, headers, body: body.into() };
         let strict = authenticator([alice()]).authenticate(&wire.request(), "kms", at(second.into()));
         prop_assert!(strict.is_err(), "nobody guesses a signature");
         // Everybody is root, and nothing panics.
@@ -142,7 +143,7 @@ proptest! {
         query in "([a-zA-Z0-9._~%+-]{1,8}=[a-zA-Z0-9._~%+-]{0,8}&){0,4}",
         secret in "[A-Za-z0-9/+]{1,80}",
     ) {
-        let unsigned = Wire { body, uri: format!("/?{query}").parse().unwrap(), ..describe_key() };
+        let unsigned = Wire { body: body.into(), uri: format!("/?{query}").parse().unwrap(), ..describe_key() };
         let signed = unsigned.with("x-amz-target", &target).sign(
             "AKIDEXAMPLE/20150830/eu-west-1/kms/aws4_request",
             "content-type;host;x-amz-date;x-amz-target",

@@ -264,7 +264,7 @@ fn unknown_keys_and_tokens_are_unrecognised() {
 
 #[test]
 fn a_mismatch_shows_both_strings() {
-    let wire = Wire { body: b"{}".to_vec(), ..describe_key() };
+    let wire = Wire { body: "{}".into(), ..describe_key() };
     let canonical = "POST\n/\n\ncontent-type:application/x-amz-json-1.1\nhost:kms.eu-west-1.amazonaws.com\n\
                      x-amz-date:20150830T123600Z\nx-amz-target:TrentService.DescribeKey\n\n\
                      content-type;host;x-amz-date;x-amz-target\n\

@@ -43,16 +43,16 @@ fn a_connection_serves_one_request_after_another() {
 fn a_response_has_the_handlers_headers_a_length_and_a_date() {
     struct Odd;
     impl Handler for Odd {
-        async fn call(&self, _: Request<Bytes>) -> Response<Bytes> {
-            Response::builder()
+        async fn call(&self, _: Message<'_>) -> Answer {
+            let response = Response::builder()
                 .status(299)
                 .header("x-own", "a")
                 .header("content-length", "99")
                 .header("transfer-encoding", "chunked")
                 .header("connection", "close")
                 .header("x-own", "b")
-                .body(Bytes::new())
-                .unwrap()
+                .body(Bytes::new());
+            Answer::Other(response.unwrap())
         }
     }
     let running = bind(options()).unwrap().serve(Arc::new(Odd)).unwrap();

@@ -17,6 +17,7 @@ use tokio::sync::{Barrier, Semaphore};
 
 use super::actix::{Bound, Options, Running, Stopped, bind};
 use super::{Connection, Handler, Refused};
+use crate::message::{Message, Reply as Answer};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const BODY_BYTES_MAX: usize = 1_000;
@@ -75,7 +76,8 @@ impl Drop for Waiting<'_> {
 }
 
 impl Handler for Probe {
-    async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
+    async fn call(&self, message: Message<'_>) -> Answer {
+        let request = message.to_request().unwrap();
         match request.uri().path() {
             "/gate" => {
                 self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -104,11 +106,11 @@ impl Handler for Probe {
             "peer": connection.peer.unwrap().to_string(),
         });
         self.seen.lock().unwrap().push(request);
-        Response::builder()
+        let response = Response::builder()
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amzn-requestid", "00000000-0000-4000-8000-000000000000")
-            .body(Bytes::from(answer.to_string()))
-            .unwrap()
+            .body(Bytes::from(answer.to_string()));
+        Answer::Other(response.unwrap())
     }
 
     fn refused(&self, reason: Refused) {
