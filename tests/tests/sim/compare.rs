@@ -62,7 +62,8 @@ impl Play {
                 Record::Material(_) => materials += 1,
                 Record::Alias(_) => aliases += 1,
                 Record::Grant(_) => grants += 1,
-                Record::Principal(_) | Record::Usage(_) => {}
+                // What is not of the model, such as last uses.
+                _ => {}
             }
         }
         let model = &self.model;

@@ -7,7 +7,7 @@ const SEEDS: [u64; 0] = [];
 
 pub(super) fn scripts() -> impl Iterator<Item = (Option<u64>, Script)> {
     let seeds = SEEDS.into_iter().map(|seed| (Some(seed), script(seed)));
-    seeds.chain([(None, missed_rotation())])
+    seeds.chain([(None, missed_rotation()), (None, at_one_instant())])
 }
 
 fn of(steps: impl IntoIterator<Item = Act>) -> Script {
@@ -26,4 +26,13 @@ fn missed_rotation() -> Script {
         Act::EnableKey { key, by },
     ];
     of(enable.into_iter().chain([Act::DisableKeyRotation { key, by }, Act::Advance { by: 100 * DAY }]))
+}
+
+/// Of more events at one instant than one transaction holds, the timeline told some only.
+fn at_one_instant() -> Script {
+    let by = Who::Owner;
+    let keys = (0..4).map(|scope| Act::CreateKey { scope });
+    let rotate = (0..4).map(|key| Act::EnableKeyRotation { key, by, period: Some(90) });
+    let script = of(keys.chain(rotate).chain([Act::Advance { by: 200 * DAY }]));
+    Script { events_max: 1, ..script }
 }

@@ -32,8 +32,7 @@ enum Restart {
 async fn trace(script: &Script, restart: Restart, before: &[usize]) -> Trace {
     let folder = tempfile::tempdir().unwrap();
     let mut play = Play::new(Server::new(script, Some(folder.path())), script);
-    let mut parts = script.steps.iter().enumerate();
-    while let Some((at, step)) = parts.next() {
+    for (at, step) in script.steps.iter().enumerate() {
         if before.contains(&at) {
             play.server.restart(restart == Restart::InOrder).await;
         }
@@ -53,13 +52,17 @@ async fn finish(mut play: Play, folder: &Path) -> Trace {
     Trace { exchanges, audit: lines(folder), export }
 }
 
-/// The records of the audit log, whatever files they are in. Each start of a server leaves an empty line, too.
+/// The records of the audit log, whatever files they are in. Each start of a server leaves an empty line, too. Events of
+/// the service itself are delivered beside the requests, and are put behind them.
 fn lines(folder: &Path) -> Vec<u8> {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let records: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
-    records.join("\n").into_bytes()
+    let records = text.lines().filter(|line| !line.is_empty());
+    let (mut events, requests): (Vec<&str>, Vec<&str>) =
+        records.partition(|line| line.contains("\"eventType\":\"AwsServiceEvent\""));
+    events.sort_unstable();
+    [requests, events].concat().join("\n").into_bytes()
 }
 
 #[track_caller]
@@ -180,9 +183,9 @@ async fn an_advance_over_nothing_writes_one_row_for_any_number_of_keys() {
             (told.json()["events"]["RotateKey"].as_u64(), server.rows_written())
         };
         assert_eq!(advance(&mut server, "364d").await, (None, 1), "{keys} keys: the clock");
-        // A rotation is two rows, the key and its material, and each transaction has the clock besides.
-        let transactions = keys.div_ceil(256);
-        let rotated = advance(&mut server, "1d").await;
-        assert_eq!(rotated, (Some(keys as u64), 2 * keys + transactions), "{keys} keys");
+        // A rotation is two rows, the key and its material; a transaction may have the clock besides.
+        let (rotated, rows) = advance(&mut server, "1d").await;
+        assert_eq!(rotated, Some(keys as u64));
+        assert!((1..=keys.div_ceil(256)).contains(&(rows - 2 * keys)), "{rows} rows for {keys} keys");
     }
 }

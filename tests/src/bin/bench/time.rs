@@ -22,18 +22,18 @@ pub(crate) async fn report(options: &Options) {
     println!("\nRotations, each durable before the clock goes on; the clock is moved in one call:\n");
     println!("| Keys | Years | Rotations | seconds | rotations/s | CPU µs/rotation |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    let histories = rotations(options, 1_000.min(options.keys), &[10, 90]).await;
+    let keys = 1_000.min(options.keys);
+    let histories = rotations(options, keys, &[10, 90]).await;
     rotations(options, options.keys, &[1]).await;
 
-    println!("\nResident memory as the history of keys grows, {} keys:\n", 1_000.min(options.keys));
-    println!("| Rotations of each key | MB | bytes per material |");
+    println!("\nResident memory as the history of {keys} keys grows:\n");
+    println!("| Rotations of each key | MB | bytes per rotation |");
     println!("| --- | --- | --- |");
     let (_, empty) = histories[0];
-    for (materials, resident) in &histories {
-        let grown = resident.saturating_sub(empty);
-        let each = (grown > 0).then(|| (grown as usize / materials).to_string());
-        let rotations = materials / 1_000.min(options.keys);
-        println!("| {rotations} | {:.1} | {} |", megabytes(*resident), each.unwrap_or_else(|| "–".into()));
+    for (rotations, resident) in &histories {
+        let each = resident.saturating_sub(empty).checked_div((rotations * keys) as u64);
+        let each = each.map_or_else(|| "–".to_owned(), |each| each.to_string());
+        println!("| {rotations} | {:.1} | {each} |", megabytes(*resident));
     }
 
     println!("\nAn advance over an hour in which nothing is due, by the number of keys that rotate:\n");
@@ -102,13 +102,13 @@ async fn advance(connection: &mut Connection, by: &str) -> (usize, Duration) {
     (usize::try_from(events).expect("a count"), elapsed)
 }
 
-/// Lets years pass in parts, and prints a row for all of them; gives the materials and the resident memory before the
-/// first part and after each.
+/// Lets years pass in parts, and prints a row for all of them; gives the rotations of each key and the resident
+/// memory, before the first part and after each.
 async fn rotations(options: &Options, keys: usize, years: &[usize]) -> Vec<(usize, u64)> {
     let (server, _folder) = server_with(options, keys, Rows::Disk).await;
     let mut connection = Connection::open(server.port).await;
     let mut passed = 0;
-    let mut histories = vec![(keys, server.resident_bytes())];
+    let mut histories = vec![(0, server.resident_bytes())];
     let (cpu, mut elapsed, mut rotations) = (server.cpu(), Duration::ZERO, 0);
     for years in years {
         let (events, span) = advance(&mut connection, &format!("{}d", years * 365)).await;
@@ -116,7 +116,7 @@ async fn rotations(options: &Options, keys: usize, years: &[usize]) -> Vec<(usiz
         passed += years;
         elapsed += span;
         rotations += events;
-        histories.push((keys * (passed + 1), server.resident_bytes()));
+        histories.push((passed, server.resident_bytes()));
     }
     let cpu = server.cpu().saturating_sub(cpu);
     println!(
