@@ -115,8 +115,9 @@ impl Play {
         if self.model.keys[at].gone {
             return same("the code for a key that is gone", code.as_str(), super::model::NOT_FOUND);
         }
-        let (_, listed) =
-            self.ask(at, "ListKeyRotations", json!({"IncludeKeyMaterial": "ALL_KEY_MATERIAL"})).await;
+        let (_, listed) = self
+            .ask(at, "ListKeyRotations", json!({"IncludeKeyMaterial": "ALL_KEY_MATERIAL", "Limit": 1_000}))
+            .await;
         self.compare_rotations(at, &listed)?;
         let key = &self.model.keys[at];
         let metadata = &described["KeyMetadata"];
