@@ -10,11 +10,14 @@ use lifecycle::ids::{AccountId, Region};
 
 use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAccessKey};
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
+use crate::faults::Faults;
 use crate::limits::Limits;
 use crate::observe::audit::{AuditLog, AuditOptions};
 use crate::observe::metrics::Metrics;
 use crate::operations::MarkerKey;
 use crate::pipeline::Authorization;
+use crate::quotas::RequestQuotas;
+use crate::report::Tally;
 use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
@@ -35,6 +38,7 @@ pub struct Builder {
     limits: Limits,
     authorization: Authorization,
     service_headers: ServiceHeaders,
+    request_quota_share: f64,
     json_depth_max: usize,
     audit: AuditOptions,
     principals: Vec<iam::Entry>,
@@ -89,6 +93,7 @@ impl Builder {
             limits: Limits::default(),
             authorization: Authorization::default(),
             service_headers: ServiceHeaders::Heed,
+            request_quota_share: 0.0,
             json_depth_max: 32,
             audit: AuditOptions::default(),
             principals: Vec::new(),
@@ -135,6 +140,12 @@ impl Builder {
     #[must_use]
     pub fn service_headers(self, service_headers: ServiceHeaders) -> Self {
         Builder { service_headers, ..self }
+    }
+
+    /// What share of AWS's request quotas is granted before requests are throttled; 0 enforces none.
+    #[must_use]
+    pub fn request_quota_share(self, request_quota_share: f64) -> Self {
+        Builder { request_quota_share, ..self }
     }
 
     /// How deep the JSON of a request may nest.
@@ -229,6 +240,9 @@ impl Builder {
             authorization: self.authorization,
             service_headers: self.service_headers,
             waits,
+            faults: Faults::default(),
+            request_quotas: RequestQuotas::new(self.request_quota_share),
+            tally: Tally::default(),
         }))
     }
 }

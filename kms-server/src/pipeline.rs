@@ -10,7 +10,9 @@ mod resolve;
 pub use authorize::{
     Action, Authorization, DescribedGrant, GivenGrant, Mode, Question, Unanswerable, actions, explain,
 };
-pub use facts::{Circumstances, ServiceCall};
+pub use facts::{Circumstances, Endpoint, ServiceCall};
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
@@ -191,7 +193,8 @@ struct Admitted<I> {
 
 /// The order of checks.
 ///
-/// AWS (observed): usage before state, state before spec and algorithm; a dry run ends after all of them.
+/// AWS (observed): a ciphertext of another key than the named one before usage, usage before state, state before spec
+/// and algorithm; a dry run ends after all of them.
 fn admit<O: Operation>(
     request: &Request<'_>,
     view: View<'_>,
@@ -206,6 +209,12 @@ fn admit<O: Operation>(
     resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
     resolved.granted = O::granted(&input)?;
     authorize::authorize(request, view, environment, &resolved, trace)?;
+    if resolved.is_of_other_key {
+        return Err(KmsError::new(
+            ErrorCode::IncorrectKeyException,
+            "The key ID in the request does not identify a CMK that can perform this operation.",
+        ));
+    }
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
@@ -215,6 +224,12 @@ fn admit<O: Operation>(
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
+}
+
+/// The keys that a request names, or that its ciphertext belongs to; none if any of them cannot be found.
+pub(crate) fn keys_of(request: &Request<'_>, view: View<'_>) -> Vec<Arc<Key>> {
+    let resolved = resolve::resolve(request, view, &mut Trace::default());
+    resolved.map_or_else(|_| Vec::new(), |found| found.keys.into_iter().map(|found| found.key).collect())
 }
 
 /// The facts of another permission, without `kms:`, on a key of the same request.

@@ -1,6 +1,7 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
 mod circumstances;
+mod disturbance;
 mod provision;
 pub mod waits;
 
@@ -12,6 +13,7 @@ use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, Uuid};
+use lifecycle::policy::Principal;
 use lifecycle::state::Usage;
 use serde_json::Value;
 
@@ -20,6 +22,7 @@ use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
+use crate::faults::Faults;
 use crate::http::{Handler, Refused};
 use crate::limits::Limits;
 use crate::message::{Message, OperationReply, Reply};
@@ -30,6 +33,8 @@ use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+use crate::quotas::RequestQuotas;
+use crate::report::{Month, Row, Tally, price_class};
 use crate::sts::{self, IdentityProvider};
 use waits::Waits;
 
@@ -74,6 +79,12 @@ pub struct Inner {
     pub service_headers: ServiceHeaders,
     /// Requests that wait for something to happen.
     pub waits: Waits,
+    /// What tests inject.
+    pub faults: Faults,
+    /// How often accounts may call.
+    pub request_quotas: RequestQuotas,
+    /// Requests by caller, key and operation.
+    pub tally: Tally,
 }
 
 /// A request on its way: what is known of it so far.
@@ -170,11 +181,6 @@ impl Service {
         let Ok([request_id, event_id]) = self.ids() else {
             return failure(&KmsError::bare(ErrorCode::KMSInternalException), None, self.now());
         };
-        let Ok(place) = self.0.audit.reserve().await else {
-            let error =
-                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, Some(request_id), self.now());
-        };
         let (at, version) = {
             let snapshot = self.0.engine.snapshot();
             (snapshot.now(), snapshot.version)
@@ -190,7 +196,21 @@ impl Service {
             at,
             version,
         };
-        let result = self.run(message, &mut exchange).await;
+        let mut prepared = self.prepare(message, &mut exchange);
+        if let (Ok(entry), true) = (&prepared, self.disturbs()) {
+            let entry = *entry;
+            prepared = Box::pin(self.disturb(entry, &mut exchange)).await.map(|()| entry);
+        }
+        // Nothing has been done yet: what cannot be recorded does not happen.
+        let Ok(place) = self.0.audit.reserve().await else {
+            let error =
+                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
+            return failure(&error, Some(request_id), exchange.at);
+        };
+        let result = match prepared {
+            Ok(entry) => self.run(entry, &mut exchange).await,
+            Err(error) => Err(error),
+        };
         self.count(&exchange, &result);
         if exchange.is_recorded(&result) {
             place.record(|line| self.write_record(&exchange, &result, line));
@@ -212,8 +232,7 @@ impl Service {
         Ok(random.map(Uuid::v4))
     }
 
-    async fn run(&self, message: &Message<'_>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let entry = self.prepare(message, exchange)?;
+    async fn run(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
         match entry.body {
             Body::Query(_) | Body::NotBuilt => {
                 if let Some(answered) = self.answer(entry, exchange, Behind::Wait) {
@@ -337,6 +356,7 @@ impl Service {
         let name = exchange.entry.map_or("", Entry::name);
         let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
         self.0.metrics.count(name, outcome);
+        self.tally(exchange, outcome);
         let tracked = exchange.entry.filter(|entry| entry.declaration.tracking == Tracking::Tracked);
         if let (Some(entry), Outcome::Success) = (tracked, outcome) {
             for key in exchange.trace.keys() {
@@ -349,6 +369,27 @@ impl Service {
                 });
             }
         }
+    }
+
+    /// Counts the request for the report: on the account of its caller, sessions of a role together.
+    fn tally(&self, exchange: &Exchange, outcome: Outcome) {
+        let (Some(entry), Some(caller)) = (exchange.entry, &exchange.caller) else { return };
+        let snapshot = self.0.engine.snapshot();
+        let view = snapshot.state.at(exchange.at);
+        let pair = exchange.input.as_ref().and_then(|input| input.get("KeyPairSpec")).and_then(Value::as_str);
+        let specs = exchange.trace.keys().filter_map(|key| view.key(&key)).map(|key| key.spec);
+        let row = Row {
+            month: Month::of(exchange.at),
+            scope: caller.scope(),
+            key: exchange.trace.keys().next(),
+            operation: entry.name(),
+            class: price_class(entry, pair, specs),
+        };
+        let principal = match (caller.principal(), caller.arn().rsplit_once('/')) {
+            (Principal::AssumedRole { .. }, Some((role, _session))) => role,
+            _ => caller.arn(),
+        };
+        self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.at);
     }
 
     fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
@@ -426,11 +467,7 @@ impl From<AuthError> for KmsError {
 impl From<SubmitError> for KmsError {
     fn from(error: SubmitError) -> Self {
         match error {
-            // AWS: KMS developer guide, "Throttling AWS KMS requests".
-            SubmitError::Full => KmsError::new(
-                ErrorCode::ThrottlingException,
-                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
-            ),
+            SubmitError::Full => KmsError::throttled(),
             SubmitError::Stopped | SubmitError::Commit(_) | SubmitError::Entropy(_) => {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }

@@ -16,10 +16,23 @@ const LINES_MAX: usize = 800;
 /// What each module of `kms-server` imports from the others: exactly this, so that a new arrow is a decision.
 const SERVER: &[(&str, &[&str])] = &[
     ("api", &[]),
-    ("auth", &[]),
+    ("auth", &["message"]),
     (
         "builder",
-        &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store", "sts"],
+        &[
+            "auth",
+            "engine",
+            "faults",
+            "limits",
+            "observe",
+            "operations",
+            "pipeline",
+            "quotas",
+            "report",
+            "service",
+            "store",
+            "sts",
+        ],
     ),
     (
         "cli",
@@ -45,13 +58,30 @@ const SERVER: &[(&str, &[&str])] = &[
     ("config", &["document", "principals", "sts"]),
     (
         "control",
-        &["document", "engine", "http", "observe", "operations", "pipeline", "principals", "service"],
+        &[
+            "document",
+            "engine",
+            "faults",
+            "http",
+            "limits",
+            "message",
+            "observe",
+            "operations",
+            "pipeline",
+            "principals",
+            "quotas",
+            "report",
+            "service",
+        ],
     ),
     ("cron", &["service"]),
     ("document", &[]),
     // Only the trait by which a query asks for last uses.
     ("engine", &["operations", "store"]),
-    ("http", &[]),
+    // Who calls, what is called and what that may answer; faults are read as other documents are.
+    ("faults", &["api", "auth", "document", "operations"]),
+    ("http", &["message"]),
+    ("message", &[]),
     ("limits", &[]),
     // The audit log asks the engine's wall clock for the age of its files; the metrics know the edge's refusals.
     ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
@@ -59,15 +89,32 @@ const SERVER: &[(&str, &[&str])] = &[
     ("operations", &["api", "auth", "limits", "pipeline"]),
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
+    ("quotas", &["operations"]),
+    ("report", &["engine", "observe", "operations"]),
     ("seed", &["api", "auth", "config", "document", "service"]),
     (
         "service",
-        &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline", "sts"],
+        &[
+            "api",
+            "auth",
+            "control",
+            "engine",
+            "faults",
+            "http",
+            "limits",
+            "message",
+            "observe",
+            "operations",
+            "pipeline",
+            "quotas",
+            "report",
+            "sts",
+        ],
     ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
     // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
-    ("sts", &["api", "auth", "engine", "http", "observe", "service"]),
+    ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.

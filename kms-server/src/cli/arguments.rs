@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
+use super::faults::{FaultsCommand, ReportArguments};
 use super::question::ExplainArguments;
 use super::settings::{DataArguments, SettingsArguments, hide_settings_but};
 use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
@@ -72,9 +73,14 @@ pub enum Command {
     /// Look at accounts, users, roles and access keys, and change those that are stored
     Principals(OnData<PrincipalsCommand>),
     /// Tell whether somebody may do something, and why; ends with code 7 if not
-    Explain(ExplainArguments),
+    Explain(Box<ExplainArguments>),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
+    /// Make requests slow or let them fail, as they sometimes do on AWS
+    #[command(subcommand)]
+    Faults(FaultsCommand),
+    /// Tell who used what, what AWS would have charged, and how near the quotas are
+    Report(ReportArguments),
     /// Save, load or clear all keys, aliases, grants and tags
     State(OnData<StateCommand>),
     /// Check the settings, the data directory and the root key, and say what to repair
@@ -443,6 +449,7 @@ impl Arguments {
             .mut_subcommand("env", |env| env.after_help(ENV_EXAMPLES))
             .mut_subcommand("clock", |clock| clock.after_help(CLOCK_EXAMPLES))
             .mut_subcommand("explain", |explain| explain.after_help(EXPLAIN_EXAMPLES))
+            .mut_subcommand("faults", |faults| faults.after_help(FAULTS_EXAMPLES))
             .mut_subcommand("doctor", |doctor| hide_settings_but(&["storage", "root_key"], doctor))
             .mut_subcommand("rekey", |rekey| hide_settings_but(&["storage", "root_key"], rekey))
     }
@@ -456,7 +463,12 @@ impl Arguments {
             Command::Explain(explain) => Some(&explain.data),
             Command::Events(events) => Some(&events.data),
             Command::State(state) => Some(&state.data),
-            Command::Serve(_) | Command::Env(_) | Command::Doctor(_) | Command::Rekey(_) => None,
+            Command::Serve(_)
+            | Command::Env(_)
+            | Command::Faults(_)
+            | Command::Report(_)
+            | Command::Doctor(_)
+            | Command::Rekey(_) => None,
         }
     }
 
@@ -525,6 +537,15 @@ Examples:
   kms-server explain --principal arn:aws:iam::111122223333:user/alice --action kms:Encrypt \\
     --key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab \\
     --key-policy key.json --identity-policy alice.json --encryption-context tenant=a";
+
+const FAULTS_EXAMPLES: &str = "\
+Faults live in the memory of the server: they end with it.
+
+Examples:
+  kms-server faults add --error ThrottlingException --operation Decrypt --count 3
+  kms-server faults add --error KMSInternalException --share 0.1 --seed 42
+  kms-server faults add --latency 2s --key alias/app --until 2026-02-01T00:00:00Z
+  kms-server faults clear";
 
 /// Puts `serve` where the command is missing.
 fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

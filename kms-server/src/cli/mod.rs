@@ -5,6 +5,7 @@ pub mod commands;
 mod endpoint;
 mod exit;
 mod exports;
+mod faults;
 mod question;
 mod settings;
 
@@ -19,5 +20,6 @@ pub use self::arguments::{
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;
 pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
+pub use self::faults::{FaultArguments, FaultsCommand, ReportArguments};
 pub use self::question::ExplainArguments;
 pub use self::settings::{DataArguments, SettingFlags, SettingsArguments};

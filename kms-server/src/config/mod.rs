@@ -31,8 +31,8 @@ pub use self::setting::Setting;
 pub use self::settings::{Audit, Auth, Clock, Config, Identity, Limits, Log, RootKey, Server, Storage, Sts};
 pub use self::template::to_toml;
 pub use self::value::{
-    Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
-    UnknownAccessKey, Value, ValueError,
+    Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Share, Signatures,
+    Tls, UnknownAccessKey, Value, ValueError,
 };
 pub use self::variable_name::VariableName;
 pub use self::web_identity::{WebIdentities, WebIdentity};

@@ -5,7 +5,7 @@ use super::cron_expression::CronExpression;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
-    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
+    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Share, Signatures, Tls,
     UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
@@ -152,7 +152,7 @@ settings! {
         mode: Authorization = Authorization::Enforce;
         /// Steps that the evaluation of one request's policies may take; a step is about one comparison.
         policy_steps_max: u32 = 1_000_000, in 1_000..=1_000_000_000;
-        /// `heed` lets clients play AWS services by the headers x-kms-service, x-kms-via-service, x-kms-source-arn and x-kms-source-account.
+        /// `heed` lets clients play AWS services and VPC endpoints by headers such as x-kms-via-service and x-kms-source-vpce.
         service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
@@ -178,6 +178,8 @@ settings! {
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
         /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
+        /// Share of AWS's request quotas that is granted, per second of the clock of keys; more is refused with ThrottlingException; 0 is no limit.
+        request_quota_share: Share = Share::NONE;
     }
 
     /// How grants take effect.

@@ -3,7 +3,10 @@
 mod clock;
 mod events;
 mod explain;
+mod faults;
+mod metrics;
 mod principals;
+mod report;
 mod snapshots;
 mod state;
 mod wait;
@@ -63,7 +66,8 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
         (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
-        (&Method::GET, "/_kms/metrics") => return metrics(service),
+        (&Method::GET, "/_kms/metrics") => return metrics::show(service),
+        (&Method::GET, "/_kms/report") => report::show(service, &request),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
         (&Method::PUT, "/_kms/state") => state::import(service, &request).await,
         (&Method::POST, "/_kms/reset") => state::reset(service).await,
@@ -73,6 +77,9 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         (_, path) if path.starts_with("/_kms/snapshots") => {
             let answered = snapshots::call(service, &request).await;
             answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
+        }
+        (_, path) if path.starts_with("/_kms/faults") => {
+            faults::call(service, &request).unwrap_or_else(|| Err(unknown(request.method(), path)))
         }
         (_, path) if path.starts_with("/_kms/principals") => {
             let answered = principals::call(service, &request).await;
@@ -119,15 +126,6 @@ fn health(service: &Service) -> Value {
         // What clients of LocalStack wait for.
         "services": { "kms": "running" },
     })
-}
-
-fn metrics(service: &Service) -> Response<Bytes> {
-    let snapshot = service.parts().engine.snapshot();
-    let text = service.parts().metrics.render(snapshot.state.key_count(), snapshot.version);
-    let mut response = Response::new(Bytes::from(text));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
 }
 
 /// The pairs of the query string, decoded.

@@ -1,6 +1,7 @@
 //! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
 
 mod advance;
+mod departed;
 mod happened;
 mod ledger;
 mod rows;
@@ -24,6 +25,7 @@ use crate::operations::LastUses;
 use crate::store::{Store, StoreError};
 
 pub use advance::{Advanced, Bounds};
+pub use departed::{Departed, DepartedKey, rotations};
 pub use happened::Happened;
 pub use ledger::Ledger;
 use rows::Loaded;
@@ -91,6 +93,7 @@ pub struct Engine {
     writer: Mutex<Option<JoinHandle<()>>>,
     happened: watch::Receiver<Happened>,
     ledger: Ledger,
+    departed: Arc<Departed>,
     installation_secret: Vec<u8>,
     clock_was_stored: bool,
 }
@@ -198,7 +201,9 @@ impl Engine {
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
         let (sender, happened) = watch::channel(Happened::default());
+        let departed = Arc::new(Departed::default());
         let writer = Writer {
+            departed: Arc::clone(&departed),
             store,
             entropy,
             state,
@@ -220,6 +225,7 @@ impl Engine {
             writer: Mutex::new(Some(thread)),
             happened,
             ledger: Ledger::default(),
+            departed,
             installation_secret,
             clock_was_stored,
         })
@@ -247,6 +253,12 @@ impl Engine {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Keys that are gone.
+    #[must_use]
+    pub fn departed(&self) -> &Departed {
+        &self.departed
     }
 
     /// Runs `decide` on the writer's state and waits until what it changed is stored.
@@ -313,6 +325,7 @@ impl Engine {
             })
             .await;
         if replaced.is_ok() {
+            self.departed.clear();
             self.ledger.clear();
         }
         replaced

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::happened::Happened;
 use super::saved::Saves;
-use super::{OnUnknownOutcome, Snapshot, rows, wall};
+use super::{Departed, OnUnknownOutcome, Snapshot, rows, wall};
 use crate::store::{self, OldSecrets, Outcome, Store};
 
 /// What is sent once it is known whether the batch was stored.
@@ -236,6 +236,7 @@ pub(super) struct Writer {
     pub(super) clock: VirtualClock,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) happened: watch::Sender<Happened>,
+    pub(super) departed: Arc<Departed>,
     pub(super) batching: Batching,
     pub(super) on_unknown_outcome: OnUnknownOutcome,
     /// Whether the last batch was not stored: due events are then tried again only after a while.
@@ -341,6 +342,7 @@ impl Writer {
         batch.changes.extend(rows);
         match self.store.commit(&batch) {
             Ok(version) => {
+                self.departed.note(&self.state, changes);
                 self.state = state.clone();
                 self.clock = clock;
                 self.late = late.or(self.late.take());

@@ -93,6 +93,8 @@ pub struct Resolved {
     pub granted: Option<Terms>,
     /// The key among them that AWS has yet to make.
     pub unmade: Option<Box<Unmade>>,
+    /// Whether the ciphertext belongs to another key than the one that the request names, which is then the last.
+    pub is_of_other_key: bool,
 }
 
 /// A key that stands behind a predefined alias as soon as the request is allowed.

@@ -82,9 +82,11 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
     let context = facts_of(request, "PutKeyPolicy", key, *view, environment);
     let Authorization { mode, policy_steps_max } = authorized.environment.authorization;
     // Where policies are not enforced, whatever the key policy delegates to the account, the caller has.
-    let identity = match mode {
-        Mode::Enforce => caller.identity.policies.clone(),
-        Mode::Log | Mode::Off => IdentityPolicies { everything: true, ..IdentityPolicies::default() },
+    let (identity, resource_control) = match mode {
+        Mode::Enforce => (caller.identity.policies.clone(), caller.identity.resource_control.as_slice()),
+        Mode::Log | Mode::Off => {
+            (IdentityPolicies { everything: true, ..IdentityPolicies::default() }, &[][..])
+        }
     };
     let inquiry = Inquiry {
         principal: caller.principal(),
@@ -92,7 +94,7 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
         resource: Resource::Key { arn: &arn, account: scope.account.as_str(), policy: document },
         context: &context,
         identity: &identity,
-        resource_control: &[],
+        resource_control,
         grants: &[],
         rules: Rules { key_policy: KeyPolicyRule::Counts, cross_account: CrossAccount::Never },
     };

@@ -54,9 +54,14 @@ pub(super) fn resolve(
                 let lookup = Lookup { request, view, action, subject: Subject::Named };
                 let key = text(request, key);
                 let found = lookup.ciphertext(key, text(request, algorithm), trace);
-                resolved.keys.push(
-                    found.inspect_err(|error| explain(request, action, key.unwrap_or("*"), error, trace))?,
-                );
+                let (found, belongs) =
+                    found.inspect_err(|error| explain(request, action, key.unwrap_or("*"), error, trace))?;
+                resolved.keys.push(found);
+                if belongs == Belongs::Elsewhere {
+                    // AWS (observed): the destination of ReEncrypt is not looked at any more.
+                    resolved.is_of_other_key = true;
+                    break;
+                }
             }
             Target::Alias { member } => {
                 let Some(name) = text(request, member) else { continue };
@@ -102,6 +107,15 @@ fn explain(request: &Request<'_>, action: &str, resource: &str, error: &KmsError
             "missing": missing,
         },
     }));
+}
+
+/// Whether a ciphertext belongs to the key that was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belongs {
+    /// It does, or nothing says that it does not.
+    Here,
+    /// The request names another key.
+    Elsewhere,
 }
 
 /// What a refusal calls the resource.
@@ -254,13 +268,13 @@ impl Lookup<'_> {
         denied(self.request.caller, self.action, resource)
     }
 
-    /// The key that a symmetric ciphertext names. An identifier beside it must name the same key.
+    /// The key that a symmetric ciphertext names; the one that an identifier beside it names, if that is another.
     fn ciphertext(
         &self,
         key: Option<&str>,
         algorithm: Option<&str>,
         trace: &mut Trace,
-    ) -> Result<ResolvedKey, KmsError> {
+    ) -> Result<(ResolvedKey, Belongs), KmsError> {
         let named = key.map(|text| self.key(text, Forms::Any)).transpose()?;
         let blob = text(self.request, "CiphertextBlob");
         let symmetric = algorithm.is_none_or(|algorithm| algorithm == "SYMMETRIC_DEFAULT");
@@ -269,7 +283,7 @@ impl Lookup<'_> {
         let (Some(blob), true, false) = (blob, symmetric, ignored) else {
             let key = named.ok_or_else(|| KmsError::validation("KeyId must not be null"))?;
             trace.resources.push(Resource::Key(key.arn));
-            return Ok(ResolvedKey { key, material: None });
+            return Ok((ResolvedKey { key, material: None }, Belongs::Here));
         };
         let invalid = || KmsError::bare(ErrorCode::InvalidCiphertextException);
         let material = material_named_by(blob).ok_or_else(invalid)?;
@@ -283,13 +297,12 @@ impl Lookup<'_> {
         };
         let key = found.ok_or_else(|| lookup.denied())?;
         trace.resources.push(Resource::Key(key.arn));
-        if named.is_some_and(|named| named.arn != key.arn) {
-            return Err(KmsError::new(
-                ErrorCode::IncorrectKeyException,
-                "The key ID in the request does not identify a CMK that can perform this operation.",
-            ));
-        }
-        Ok(ResolvedKey { key, material: Some(material) })
+        Ok(match named {
+            Some(named) if named.arn != key.arn => {
+                (ResolvedKey { key: named, material: None }, Belongs::Elsewhere)
+            }
+            _ => (ResolvedKey { key, material: Some(material) }, Belongs::Here),
+        })
     }
 
     /// Keys of several accounts, and related multi-Region keys, may share material: the named key comes first,

@@ -25,6 +25,7 @@ mod session_token;
 mod web_identity;
 
 pub use identity_provider::{IdentityProvider, ProviderError, is_issuer};
+pub use model::VERSION;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -33,11 +34,13 @@ use lifecycle::iam::Directory;
 use lifecycle::ids::Uuid;
 use serde_json::Value;
 
+use crate::api::shape::Structure;
 use crate::api::validate::validate;
 use crate::auth::{Authenticator, Caller, Now};
 use crate::engine::{Snapshot, wall};
 use crate::message::{Connection, Message, Transport, add_domain_time};
 use crate::observe::audit::Place;
+use crate::observe::metrics::Outcome;
 use crate::service::Service;
 use error::{Code, StsError};
 use model::{Body, CallerRule, Operation};
@@ -46,6 +49,11 @@ use record::Record;
 
 /// The signing name of the service.
 const SIGNING_NAME: &str = "sts";
+
+/// Every operation of STS with the shape of its parameters; none of one that is not built.
+pub fn operations() -> impl Iterator<Item = (&'static str, Option<&'static Structure>)> {
+    model::OPERATIONS.iter().map(|operation| (operation.name, operation.input()))
+}
 
 /// Whether a request is for STS.
 pub(crate) fn is_request(request: &Request<Bytes>) -> bool {
@@ -142,6 +150,8 @@ fn decide(
         secure: connection.is_some_and(|connection| connection.transport == Transport::Tls),
     };
     let result = run(service, request, snapshot, now, facts, &mut record);
+    let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
+    parts.metrics.count_sts(record.operation.map_or("", |operation| operation.name), outcome);
     place.record(|line| record.write(&result, line));
     match (result, record.operation) {
         (Ok(result), Some(operation)) => answer::success(operation.name, &result, request_id.as_str()),

@@ -38,6 +38,7 @@ const HIT: &[(&str, fn())] = &[
     ("limits.grants_per_key_max", quotas_are_those_of_the_settings),
     ("limits.policy_bytes_max", quotas_are_those_of_the_settings),
     ("limits.encryption_context_bytes_max", quotas_are_those_of_the_settings),
+    ("limits.request_quota_share", requests_beyond_their_quota_are_throttled),
     ("audit.retention_days", audit_files_past_their_days_go_at_the_start),
     ("audit.retention_records_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
     ("audit.segment_bytes_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
@@ -93,6 +94,19 @@ fn every_limit_of_the_settings_is_hit_by_a_test() {
     assert!(unlimited.is_empty(), "these are limits: {unlimited:?}");
 }
 
+#[test]
+fn requests_beyond_their_quota_are_throttled() {
+    // AWS grants five a second; a second of this clock never ends.
+    let server = in_memory(&["--request-quota-share", "0.4", "--clock-frozen"]);
+    let made = (0..5).take_while(|_| server.call("CreateKey", &json!({})).unwrap().status == 200).count();
+    assert_eq!(made, 2);
+    let (status, code, text) = fails(&server, "CreateKey", json!({}));
+    assert_eq!((status, code.as_str()), (400, "ThrottlingException"));
+    assert!(text.contains("exceeded the rate"), "{text}");
+    client_ok(&server, &["clock", "advance", "1d"]);
+    ok(&server, "CreateKey", json!({}));
+}
+
 fn limited(arguments: &[&str]) -> (ServerProcess, String) {
     let server = in_memory(arguments);
     let id = key(&server);
@@ -117,6 +131,21 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     assert_eq!(reply.json()["__type"], "RequestEntityTooLargeException");
     assert!(reply.text.contains("65536"), "{}", reply.text);
 
+    // A client of STS reads XML.
+    let own = format!("127.0.0.1:{}", server.port());
+    let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    let text = format!("Action=GetCallerIdentity&Version=2011-06-15&Padding={}", "a".repeat(65_536));
+    let headers = [("host", own.as_str()), form];
+    let reply = fixtures::process::send(server.port(), "POST", "/", &headers, text.as_bytes()).unwrap();
+    assert_eq!((reply.status, reply.header("content-type")), (413, Some("text/xml")));
+    let request_id = reply.header("x-amzn-requestid").unwrap();
+    let expected = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+         <Code>RequestEntityTooLarge</Code><Message>The request body exceeds 65536 bytes.</Message></Error>\
+         <RequestId>{request_id}</RequestId></ErrorResponse>"
+    );
+    assert_eq!(reply.text, expected);
+
     // A body whose length nobody declared.
     let mut stream = connect(&server);
     let (head, _) = request(&server, "DescribeKey", &json!({}));
@@ -128,7 +157,7 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     }
     assert_eq!(response(&mut stream).unwrap().status, 413);
     ok(&server, "DescribeKey", json!({ "KeyId": id }));
-    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 2);
+    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 3);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod clock;
 mod data_directory;
 mod erasure;
 mod explain;
+mod faults;
 mod http;
 mod http2;
 mod lifetime;

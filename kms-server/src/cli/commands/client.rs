@@ -59,7 +59,11 @@ impl Client {
             let service = serve::open(&settings, environment)?;
             return Ok(Client::Here(Here { service, runtime }));
         }
-        let endpoint = endpoint()?;
+        Client::server(endpoint()?, environment)
+    }
+
+    /// Calls the server at an endpoint.
+    pub(super) fn server(endpoint: Endpoint, environment: &Environment) -> Result<Self, Failed> {
         let mut agent =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         if let Some(path) = environment.value(CA_BUNDLE_VARIABLE).filter(|path| !path.is_empty()) {

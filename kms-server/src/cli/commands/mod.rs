@@ -6,9 +6,11 @@ mod clock;
 mod doctor;
 mod events;
 mod explain;
+mod faults;
 mod keys;
 mod principals;
 mod rekey;
+mod report;
 mod serve;
 mod state;
 
@@ -16,7 +18,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use self::client::Client;
-use super::{Arguments, Command, DataArguments, Endpoint, ExitCode, Output};
+use super::{Arguments, Command, DataArguments, ENDPOINT_VARIABLE, Endpoint, ExitCode, Output};
 use crate::config::Environment;
 
 /// How a command failed: the exit code, and what to tell the user.
@@ -64,9 +66,16 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
     let endpoint =
         || Endpoint::resolve(arguments.client.endpoint.as_ref(), environment).map_err(Failed::usage);
     let client = |data: &DataArguments| Client::new(data, endpoint, environment);
+    // What lives in a server's memory only.
+    let server = || Client::server(endpoint()?, environment);
     match &arguments.command {
         Command::Serve(serve) => serve::run(serve, environment),
-        Command::Doctor(doctor) => doctor::run(doctor, environment, output),
+        Command::Doctor(doctor) => {
+            // Only a server that was named is asked: the settings may be those of one that does not run.
+            let named = arguments.client.endpoint.is_some() || environment.value(ENDPOINT_VARIABLE).is_some();
+            let server = named.then(server).transpose()?;
+            doctor::run(doctor, environment, server.as_ref(), output)
+        }
         Command::Rekey(rekey) => rekey::run(rekey, environment, output),
         Command::Env(env) => {
             let variables = env.client_environment(endpoint()?);
@@ -84,6 +93,8 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
             principals::run(&principals.command, &client(&principals.data)?, output)
         }
         Command::State(state) => state::run(&state.command, &client(&state.data)?, output),
+        Command::Faults(faults) => faults::run(faults, &server()?, output),
+        Command::Report(report) => report::run(report, &server()?, output),
     }
 }
 

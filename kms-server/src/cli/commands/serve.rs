@@ -203,6 +203,7 @@ fn build(
             waiters_max: config.server.waiters_max as usize,
             wait_max: config.server.wait_max,
         })
+        .request_quota_share(config.limits.request_quota_share.factor())
         .json_depth_max(config.server.json_depth_max as usize)
         .audit(AuditOptions {
             folder: (!config.storage.memory).then(|| config.storage.data_dir.join("audit")),

@@ -118,6 +118,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("limits.tags_per_key_max", "5"),
     ("limits.policy_bytes_max", "5"),
     ("limits.encryption_context_bytes_max", "5"),
+    ("limits.request_quota_share", "0.5"),
     ("grants.consistency_delay", "5m"),
     ("clock.start", "2026-01-01T00:00:00Z"),
     ("clock.rate", "3600.5"),

@@ -12,7 +12,7 @@ use lifecycle::state::View;
 use lifecycle::tag::Tag;
 use serde_json::{Map, Value, json};
 
-use super::super::facts::{Circumstances, ENCRYPTION_CONTEXT, KEY_ID, ServiceCall, Side};
+use super::super::facts::{Circumstances, ENCRYPTION_CONTEXT, Endpoint, KEY_ID, ServiceCall, Side};
 use super::super::key_targets;
 use crate::auth::{Caller, SessionFacts};
 use crate::operations::declaration::{Permission, Target};
@@ -210,6 +210,7 @@ impl Question {
         };
         let via = fact("kms:ViaService").and_then(|via| via.split('.').next());
         let call = ServiceCall {
+            endpoint: Endpoint::default(),
             via: via.map(|service| format!("{service}.amazonaws.com")),
             source_arn: fact("aws:SourceArn").cloned(),
             source_account: fact("aws:SourceAccount").cloned(),
