@@ -65,3 +65,59 @@ pub fn rotation(
     let records = [Record::Material(Arc::new(material)), Record::Key(Arc::new(rotated))];
     Ok(records.map(Change::Put).into_iter().chain(fact).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::SeededEntropy;
+    use crate::ids::{KeyArn, KeyId, Scope};
+    use crate::key::{Key, KeyManager, KeySpec, KeyUsage, Origin, Switch};
+    use crate::state::DUE_LOOKED_AT;
+
+    /// A key that rotates every `period` days.
+    fn rotating(number: u32, period: u32) -> Record {
+        let scope = Scope { account: "111122223333".parse().unwrap(), region: "us-east-1".parse().unwrap() };
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let key = Key {
+            arn: KeyArn { scope, id: KeyId::single_region(id) },
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            multi_region: false,
+            description: "".into(),
+            created_at: Timestamp(0),
+            switch: Switch::Enabled,
+            pending_deletion: None,
+            policy: "".into(),
+            tags: vec![],
+            current_material: None,
+            material_count: 0,
+            rotation: None,
+            on_demand_rotations: 0,
+        };
+        Record::Key(Arc::new(key.enable_rotation(Some(period), Timestamp(0))))
+    }
+
+    /// Lets everything happen up to an instant: how many events that were, and how many entries were looked at.
+    fn run_until(state: &mut State, until: Timestamp) -> (usize, usize) {
+        DUE_LOOKED_AT.set(0);
+        let mut happened = 0;
+        while let Some(due) = next_due(state).filter(|due| due.at <= until) {
+            state.apply(changes(state, &due, &SeededEntropy::new(1)).unwrap());
+            happened += 1;
+        }
+        (happened, DUE_LOOKED_AT.get())
+    }
+
+    #[test]
+    fn time_costs_what_happens_in_it_for_any_number_of_keys() {
+        for keys in [10, 1_000, 10_000] {
+            let others = (0..keys).map(|number| rotating(number, 365));
+            let mut state = State::load(others.chain([rotating(keys, 300)]));
+            assert_eq!(run_until(&mut state, Timestamp(0).plus_days(299)), (0, 1), "{keys} keys");
+            assert_eq!(run_until(&mut state, Timestamp(0).plus_days(364)), (1, 2), "{keys} keys");
+        }
+    }
+}

@@ -201,7 +201,10 @@ impl State {
 
     /// What falls due, soonest first.
     pub fn due(&self) -> impl Iterator<Item = &Due> {
-        self.due.iter()
+        let due = self.due.iter();
+        #[cfg(test)]
+        let due = due.inspect(|_| DUE_LOOKED_AT.with(|count| count.set(count.get() + 1)));
+        due
     }
 
     fn material(&self, key: &KeyArn, id: MaterialId) -> Option<&Arc<Material>> {
@@ -286,6 +289,12 @@ impl State {
             self.customer_keys.insert_mut(key.arn.scope, count.saturating_add_signed(step));
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many due entries this thread has looked at.
+    pub(crate) static DUE_LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 fn target_of(alias: &Alias) -> KeyArn {

@@ -169,6 +169,18 @@ impl<'a> Draft<'a> {
         Ok(happened)
     }
 
+    /// Lets happen at once, in the transaction of the command, what a command has made due: a rotation that was missed
+    /// while the key was disabled. The next command finds it done. What is left over falls to the next batch.
+    fn settle(&mut self, events_max: usize) {
+        if self.besides.clock_changed {
+            // An advance has done so as far as one transaction goes.
+            return;
+        }
+        if let Err(error) = self.run_due(self.now, events_max) {
+            tracing::warn!(%error, "what has fallen due waits for the next batch");
+        }
+    }
+
     /// Moves the clock towards `to`, past at most `events_max` due events. Tells what happens, and says whether it got
     /// there. If it did not, what else is due at the instant of the last event happens before the next command, and is
     /// told as well.
@@ -299,6 +311,7 @@ impl Writer {
         let mut next = first;
         while let Some(job) = next {
             answers.push(job(&mut draft));
+            draft.settle(self.batching.batch_events_max);
             let room = answers.len() < self.batching.batch_commands_max
                 && draft.bytes < self.batching.batch_bytes_max
                 && !draft.stop;

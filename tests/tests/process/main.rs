@@ -5,6 +5,7 @@
 mod client;
 mod clock;
 mod data_directory;
+mod erasure;
 mod events;
 mod explain;
 mod faults;
