@@ -353,7 +353,11 @@ impl Model {
         if self.keys[key].gone || by == Who::Elsewhere {
             return Err(DENIED);
         }
-        if matches!(named, Named::Wrong(other) if other % self.keys.len() != key) {
+        if let Named::Wrong(other) = named
+            && other % self.keys.len() != key
+        {
+            // Whose a ciphertext is, is told to those only who may use the key that they name.
+            self.allowed(other % self.keys.len(), by, "Decrypt", token)?;
             return Err("IncorrectKeyException");
         }
         self.allowed(key, by, "Decrypt", token)?;
