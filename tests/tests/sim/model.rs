@@ -353,7 +353,11 @@ impl Model {
         if self.keys[key].gone || by == Who::Elsewhere {
             return Err(DENIED);
         }
-        if matches!(named, Named::Wrong(other) if other % self.keys.len() != key) {
+        // Whose the ciphertext is learns only who may use the key that the request names.
+        if let Named::Wrong(other) = named
+            && other % self.keys.len() != key
+        {
+            self.allowed(other % self.keys.len(), by, "Decrypt", token)?;
             return Err("IncorrectKeyException");
         }
         self.allowed(key, by, "Decrypt", token)?;
