@@ -353,10 +353,10 @@ impl Model {
         if self.keys[key].gone || by == Who::Elsewhere {
             return Err(DENIED);
         }
+        // Whose the ciphertext is learns only who may use the key that the request names.
         if let Named::Wrong(other) = named
             && other % self.keys.len() != key
         {
-            // Whose a ciphertext is, is told to those only who may use the key that they name.
             self.allowed(other % self.keys.len(), by, "Decrypt", token)?;
             return Err("IncorrectKeyException");
         }
