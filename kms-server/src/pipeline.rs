@@ -13,6 +13,7 @@ pub use authorize::{
 pub use facts::{Circumstances, ServiceCall};
 
 use bytes::Bytes;
+use lifecycle::crypto::Secret;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn};
 use lifecycle::key::{Key, KeyState};
 use lifecycle::policy::Context;
@@ -101,8 +102,18 @@ pub struct Answer {
 pub type QueryBody = fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Answer, KmsError>;
 
 /// The body of a command in the registry.
-pub type CommandBody =
-    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<(Answer, Vec<Change>), KmsError>;
+pub struct CommandBody {
+    /// Makes what takes long, before the writer decides.
+    pub prepare: fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Option<Secret>, KmsError>,
+    /// Decides on the writer's state, with what was prepared.
+    pub decide: fn(
+        &Request<'_>,
+        Option<&Secret>,
+        View<'_>,
+        &Environment<'_>,
+        &mut Trace,
+    ) -> Result<(Answer, Vec<Change>), KmsError>,
+}
 
 /// Runs a query.
 ///
@@ -122,10 +133,34 @@ pub fn query<Q: Query>(
         caller: request.caller,
         resolved: &resolved,
         environment,
+        prepared: None,
         _permit: Permit(()),
     };
     let output = Q::run(&authorized, &input)?;
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
+}
+
+/// Prepares a command.
+///
+/// # Errors
+/// AWS's error for the first check that fails, in AWS's order; then nothing changes.
+pub fn prepare<C: Command>(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> Result<Option<Secret>, KmsError> {
+    let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        prepared: None,
+        _permit: Permit(()),
+    };
+    C::prepare(&authorized, &input)
 }
 
 /// Decides a command.
@@ -134,6 +169,7 @@ pub fn query<Q: Query>(
 /// AWS's error for the first check that fails, in AWS's order; then nothing changes.
 pub fn command<C: Command>(
     request: &Request<'_>,
+    prepared: Option<&Secret>,
     view: View<'_>,
     environment: &Environment<'_>,
     trace: &mut Trace,
@@ -145,6 +181,7 @@ pub fn command<C: Command>(
         caller: request.caller,
         resolved: &resolved,
         environment,
+        prepared,
         _permit: Permit(()),
     };
     let (output, changes) = C::decide(&authorized, &input)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
-use lifecycle::crypto::Entropy;
+use lifecycle::crypto::{Entropy, Secret};
 use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::state::Usage;
@@ -23,7 +23,7 @@ use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
 use crate::observe::metrics::{Metrics, Outcome};
 use crate::observe::record::AuditRecord;
-use crate::operations::declaration::Tracking;
+use crate::operations::declaration::{Tracking, Work};
 use crate::operations::registry::{self, Body, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
@@ -84,6 +84,27 @@ struct Exchange {
     at: Timestamp,
 }
 
+/// A request that another thread carries out.
+#[derive(Clone)]
+struct Order {
+    entry: &'static Entry,
+    caller: Caller,
+    input: Arc<Value>,
+    circumstances: Circumstances,
+    at: Timestamp,
+}
+
+impl Order {
+    fn request(&self) -> pipeline::Request<'_> {
+        pipeline::Request {
+            entry: self.entry,
+            caller: &self.caller,
+            input: &self.input,
+            circumstances: &self.circumstances,
+        }
+    }
+}
+
 impl Exchange {
     /// The caller and the members of a request that is prepared.
     fn prepared(&self) -> Result<(&Caller, &Arc<Value>), KmsError> {
@@ -114,17 +135,19 @@ impl Service {
         let entry =
             registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
         validate(entry.declaration.model.input, &mut input)?;
-        let service = self.clone();
-        let decided = self.0.engine.submit(move |draft| {
-            let request = pipeline::Request {
-                entry,
-                caller: &caller,
-                input: &input,
-                circumstances: &Circumstances::default(),
-            };
-            service.decide(&request, draft, &mut Trace::default()).map(|_| ())
-        });
-        decided.await?
+        let order = Order {
+            entry,
+            caller,
+            input: Arc::new(input),
+            circumstances: Circumstances::default(),
+            at: self.now(),
+        };
+        let (decided, _) = self.command(order).await?;
+        decided.map(|_| ())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.engine.snapshot().now()
     }
 
     /// Answers a request.
@@ -167,7 +190,7 @@ impl Service {
             input: None,
             circumstances: Self::circumstances(request),
             trace: Trace::default(),
-            at: self.0.engine.snapshot().now(),
+            at: self.now(),
         };
         let result = self.run(request, &mut exchange).await;
         self.count(&exchange, &result);
@@ -187,33 +210,63 @@ impl Service {
 
     async fn run(&self, request: &Request<Bytes>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
         let entry = self.prepare(request, exchange)?;
-        match entry.body {
-            Body::Query(_) | Body::NotBuilt => {
-                if self.0.engine.is_behind(exchange.at) {
-                    Box::pin(self.0.engine.catch_up()).await?;
-                }
-                self.answer(entry, exchange)
-            }
-            Body::Command(_) => {
-                let (caller, input) = exchange.prepared()?;
-                let (caller, input) = (caller.clone(), Arc::clone(input));
-                let (service, circumstances) = (self.clone(), exchange.circumstances.clone());
-                let decided = Box::pin(self.0.engine.submit(move |draft| {
-                    let mut trace = Trace::default();
-                    let request = pipeline::Request {
-                        entry,
-                        caller: &caller,
-                        input: &input,
-                        circumstances: &circumstances,
-                    };
-                    let decided = service.decide(&request, draft, &mut trace);
-                    (decided, trace)
-                }));
-                let (decided, trace) = decided.await?;
-                exchange.trace = trace;
-                decided
-            }
+        let (caller, input) = exchange.prepared()?;
+        if !pipeline::is_command(entry) && self.0.engine.is_behind(exchange.at) {
+            Box::pin(self.0.engine.catch_up()).await?;
         }
+        if !pipeline::is_command(entry) && Work::of(input) == Work::Quick {
+            let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+            let mut trace = Trace::default();
+            let answer = self.answer(&request, exchange.at, &mut trace);
+            exchange.trace = trace;
+            return answer;
+        }
+        let order = Order {
+            entry,
+            caller: caller.clone(),
+            input: Arc::clone(input),
+            circumstances: exchange.circumstances.clone(),
+            at: exchange.at,
+        };
+        let (answer, trace) = match pipeline::is_command(entry) {
+            true => Box::pin(self.command(order)).await?,
+            false => Box::pin(self.elsewhere(order, Service::answer)).await?,
+        };
+        exchange.trace = trace;
+        answer
+    }
+
+    /// Has a command prepared if that takes long, and decided by the writer.
+    async fn command(&self, order: Order) -> Result<(Result<Answer, KmsError>, Trace), KmsError> {
+        let prepared = match Work::of(&order.input) {
+            Work::Quick => None,
+            Work::Slow => match self.elsewhere(order.clone(), Service::make_ready).await? {
+                (Ok(prepared), _) => prepared,
+                (Err(error), trace) => return Ok((Err(error), trace)),
+            },
+        };
+        let service = self.clone();
+        let decided = self.0.engine.submit(move |draft| {
+            let mut trace = Trace::default();
+            let decided = service.decide(&order.request(), prepared.as_ref(), draft, &mut trace);
+            (decided, trace)
+        });
+        Ok(decided.await?)
+    }
+
+    /// Does what takes long on a thread that serves nobody else.
+    async fn elsewhere<T: Send + 'static>(
+        &self,
+        order: Order,
+        work: fn(&Service, &pipeline::Request<'_>, Timestamp, &mut Trace) -> Result<T, KmsError>,
+    ) -> Result<(Result<T, KmsError>, Trace), KmsError> {
+        let service = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let mut trace = Trace::default();
+            let result = work(&service, &order.request(), order.at, &mut trace);
+            (result, trace)
+        });
+        done.await.map_err(|_| KmsError::bare(ErrorCode::KMSInternalException))
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
@@ -246,32 +299,45 @@ impl Service {
     }
 
     /// Runs an operation that changes nothing on the state of this moment.
-    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let mut trace = std::mem::take(&mut exchange.trace);
-        let (caller, input) = exchange.prepared()?;
-        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+    fn answer(
+        &self,
+        request: &pipeline::Request<'_>,
+        at: Timestamp,
+        trace: &mut Trace,
+    ) -> Result<Answer, KmsError> {
         let snapshot = self.0.engine.snapshot();
-        let view = snapshot.state.at(exchange.at);
-        let answer = match entry.body {
-            Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
-            _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
-        };
-        exchange.trace = trace;
-        answer
+        let view = snapshot.state.at(at);
+        match request.entry.body {
+            Body::Query(run) => run(request, view, &self.environment(), trace),
+            _ => Err(pipeline::not_built(request, view, &self.environment(), trace)),
+        }
+    }
+
+    /// Prepares a command on the state of this moment.
+    fn make_ready(
+        &self,
+        request: &pipeline::Request<'_>,
+        at: Timestamp,
+        trace: &mut Trace,
+    ) -> Result<Option<Secret>, KmsError> {
+        let Body::Command(body) = &request.entry.body else { return Ok(None) };
+        let snapshot = self.0.engine.snapshot();
+        (body.prepare)(request, snapshot.state.at(at), &self.environment(), trace)
     }
 
     /// Runs a command on the writer's state.
     fn decide(
         &self,
         request: &pipeline::Request<'_>,
+        prepared: Option<&Secret>,
         draft: &mut crate::engine::Draft<'_>,
         trace: &mut Trace,
     ) -> Result<Answer, KmsError> {
-        let Body::Command(decide) = request.entry.body else {
+        let Body::Command(body) = &request.entry.body else {
             return Err(KmsError::bare(ErrorCode::KMSInternalException));
         };
         let view = draft.state().at(draft.now());
-        let (answer, changes) = decide(request, view, &self.environment(), trace)?;
+        let (answer, changes) = (body.decide)(request, prepared, view, &self.environment(), trace)?;
         draft.apply(changes);
         Ok(answer)
     }

@@ -2,6 +2,8 @@
 
 use lifecycle::key::{KeyState, KeyUsage};
 
+use serde_json::Value;
+
 use crate::api::shape;
 
 /// One of the 56 operations.
@@ -20,6 +22,36 @@ pub struct Declaration {
     pub effect: Effect,
     /// Whether GetKeyLastUsage knows about it.
     pub tracking: Tracking,
+}
+
+/// Whether a request computes for so long that no thread which serves others may do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Microseconds.
+    Quick,
+    /// Up to seconds.
+    Slow,
+}
+
+/// The members that choose the cryptography of a request.
+const CHOICES: [&str; 7] = [
+    "CustomerMasterKeySpec",
+    "DestinationEncryptionAlgorithm",
+    "EncryptionAlgorithm",
+    "KeyPairSpec",
+    "KeySpec",
+    "SigningAlgorithm",
+    "SourceEncryptionAlgorithm",
+];
+
+impl Work {
+    /// The work of a request: whatever it chooses from RSA, ML-DSA and SM2 is slow.
+    #[must_use]
+    pub fn of(input: &Value) -> Work {
+        let slow = |choice: &str| ["RSA", "ML_DSA", "SM2"].iter().any(|family| choice.starts_with(family));
+        let chosen = CHOICES.iter().filter_map(|member| input.get(member)?.as_str());
+        if chosen.into_iter().any(slow) { Work::Slow } else { Work::Quick }
+    }
 }
 
 /// A member of the request that names a resource.

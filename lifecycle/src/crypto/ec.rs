@@ -155,7 +155,8 @@ const SEQUENCE: u8 = 0x30;
 /// `ECPrivateKey` of RFC 5915 with the scalar alone: the reader knows the curve, and computes the point.
 fn sec1(scalar: &[u8]) -> Zeroizing<Vec<u8>> {
     let length = u8::try_from(scalar.len()).unwrap_or_default();
-    let mut document = Zeroizing::new(vec![SEQUENCE, length.saturating_add(5), 0x02, 0x01, 0x01, 0x04, length]);
+    let mut document =
+        Zeroizing::new(vec![SEQUENCE, length.saturating_add(5), 0x02, 0x01, 0x01, 0x04, length]);
     document.extend_from_slice(scalar);
     document
 }

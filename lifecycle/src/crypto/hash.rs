@@ -40,8 +40,9 @@ impl Hash {
     pub(super) fn digest(self, signed: Signed<'_>) -> Result<digest::Digest, CryptoError> {
         match signed {
             Signed::Message(message) => Ok(digest::digest(self.algorithm(), message)),
-            Signed::Digest(bytes) => digest::Digest::import_less_safe(bytes, self.algorithm())
-                .map_err(|_| CryptoError::Refused),
+            Signed::Digest(bytes) => {
+                digest::Digest::import_less_safe(bytes, self.algorithm()).map_err(|_| CryptoError::Refused)
+            }
         }
     }
 }

@@ -131,7 +131,12 @@ fn sign_mu<P: MlDsaParams>(
     Ok(signature.map_err(|_| CryptoError::Failed)?.encode().to_vec())
 }
 
-fn verify_mu<P: MlDsaParams>(set: MlDsa, key: &Secret, mu: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+fn verify_mu<P: MlDsaParams>(
+    set: MlDsa,
+    key: &Secret,
+    mu: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
     let mu = mu.try_into().map_err(|_| CryptoError::Refused)?;
     let signature = Signature::<P>::try_from(signature).map_err(|_| CryptoError::Refused)?;
     let valid = expand::<P>(set, key)?.verifying_key().verify_mu(&mu, &signature);

@@ -149,7 +149,8 @@ impl Modulus {
     /// # Errors
     /// `Refused` for a plaintext longer than [`Modulus::plaintext_max`].
     pub fn encrypt(self, key: &Secret, oaep: Oaep, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let public = PublicEncryptingKey::from_der(&self.public_key(key)?).map_err(|_| CryptoError::Failed)?;
+        let public =
+            PublicEncryptingKey::from_der(&self.public_key(key)?).map_err(|_| CryptoError::Failed)?;
         let public = OaepPublicEncryptingKey::new(public).map_err(|_| CryptoError::Failed)?;
         let mut ciphertext = vec![0; public.ciphertext_size()];
         let length = public

@@ -4,8 +4,8 @@ use sm2::dsa::signature::hazmat::{PrehashVerifier as _, RandomizedPrehashSigner 
 use sm2::dsa::signature::{RandomizedSigner as _, Verifier as _};
 use sm2::dsa::{Signature, SigningKey, VerifyingKey};
 use sm2::elliptic_curve::point::AffineCoordinates as _;
-use sm2::pke::{DecryptingKey, EncryptingKey};
 use sm2::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _};
+use sm2::pke::{DecryptingKey, EncryptingKey};
 use sm2::{ProjectivePoint, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
@@ -78,7 +78,8 @@ pub fn sign(key: &Secret, signed: Signed<'_>, entropy: &dyn Entropy) -> Result<V
 /// # Errors
 /// `Refused` if the signature is not that of the message, or the digest has the wrong length.
 pub fn verify(key: &Secret, signed: Signed<'_>, signature: &[u8]) -> Result<(), CryptoError> {
-    let key = VerifyingKey::new(DISTINGUISHING_ID, read(key)?.public_key()).map_err(|_| CryptoError::Failed)?;
+    let key =
+        VerifyingKey::new(DISTINGUISHING_ID, read(key)?.public_key()).map_err(|_| CryptoError::Failed)?;
     let signature = Signature::from_der(signature).map_err(|_| CryptoError::Refused)?;
     let verified = match signed {
         Signed::Message(message) => key.verify(message, &signature),

@@ -3,7 +3,9 @@
 
 #![cfg(test)]
 
+mod agreement;
 mod aliases;
+mod asymmetric_encryption;
 mod audit;
 mod authorization;
 mod clock;
@@ -15,7 +17,10 @@ mod encryption;
 mod explain;
 mod grants;
 mod identifiers;
+mod key_pairs;
 mod keys;
+mod mac;
+mod material;
 mod model;
 mod not_built;
 mod paging;
@@ -24,6 +29,7 @@ mod principals;
 mod protocol;
 mod random;
 mod rotation;
+mod signing;
 mod states;
 mod sts;
 mod subject;
