@@ -101,18 +101,23 @@ pub struct Answer {
 /// The body of a query in the registry.
 pub type QueryBody = fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Answer, KmsError>;
 
+/// Makes what a command needs and what takes long, before the writer decides.
+pub type Preparation =
+    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Option<Secret>, KmsError>;
+
+/// Decides a command on the writer's state, with what was prepared.
+pub type Decision =
+    fn(&Request<'_>, Option<&Secret>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Decided, KmsError>;
+
+/// What a command decided: its answer, and the changes without which it does not count.
+pub type Decided = (Answer, Vec<Change>);
+
 /// The body of a command in the registry.
 pub struct CommandBody {
-    /// Makes what takes long, before the writer decides.
-    pub prepare: fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Option<Secret>, KmsError>,
-    /// Decides on the writer's state, with what was prepared.
-    pub decide: fn(
-        &Request<'_>,
-        Option<&Secret>,
-        View<'_>,
-        &Environment<'_>,
-        &mut Trace,
-    ) -> Result<(Answer, Vec<Change>), KmsError>,
+    /// Only for requests that take long.
+    pub prepare: Preparation,
+    /// For every request.
+    pub decide: Decision,
 }
 
 /// Runs a query.
@@ -173,7 +178,7 @@ pub fn command<C: Command>(
     view: View<'_>,
     environment: &Environment<'_>,
     trace: &mut Trace,
-) -> Result<(Answer, Vec<Change>), KmsError> {
+) -> Result<Decided, KmsError> {
     let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
     let authorized = Authorized {
         view,

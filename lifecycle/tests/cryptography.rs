@@ -1,4 +1,6 @@
 //! Every key spec against public vectors, against a second implementation, and against itself.
+
+#![cfg(test)]
 #![cfg(feature = "kms")]
 
 use aws_lc_rs::{kem, signature};
