@@ -48,12 +48,13 @@ impl Curve {
         }
     }
 
-    /// ECDH on the curve; none on secp256k1, which is for signatures only.
-    fn agreement(self) -> Option<&'static agreement::Algorithm> {
+    /// ECDH on the curve, and the `AlgorithmIdentifier` that names it in a public key; none on secp256k1, which is for
+    /// signatures only.
+    fn agreement(self) -> Option<(&'static agreement::Algorithm, &'static [u8])> {
         match self {
-            Curve::P256 => Some(&ECDH_P256),
-            Curve::P384 => Some(&ECDH_P384),
-            Curve::P521 => Some(&ECDH_P521),
+            Curve::P256 => Some((&ECDH_P256, P256_IDENTIFIER)),
+            Curve::P384 => Some((&ECDH_P384, P384_IDENTIFIER)),
+            Curve::P521 => Some((&ECDH_P521, P521_IDENTIFIER)),
             Curve::Secp256k1 => None,
         }
     }
@@ -138,11 +139,15 @@ impl Curve {
     /// # Errors
     /// `Refused` unless `peer` is the SubjectPublicKeyInfo of a point on this curve.
     pub fn agree(self, key: &Secret, peer: &[u8]) -> Result<Secret, CryptoError> {
-        let algorithm = self.agreement().ok_or(CryptoError::Refused)?;
+        let (algorithm, identifier) = self.agreement().ok_or(CryptoError::Refused)?;
         let private = agreement::PrivateKey::from_private_key_der(algorithm, key.expose())
             .map_err(|_| CryptoError::Failed)?;
-        // A bare point would be read, too.
-        if peer.first() != Some(&SEQUENCE) {
+        // AWS-LC would also read a bare point, and a curve that is described by its parameters.
+        let content = match peer {
+            [SEQUENCE, 0x81, _, content @ ..] | [SEQUENCE, 0..=0x7f, content @ ..] => content,
+            _ => return Err(CryptoError::Refused),
+        };
+        if !content.starts_with(identifier) {
             return Err(CryptoError::Refused);
         }
         let peer = agreement::UnparsedPublicKey::new(algorithm, peer);
@@ -151,6 +156,19 @@ impl Curve {
 }
 
 const SEQUENCE: u8 = 0x30;
+// `SEQUENCE { OID ecPublicKey, OID of the curve }`.
+const P256_IDENTIFIER: &[u8] = &[
+    SEQUENCE, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07,
+];
+const P384_IDENTIFIER: &[u8] = &[
+    SEQUENCE, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
+    0x22,
+];
+const P521_IDENTIFIER: &[u8] = &[
+    SEQUENCE, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
+    0x23,
+];
 
 /// `ECPrivateKey` of RFC 5915 with the scalar alone: the reader knows the curve, and computes the point.
 fn sec1(scalar: &[u8]) -> Zeroizing<Vec<u8>> {
