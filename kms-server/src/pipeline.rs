@@ -15,6 +15,7 @@ pub use facts::{Circumstances, Endpoint, ServiceCall};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lifecycle::crypto::Secret;
 use lifecycle::ids::{AccountId, AliasArn, GrantId, KeyArn, MaterialId};
 use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage};
 use lifecycle::policy::Context;
@@ -130,9 +131,24 @@ pub struct Answer {
 /// The body of a query in the registry.
 pub type QueryBody = fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Answer, KmsError>;
 
+/// Makes what a command needs and what takes long, before the writer decides.
+pub type Preparation =
+    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Option<Secret>, KmsError>;
+
+/// Decides a command on the writer's state, with what was prepared.
+pub type Decision =
+    fn(&Request<'_>, Option<&Secret>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Decided, KmsError>;
+
+/// What a command decided: its answer, and the changes without which it does not count.
+pub type Decided = (Answer, Vec<Change>);
+
 /// The body of a command in the registry.
-pub type CommandBody =
-    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<(Answer, Vec<Change>), KmsError>;
+pub struct CommandBody {
+    /// Only for requests that take long.
+    pub prepare: Preparation,
+    /// For every request.
+    pub decide: Decision,
+}
 
 /// Runs a query.
 ///
@@ -157,11 +173,35 @@ pub fn query<Q: Query>(
         caller: request.caller,
         resolved: &resolved,
         environment,
+        prepared: None,
         _permit: Permit(()),
     };
     let output = Q::run(&authorized, &input)?;
     trace.add_used(request.entry, &resolved);
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
+}
+
+/// Prepares a command.
+///
+/// # Errors
+/// AWS's error for the first check that fails, in AWS's order; then nothing changes.
+pub fn prepare<C: Command>(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> Result<Option<Secret>, KmsError> {
+    let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        prepared: None,
+        _permit: Permit(()),
+    };
+    C::prepare(&authorized, &input)
 }
 
 /// Decides a command.
@@ -170,10 +210,11 @@ pub fn query<Q: Query>(
 /// AWS's error for the first check that fails, in AWS's order; then nothing changes.
 pub fn command<C: Command>(
     request: &Request<'_>,
+    prepared: Option<&Secret>,
     view: View<'_>,
     environment: &Environment<'_>,
     trace: &mut Trace,
-) -> Result<(Answer, Vec<Change>), KmsError> {
+) -> Result<Decided, KmsError> {
     let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
     let authorized = Authorized {
         view,
@@ -181,6 +222,7 @@ pub fn command<C: Command>(
         caller: request.caller,
         resolved: &resolved,
         environment,
+        prepared,
         _permit: Permit(()),
     };
     let (output, changes) = C::decide(&authorized, &input)?;

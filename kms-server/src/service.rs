@@ -3,6 +3,7 @@
 mod circumstances;
 mod disturbance;
 mod provision;
+mod run;
 pub mod waits;
 
 use std::sync::Arc;
@@ -33,12 +34,13 @@ use crate::observe::metrics::{Metrics, Outcome};
 use crate::observe::notifications::Notifications;
 use crate::observe::record::{self, AuditRecord};
 use crate::operations::declaration::Tracking;
-use crate::operations::registry::{self, Body, Entry};
+use crate::operations::registry::{self, Entry};
 use crate::operations::{Environment, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::quotas::RequestQuotas;
 use crate::report::{Month, Row, Tally, price_class};
 use crate::sts::{self, IdentityProvider};
+use run::{Moment, Order};
 use waits::Waits;
 
 pub use circumstances::ServiceHeaders;
@@ -101,18 +103,7 @@ struct Exchange {
     input: Option<Arc<Value>>,
     circumstances: Circumstances,
     trace: Trace,
-    at: Timestamp,
-    /// The version of the state that `at` was read with.
-    version: u64,
-}
-
-/// What a query does about something that has fallen due and not happened yet.
-#[derive(Clone, Copy)]
-enum Behind {
-    /// It waits.
-    Wait,
-    /// It has waited, and looks at the last instant that shows all that there is.
-    Settle,
+    moment: Moment,
 }
 
 impl Exchange {
@@ -145,17 +136,13 @@ impl Service {
         let entry =
             registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
         validate(entry.declaration.model.input, &mut input)?;
-        let service = self.clone();
-        let decided = self.0.engine.submit(move |draft| {
-            let request = pipeline::Request {
-                entry,
-                caller: &caller,
-                input: &input,
-                circumstances: &Circumstances::default(),
-            };
-            service.decide(&request, draft, &mut Trace::default()).map(|_| ())
-        });
-        decided.await?
+        let order = Order { entry, caller, input: Arc::new(input), circumstances: Circumstances::default() };
+        let (decided, ..) = self.command(order).await?;
+        decided.map(|_| ())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.engine.snapshot().now()
     }
 
     /// Answers a request.
@@ -191,9 +178,9 @@ impl Service {
         let Ok([request_id, event_id]) = self.ids() else {
             return failure(&KmsError::bare(ErrorCode::KMSInternalException), None, self.now());
         };
-        let (at, version) = {
+        let moment = {
             let snapshot = self.0.engine.snapshot();
-            (snapshot.now(), snapshot.version)
+            Moment { at: snapshot.now(), version: snapshot.version }
         };
         let mut exchange = Exchange {
             request_id,
@@ -203,8 +190,7 @@ impl Service {
             input: None,
             circumstances: circumstances::of_connection(message),
             trace: Trace::default(),
-            at,
-            version,
+            moment,
         };
         let mut prepared = self.prepare(message, &mut exchange);
         if let (Ok(entry), true) = (&prepared, self.disturbs()) {
@@ -215,7 +201,7 @@ impl Service {
         let Ok(place) = self.0.audit.reserve().await else {
             let error =
                 KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, Some(request_id), exchange.at);
+            return failure(&error, Some(request_id), exchange.moment.at);
         };
         let result = match prepared {
             Ok(entry) => self.run(entry, &mut exchange).await,
@@ -224,13 +210,9 @@ impl Service {
         self.count(&exchange, &result);
         self.record(place, &exchange, &result);
         match result {
-            Ok(answer) => reply(200, Some(exchange.request_id), exchange.at, answer.body),
-            Err(error) => failure(&error, Some(exchange.request_id), exchange.at),
+            Ok(answer) => reply(200, Some(exchange.request_id), exchange.moment.at, answer.body),
+            Err(error) => failure(&error, Some(exchange.request_id), exchange.moment.at),
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        self.0.engine.snapshot().now()
     }
 
     /// New ids of a request and of its record.
@@ -238,37 +220,6 @@ impl Service {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
         Ok(random.map(Uuid::v4))
-    }
-
-    async fn run(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        match entry.body {
-            Body::Query(_) | Body::NotBuilt => {
-                if let Some(answered) = self.answer(entry, exchange, Behind::Wait) {
-                    return answered;
-                }
-                // Rarely has something to happen first.
-                Box::pin(self.answer_at_last(entry, exchange)).await
-            }
-            Body::Command(_) => {
-                let (caller, input) = exchange.prepared()?;
-                let (caller, input) = (caller.clone(), Arc::clone(input));
-                let (service, circumstances) = (self.clone(), exchange.circumstances.clone());
-                let decided = Box::pin(self.0.engine.submit(move |draft| {
-                    let mut trace = Trace::default();
-                    let request = pipeline::Request {
-                        entry,
-                        caller: &caller,
-                        input: &input,
-                        circumstances: &circumstances,
-                    };
-                    let decided = service.decide(&request, draft, &mut trace);
-                    (decided, trace, draft.now())
-                }));
-                let (decided, trace, at) = decided.await?;
-                (exchange.trace, exchange.at) = (trace, at);
-                decided
-            }
-        }
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
@@ -280,7 +231,7 @@ impl Service {
         let entry = target(message).and_then(registry::find).ok_or_else(unknown)?;
         exchange.entry = Some(entry);
         let snapshot = self.0.engine.snapshot();
-        let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
+        let now = Now { wall: wall::now(), domain: exchange.moment.at, epoch: snapshot.clock.epoch() };
         let caller = self.0.authenticator.authenticate(message, "kms", now, snapshot.state.directory())?;
         exchange.caller = Some(match self.0.service_headers {
             ServiceHeaders::Heed => {
@@ -292,55 +243,6 @@ impl Service {
         let validated = validate(entry.declaration.model.input, &mut input);
         exchange.input = Some(Arc::new(input));
         validated.map(|()| entry)
-    }
-
-    /// Runs an operation that changes nothing on the state of this moment; `None` if that has to wait for what has
-    /// fallen due, or for a key that has to be made, which the trace then names.
-    fn answer(
-        &self,
-        entry: &'static Entry,
-        exchange: &mut Exchange,
-        behind: Behind,
-    ) -> Option<Result<Answer, KmsError>> {
-        let snapshot = self.0.engine.snapshot();
-        match behind {
-            // The clock may have moved together with the state: an instant belongs to the state that it was read with.
-            Behind::Wait if snapshot.version != exchange.version => exchange.at = snapshot.now(),
-            Behind::Wait => {}
-            Behind::Settle => exchange.at = snapshot.settled(),
-        }
-        if snapshot.is_behind(exchange.at) {
-            return None;
-        }
-        let mut trace = std::mem::take(&mut exchange.trace);
-        let (caller, input) = match exchange.prepared() {
-            Ok(prepared) => prepared,
-            Err(error) => return Some(Err(error)),
-        };
-        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
-        let view = snapshot.state.at(exchange.at);
-        let answer = match entry.body {
-            Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
-            _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
-        };
-        exchange.trace = trace;
-        exchange.trace.unmade.is_none().then_some(answer)
-    }
-
-    /// Runs a command on the writer's state.
-    fn decide(
-        &self,
-        request: &pipeline::Request<'_>,
-        draft: &mut crate::engine::Draft<'_>,
-        trace: &mut Trace,
-    ) -> Result<Answer, KmsError> {
-        let Body::Command(decide) = request.entry.body else {
-            return Err(KmsError::bare(ErrorCode::KMSInternalException));
-        };
-        let view = draft.state().at(draft.now());
-        let (answer, changes) = decide(request, view, &self.environment(), trace)?;
-        draft.apply(changes);
-        Ok(answer)
     }
 
     /// What surrounds a request apart from services.
@@ -371,7 +273,7 @@ impl Service {
                 self.0.engine.ledger().record(Usage {
                     key,
                     operation: entry.name().into(),
-                    at: exchange.at,
+                    at: exchange.moment.at,
                     event_id: exchange.event_id,
                     request_id: exchange.request_id,
                 });
@@ -383,11 +285,11 @@ impl Service {
     fn tally(&self, exchange: &Exchange, outcome: Outcome) {
         let (Some(entry), Some(caller)) = (exchange.entry, &exchange.caller) else { return };
         let snapshot = self.0.engine.snapshot();
-        let view = snapshot.state.at(exchange.at);
+        let view = snapshot.state.at(exchange.moment.at);
         let pair = exchange.input.as_ref().and_then(|input| input.get("KeyPairSpec")).and_then(Value::as_str);
         let specs = exchange.trace.keys().filter_map(|key| view.key(&key)).map(|key| key.spec);
         let row = Row {
-            month: Month::of(exchange.at),
+            month: Month::of(exchange.moment.at),
             scope: caller.scope(),
             key: exchange.trace.keys().next(),
             operation: entry.name(),
@@ -397,7 +299,7 @@ impl Service {
             (Principal::AssumedRole { .. }, Some((role, _session))) => role,
             _ => caller.arn(),
         };
-        self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.at);
+        self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.moment.at);
     }
 
     /// Hands over the record of a request, one for each account that it concerns.
@@ -419,7 +321,7 @@ impl Service {
                 elements: result.as_ref().ok().and_then(|answer| answer.elements.as_ref()),
                 trace: &exchange.trace,
                 error,
-                at: exchange.at,
+                at: exchange.moment.at,
                 event_id: event_id.as_str(),
                 request_id: exchange.request_id.as_str(),
                 source_ip: circumstances.source_ip,

@@ -2,6 +2,8 @@
 
 use lifecycle::key::{KeyState, KeyUsage};
 
+use serde_json::Value;
+
 use crate::api::shape;
 
 /// One of the 56 operations.
@@ -20,6 +22,36 @@ pub struct Declaration {
     pub effect: Effect,
     /// Whether GetKeyLastUsage knows about it.
     pub tracking: Tracking,
+}
+
+/// Whether a request computes for so long that no thread which serves others may do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Microseconds.
+    Quick,
+    /// Up to seconds.
+    Slow,
+}
+
+/// The members that choose the cryptography of a request.
+const CHOICES: [&str; 7] = [
+    "CustomerMasterKeySpec",
+    "DestinationEncryptionAlgorithm",
+    "EncryptionAlgorithm",
+    "KeyPairSpec",
+    "KeySpec",
+    "SigningAlgorithm",
+    "SourceEncryptionAlgorithm",
+];
+
+impl Work {
+    /// The work of a request: whatever it chooses from RSA, ML-DSA and SM2 is slow.
+    #[must_use]
+    pub fn of(input: &Value) -> Work {
+        let slow = |choice: &str| ["RSA", "ML_DSA", "SM2"].iter().any(|family| choice.starts_with(family));
+        let chosen = CHOICES.iter().filter_map(|member| input.get(member)?.as_str());
+        if chosen.into_iter().any(slow) { Work::Slow } else { Work::Quick }
+    }
 }
 
 /// A member of the request that names a resource.
@@ -156,3 +188,45 @@ pub(super) const IMPORTABLE: States =
 /// Removal of imported material works while the key waits for its deletion, too.
 pub(super) const MATERIAL_REMOVABLE: States =
     States::Only(&[Enabled, Disabled, PendingDeletion, PendingImport, Unavailable]);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::model;
+    use crate::api::shape::Shape;
+
+    /// Whatever member takes a slow spec or algorithm is one that tells the work.
+    #[test]
+    fn every_member_that_can_choose_slow_cryptography_is_known() {
+        let slow = |set: &[&str]| set.iter().any(|value| Work::of(&json!({"KeySpec": value})) == Work::Slow);
+        let mut found = BTreeSet::new();
+        for operation in model::OPERATIONS {
+            for member in operation.input.members {
+                if let Shape::Enum(set) = member.shape
+                    && slow(set.values)
+                {
+                    found.insert(member.name);
+                }
+            }
+        }
+        // The key that wraps imported material is made when the parameters are fetched, and none of the key's own.
+        found.retain(|name| !name.starts_with("Wrapping"));
+        assert_eq!(found, BTreeSet::from(CHOICES));
+        assert!(CHOICES.is_sorted());
+    }
+
+    #[test]
+    fn rsa_is_slow_and_curves_are_quick() {
+        for slow in ["RSA_2048", "RSASSA_PSS_SHA_256", "RSAES_OAEP_SHA_1", "ML_DSA_44", "SM2", "SM2PKE"] {
+            assert_eq!(Work::of(&json!({"KeySpec": "ECC_NIST_P256", "SigningAlgorithm": slow})), Work::Slow);
+        }
+        for quick in [json!({}), json!({"KeySpec": "ECC_NIST_P256"}), json!({"KeySpec": 7, "Message": "RSA"})]
+        {
+            assert_eq!(Work::of(&quick), Work::Quick);
+        }
+    }
+}

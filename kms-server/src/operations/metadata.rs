@@ -1,7 +1,10 @@
 //! The response shapes that show keys.
 
 use lifecycle::clock::Timestamp;
-use lifecycle::key::{EncryptionAlgorithm, Key, KeyManager, KeySpec, KeyState, KeyUsage, Origin};
+use lifecycle::key::{
+    EncapsulationAlgorithm, EncryptionAlgorithm, Key, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyState,
+    KeyUsage, MacAlgorithm, Origin, SigningAlgorithm,
+};
 use serde::{Serialize, Serializer};
 
 /// A date in a response: seconds since the Unix epoch, with milliseconds.
@@ -33,13 +36,49 @@ pub(super) struct KeyMetadata {
     key_manager: KeyManager,
     customer_master_key_spec: KeySpec,
     key_spec: KeySpec,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    encryption_algorithms: &'static [EncryptionAlgorithm],
+    #[serde(flatten)]
+    algorithms: Algorithms,
     multi_region: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     multi_region_configuration: Option<MultiRegionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_key_material_id: Option<String>,
+}
+
+/// The algorithms of a key's one usage; all others are absent.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Algorithms {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    encryption_algorithms: &'static [EncryptionAlgorithm],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    signing_algorithms: &'static [SigningAlgorithm],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    mac_algorithms: &'static [MacAlgorithm],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    key_agreement_algorithms: &'static [KeyAgreementAlgorithm],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    encapsulation_algorithms: &'static [EncapsulationAlgorithm],
+}
+
+impl Algorithms {
+    /// What a key's spec supports of its usage.
+    pub(super) fn of(key: &Key) -> Self {
+        let (spec, none) = (key.spec, Algorithms::default());
+        match key.usage {
+            KeyUsage::EncryptDecrypt => {
+                Algorithms { encryption_algorithms: spec.encryption_algorithms(), ..none }
+            }
+            KeyUsage::SignVerify => Algorithms { signing_algorithms: spec.signing_algorithms(), ..none },
+            KeyUsage::GenerateVerifyMac => Algorithms { mac_algorithms: spec.mac_algorithms(), ..none },
+            KeyUsage::KeyAgreement => {
+                Algorithms { key_agreement_algorithms: spec.key_agreement_algorithms(), ..none }
+            }
+            KeyUsage::EncapsulateDecapsulate => {
+                Algorithms { encapsulation_algorithms: spec.encapsulation_algorithms(), ..none }
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,13 +120,13 @@ impl KeyMetadata {
             key_manager: key.manager,
             customer_master_key_spec: key.spec,
             key_spec: key.spec,
-            encryption_algorithms: match key.usage {
-                KeyUsage::EncryptDecrypt => key.spec.encryption_algorithms(),
-                _ => &[],
-            },
+            algorithms: Algorithms::of(key),
             multi_region: key.multi_region,
             multi_region_configuration: key.multi_region.then(configuration),
-            current_key_material_id: key.current_material.map(|id| id.to_string()),
+            current_key_material_id: key
+                .current_material
+                .filter(|_| key.spec == KeySpec::SymmetricDefault)
+                .map(|id| id.to_string()),
         }
     }
 }

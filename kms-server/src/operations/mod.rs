@@ -3,18 +3,25 @@
 //! Operations never see the store, the engine or HTTP: a query reads a [`Authorized`] view, a command decides
 //! what is to change.
 
+mod agreement;
 mod aliases;
 mod data_keys;
 pub mod declaration;
 mod encryption;
 mod grants;
+mod kem;
+mod key_pairs;
 mod keys;
+mod mac;
+mod material;
 mod metadata;
 mod page;
 mod policies;
+mod public_key;
 mod random;
 pub mod registry;
 mod rotation;
+mod signing;
 mod tags;
 mod usage;
 
@@ -26,7 +33,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lifecycle::alias::Alias;
-use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::crypto::{Entropy, EntropyError, Secret};
 use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
 use lifecycle::ids::{AliasArn, MaterialId};
 use lifecycle::key::Key;
@@ -136,6 +143,8 @@ pub struct Authorized<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) resolved: &'a Resolved,
     pub(crate) environment: &'a Environment<'a>,
+    /// The key material that was made for a command beforehand.
+    pub(crate) prepared: Option<&'a Secret>,
     pub(crate) _permit: crate::pipeline::Permit,
 }
 
@@ -230,6 +239,15 @@ pub trait Query: Operation {
 
 /// An operation that changes state.
 pub trait Command: Operation {
+    /// Makes key material that takes long, so that the writer need not wait for it. What it was made for is authorised
+    /// now and once more by the writer, and may be refused then.
+    ///
+    /// # Errors
+    /// AWS's error; then nothing changes.
+    fn prepare(_: &Authorized<'_>, _input: &Self::Input) -> Result<Option<Secret>, KmsError> {
+        Ok(None)
+    }
+
     /// Decides the answer and the changes. Nothing is changed unless all of them are stored.
     ///
     /// # Errors

@@ -7,11 +7,15 @@ use super::declaration::{
     Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
     USABLE_OR_UNAVAILABLE,
 };
-use super::{aliases, data_keys, encryption, grants, keys, policies, random, rotation, tags, usage};
+use super::{
+    agreement, aliases, data_keys, encryption, grants, kem, key_pairs, keys, mac, policies, public_key,
+    random, rotation, signing, tags, usage,
+};
 use crate::api::model::{
-    agreement, aliases as alias_model, custom_stores, data_keys as data_key_model,
-    encryption as encryption_model, grants as grant_model, import, keys as key_model, mac,
-    policies as policy_model, replication, rotation as rotation_model, signing, tags as tag_model,
+    agreement as agreement_model, aliases as alias_model, custom_stores, data_keys as data_key_model,
+    encryption as encryption_model, grants as grant_model, import, keys as key_model, mac as mac_model,
+    policies as policy_model, replication, rotation as rotation_model, signing as signing_model,
+    tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
@@ -89,7 +93,10 @@ macro_rules! query {
 
 macro_rules! command {
     ($operation:path) => {
-        Body::Command(pipeline::command::<$operation>)
+        Body::Command(CommandBody {
+            prepare: pipeline::prepare::<$operation>,
+            decide: pipeline::command::<$operation>,
+        })
     };
 }
 
@@ -113,12 +120,12 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(custom_stores::CREATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(grant_model::CREATE_GRANT, command!(grants::CreateGrant), [key("KeyId", KeyOnly, "CreateGrant", USABLE_OR_UNAVAILABLE)], None, AnyAccount, Writes, Untracked),
     entry!(key_model::CREATE_KEY, command!(keys::CreateKey), [], None, OwnAccount, Writes, Untracked, Permission::NewKey),
-    entry!(agreement::DECAPSULATE, NotBuilt, [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
+    entry!(agreement_model::DECAPSULATE, query!(kem::Decapsulate), [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::DECRYPT, query!(encryption::Decrypt), [Target::Ciphertext { key: "KeyId", algorithm: "EncryptionAlgorithm", action: "Decrypt" }], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(alias_model::DELETE_ALIAS, command!(aliases::DeleteAlias), [Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::DELETE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(import::DELETE_IMPORTED_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(agreement::DERIVE_SHARED_SECRET, NotBuilt, [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
+    entry!(agreement_model::DERIVE_SHARED_SECRET, query!(agreement::DeriveSharedSecret), [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
     entry!(custom_stores::DESCRIBE_CUSTOM_KEY_STORES, NotBuilt, [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::DESCRIBE_KEY, query!(keys::DescribeKey), [key("KeyId", Any, "DescribeKey", Every)], None, AnyAccount, Reads, Untracked),
     entry!(key_model::DISABLE_KEY, command!(keys::DisableKey), [key("KeyId", KeyOnly, "DisableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
@@ -126,19 +133,19 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(custom_stores::DISCONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::ENABLE_KEY, command!(keys::EnableKey), [key("KeyId", KeyOnly, "EnableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
     entry!(rotation_model::ENABLE_KEY_ROTATION, command!(rotation::EnableKeyRotation), [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(agreement::ENCAPSULATE, NotBuilt, [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
+    entry!(agreement_model::ENCAPSULATE, query!(kem::Encapsulate), [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::ENCRYPT, query!(encryption::Encrypt), [key("KeyId", Any, "Encrypt", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_DATA_KEY, query!(data_keys::GenerateDataKey), [key("KeyId", Any, "GenerateDataKey", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(data_key_model::GENERATE_DATA_KEY_PAIR, NotBuilt, [key("KeyId", Any, "GenerateDataKeyPair", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(data_key_model::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT, NotBuilt, [key("KeyId", Any, "GenerateDataKeyPairWithoutPlaintext", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
+    entry!(data_key_model::GENERATE_DATA_KEY_PAIR, query!(key_pairs::GenerateDataKeyPair), [key("KeyId", Any, "GenerateDataKeyPair", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
+    entry!(data_key_model::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT, query!(key_pairs::GenerateDataKeyPairWithoutPlaintext), [key("KeyId", Any, "GenerateDataKeyPairWithoutPlaintext", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT, query!(data_keys::GenerateDataKeyWithoutPlaintext), [key("KeyId", Any, "GenerateDataKeyWithoutPlaintext", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(mac::GENERATE_MAC, NotBuilt, [key("KeyId", Any, "GenerateMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
+    entry!(mac_model::GENERATE_MAC, query!(mac::GenerateMac), [key("KeyId", Any, "GenerateMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_RANDOM, query!(random::GenerateRandom), [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
     entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
     entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", IMPORTABLE)], None, OwnAccount, Reads, Untracked),
-    entry!(signing::GET_PUBLIC_KEY, NotBuilt, [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
+    entry!(signing_model::GET_PUBLIC_KEY, query!(public_key::GetPublicKey), [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
     entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
     entry!(grant_model::LIST_GRANTS, query!(grants::ListGrants), [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
@@ -154,15 +161,15 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(grant_model::REVOKE_GRANT, command!(grants::RevokeGrant), [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
     entry!(rotation_model::ROTATE_KEY_ON_DEMAND, command!(rotation::RotateKeyOnDemand), [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
     entry!(key_model::SCHEDULE_KEY_DELETION, command!(keys::ScheduleKeyDeletion), [key("KeyId", KeyOnly, "ScheduleKeyDeletion", DELETABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(signing::SIGN, NotBuilt, [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
+    entry!(signing_model::SIGN, query!(signing::Sign), [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
     entry!(tag_model::TAG_RESOURCE, command!(tags::TagResource), [key("KeyId", KeyOnly, "TagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(tag_model::UNTAG_RESOURCE, command!(tags::UntagResource), [key("KeyId", KeyOnly, "UntagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::UPDATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::UPDATE_KEY_DESCRIPTION, command!(keys::UpdateKeyDescription), [key("KeyId", KeyOnly, "UpdateKeyDescription", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(replication::UPDATE_PRIMARY_REGION, NotBuilt, [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(signing::VERIFY, NotBuilt, [key("KeyId", Any, "Verify", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
-    entry!(mac::VERIFY_MAC, NotBuilt, [key("KeyId", Any, "VerifyMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
+    entry!(signing_model::VERIFY, query!(signing::Verify), [key("KeyId", Any, "Verify", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
+    entry!(mac_model::VERIFY_MAC, query!(mac::VerifyMac), [key("KeyId", Any, "VerifyMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lifecycle::key::Key;
 
+use super::run::Moment;
 use super::{Exchange, Service};
 use crate::api::error::KmsError;
 use crate::faults::Target;
@@ -30,7 +31,7 @@ impl Service {
         let strike = {
             let parts = self.parts();
             let snapshot = parts.engine.snapshot();
-            let view = snapshot.state.at(exchange.at);
+            let view = snapshot.state.at(exchange.moment.at);
             let (caller, input) = exchange.prepared()?;
             let limited = parts.request_quotas.share().is_some();
             let mut keys: Vec<Arc<Key>> = Vec::new();
@@ -40,7 +41,7 @@ impl Service {
             }
             if limited {
                 let charges = charges(entry, input, &keys, caller.scope());
-                if !parts.request_quotas.admit(&charges, exchange.at) {
+                if !parts.request_quotas.admit(&charges, exchange.moment.at) {
                     return Err(KmsError::throttled());
                 }
             }
@@ -55,7 +56,8 @@ impl Service {
         if !strike.latency.is_zero() {
             tokio::time::sleep(strike.latency).await;
             // The operation works on the state of the moment at which it begins.
-            exchange.at = self.parts().engine.snapshot().now();
+            let snapshot = self.parts().engine.snapshot();
+            exchange.moment = Moment { at: snapshot.now(), version: snapshot.version };
         }
         strike.error.map_or(Ok(()), |(_, error)| Err(error))
     }

@@ -8,7 +8,8 @@ use lifecycle::managed::{self, Made};
 use lifecycle::policy::Principal;
 use serde_json::json;
 
-use super::{Behind, Exchange, Service};
+use super::run::Behind;
+use super::{Exchange, Service};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::observe::record::{self, AuditRecord};
@@ -31,7 +32,7 @@ impl Service {
                 None => self.0.engine.catch_up().await?,
             }
             exchange.trace = Trace::default();
-            if let Some(answer) = self.answer(entry, exchange, Behind::Settle) {
+            if let Some(answer) = self.attempt(entry, exchange, Behind::Settle).await? {
                 return answer;
             }
         }

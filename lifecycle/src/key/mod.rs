@@ -3,6 +3,8 @@
 pub mod calendar;
 mod material;
 mod policy;
+#[cfg(feature = "kms")]
+mod private;
 mod rotation;
 mod spec;
 mod state;
@@ -13,9 +15,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use material::Material;
 pub use policy::KeyPolicy;
+#[cfg(feature = "kms")]
+pub use private::{PrivateKey, SigningInput};
 pub use rotation::{AutomaticRotation, ON_DEMAND_ROTATIONS_MAX, ROTATION_PERIOD_DAYS_DEFAULT, RotationType};
 pub(crate) use spec::wire_enum;
-pub use spec::{EncryptionAlgorithm, KeyManager, KeySpec, KeyUsage, Origin};
+pub use spec::{
+    EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyUsage,
+    MacAlgorithm, MessageType, Origin, SigningAlgorithm,
+};
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
 
 use crate::clock::Timestamp;

@@ -11,7 +11,7 @@ use kms_server::operations::registry::{Body, OPERATIONS};
 use lifecycle::crypto::{Entropy, EntropyError, SeededEntropy};
 use serde_json::{Value, json};
 
-use super::subject::{ALIAS, BLOB, State, Subject, key_members, reimport, request, respecify};
+use super::subject::{ALIAS, BLOB, State, Subject, key_members, kind, reimport, request, respecify};
 use super::wire::{Answer, call};
 
 const NO_STORES: &str = "a custom key store cannot exist yet";
@@ -34,6 +34,8 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("GenerateRandom", ErrorCode::UnsupportedOperationException, NO_STORES),
     ("GetKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("GetKeyRotationStatus", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("GetPublicKey", ErrorCode::DisabledException, "AWS shows the public half of a disabled key, too"),
+    ("GetPublicKey", ErrorCode::InvalidKeyUsageException, "whatever its usage, a key pair has a public half"),
     ("ListGrants", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyPolicies", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyRotations", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
@@ -77,7 +79,7 @@ fn renamed(operation: &str, name: &str) -> Value {
 async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
     use ErrorCode as E;
     let kms = TestKms::new();
-    let key = Subject::new(&kms).await;
+    let key = Subject::of(&kms, operation).await;
     let good = key.request(operation);
     let input = match code {
         E::NotFoundException => renamed(operation, "1234abcd-12ab-34cd-56ef-1234567890ab"),
@@ -101,7 +103,11 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
             good
         }
         E::InvalidKeyUsageException => {
-            respecify(&kms, &key.arn, "HMAC_256", "GENERATE_VERIFY_MAC").await;
+            let (spec, usage) = match kind(operation) {
+                (_, "GENERATE_VERIFY_MAC") => ("ECC_NIST_P256", "SIGN_VERIFY"),
+                _ => ("HMAC_256", "GENERATE_VERIFY_MAC"),
+            };
+            respecify(&kms, &key.arn, spec, usage).await;
             good
         }
         E::InvalidGrantTokenException if operation == "RetireGrant" => json!({"GrantToken": "AQ"}),
@@ -109,6 +115,11 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         E::InvalidGrantIdException => with(good, "GrantId", json!("x")),
         E::DryRunOperationException => with(good, "DryRun", json!(true)),
         E::InvalidMarkerException => with(good, "Marker", json!("x")),
+        E::InvalidCiphertextException if operation == "Decapsulate" => {
+            with(good, "SharedSecretCiphertextBlob", json!(BLOB))
+        }
+        E::KMSInvalidSignatureException => with(good, "Signature", json!(BLOB)),
+        E::KMSInvalidMacException => with(good, "Mac", json!(BLOB)),
         E::InvalidCiphertextException => with(good, "CiphertextBlob", json!(BLOB)),
         E::IncorrectKeyException => {
             let member = if operation == "ReEncrypt" { "SourceKeyId" } else { "KeyId" };
@@ -129,7 +140,10 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
                 change_key(&kms, "origin", json!("EXTERNAL")).await;
                 good
             }
-            "ListKeyRotations" | "RotateKeyOnDemand" => {
+            "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+                with(good, "KeyPairSpec", json!("SM2"))
+            }
+            "GetPublicKey" | "ListKeyRotations" | "RotateKeyOnDemand" => {
                 respecify(&kms, &key.arn, "HMAC_256", "GENERATE_VERIFY_MAC").await;
                 good
             }
@@ -196,7 +210,7 @@ async fn without_randomness(operation: &str) -> Answer {
     let entropy = Arc::new(Failing { source: SeededEntropy::new(1), fails: AtomicBool::new(false) });
     let shared = Arc::clone(&entropy);
     let kms = TestKms::with(|builder| builder.entropy(shared));
-    let key = Subject::new(&kms).await;
+    let key = Subject::of(&kms, operation).await;
     entropy.fails.store(true, Ordering::Relaxed);
     call(&kms, operation, key.request(operation)).await
 }

@@ -3,7 +3,9 @@
 
 #![cfg(test)]
 
+mod agreement;
 mod aliases;
+mod asymmetric_encryption;
 mod audit;
 mod authorization;
 mod clock;
@@ -20,8 +22,11 @@ mod explain;
 mod faults;
 mod grants;
 mod identifiers;
+mod key_pairs;
 mod keys;
+mod mac;
 mod managed;
+mod material;
 mod model;
 mod not_built;
 mod paging;
@@ -31,6 +36,7 @@ mod protocol;
 mod quotas;
 mod random;
 mod rotation;
+mod signing;
 mod snapshots;
 mod states;
 mod sts;

@@ -7,13 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use lifecycle::ids::{KeyArn, KeyId};
-use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, Switch};
+use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, PrivateKey, Switch};
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
+use crate::operations::material::check_region;
 use crate::operations::metadata::KeyMetadata;
 use crate::operations::policies::{Lockout, accept_policy};
 use crate::operations::random::custom_key_store_not_found;
@@ -115,34 +116,38 @@ fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
     Ok(())
 }
 
+/// Everything that may refuse the request once it is authorised. Gives the key policy as it will be stored.
+fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<KeyPolicy, KmsError> {
+    check_region(authorized.scope().region, "KeySpec", input.spec())?;
+    // CreateCustomKeyStore is not implemented, so that no store can exist.
+    if let Some(id) = &input.custom_key_store_id {
+        return Err(custom_key_store_not_found(id));
+    }
+    if input.origin() != Origin::AwsKms {
+        return Err(not_implemented(&format!("Origin {}", input.origin())));
+    }
+    let lockout = match input.bypass_policy_lockout_safety_check {
+        Some(true) => Lockout::Bypass,
+        _ => Lockout::Check,
+    };
+    let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
+    check_quota(authorized)?;
+    Ok(policy)
+}
+
 impl Command for CreateKey {
+    fn prepare(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Option<Secret>, KmsError> {
+        accept(authorized, input)?;
+        let custom = CustomTags::read(input)?;
+        let made = custom.material.is_none().then(|| input.spec().generate(authorized.environment.entropy));
+        Ok(made.transpose()?)
+    }
+
     fn decide(
         authorized: &Authorized<'_>,
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
-        let scope = authorized.scope();
-        if input.spec() == KeySpec::Sm2 && scope.region.partition() != "aws-cn" {
-            return Err(KmsError::new(
-                ErrorCode::UnsupportedOperationException,
-                "KeySpec SM2 is not supported in this Region",
-            ));
-        }
-        // CreateCustomKeyStore is not implemented, so that no store can exist.
-        if let Some(id) = &input.custom_key_store_id {
-            return Err(custom_key_store_not_found(id));
-        }
-        if input.spec() != KeySpec::SymmetricDefault {
-            return Err(not_implemented(&format!("KeySpec {}", input.spec())));
-        }
-        if input.origin() != Origin::AwsKms {
-            return Err(not_implemented(&format!("Origin {}", input.origin())));
-        }
-        let lockout = match input.bypass_policy_lockout_safety_check {
-            Some(true) => Lockout::Bypass,
-            _ => Lockout::Check,
-        };
-        let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
-        check_quota(authorized)?;
+        let policy = accept(authorized, input)?;
         let made = make(authorized, input, policy)?;
         let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0) };
         let changes =
@@ -172,7 +177,7 @@ fn make(
     let now = authorized.view.now();
     let multi_region = input.multi_region.unwrap_or(false);
     let tags = input.tags.as_deref().unwrap_or_default();
-    let custom = CustomTags::read(tags)?;
+    let custom = CustomTags::read(input)?;
     let id = match custom.id {
         Some(id) => id,
         None if multi_region => KeyId::multi_region(entropy.array()?),
@@ -187,9 +192,9 @@ fn make(
     if authorized.view.key(&arn).is_some() {
         return Err(KmsError::new(ErrorCode::AlreadyExistsException, format!("Key {arn} already exists")));
     }
-    let secret = match custom.material {
+    let secret = match custom.material.or_else(|| authorized.prepared.cloned()) {
         Some(secret) => secret,
-        None => Secret::new(entropy.array::<MATERIAL_LENGTH>()?.to_vec()),
+        None => input.spec().generate(entropy)?,
     };
     let material = Material {
         key: arn,
@@ -236,7 +241,8 @@ struct CustomTags {
 }
 
 impl CustomTags {
-    fn read(tags: &[Tag]) -> Result<Self, KmsError> {
+    fn read(input: &CreateKeyRequest) -> Result<Self, KmsError> {
+        let (tags, spec) = (input.tags.as_deref().unwrap_or_default(), input.spec());
         let value = |key| tags.iter().find(|tag| tag.tag_key == key).map(|tag| tag.tag_value.as_str());
         let id = value(CUSTOM_ID).map(str::parse::<KeyId>).transpose();
         let id =
@@ -249,9 +255,14 @@ impl CustomTags {
         let material = value(CUSTOM_MATERIAL).map(|text| STANDARD.decode(text).map(Secret::new)).transpose();
         let material = material
             .ok()
-            .filter(|secret| secret.as_ref().is_none_or(|secret| secret.expose().len() == MATERIAL_LENGTH));
+            .filter(|secret| secret.as_ref().is_none_or(|secret| PrivateKey { spec, secret }.is_valid()));
         let material = material.ok_or_else(|| {
-            KmsError::validation(format!("{CUSTOM_MATERIAL} must be {MATERIAL_LENGTH} bytes in base64"))
+            let form = match spec {
+                KeySpec::SymmetricDefault => format!("{MATERIAL_LENGTH} bytes"),
+                _ if spec.is_asymmetric() => format!("a private key of spec {spec} as PKCS#8"),
+                _ => format!("a key of spec {spec}"),
+            };
+            KmsError::validation(format!("{CUSTOM_MATERIAL} must be {form} in base64"))
         })?;
         Ok(CustomTags { id, material })
     }

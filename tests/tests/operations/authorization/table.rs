@@ -7,8 +7,7 @@ use fixtures::TestKms;
 use kms_server::operations::registry::{Body, OPERATIONS, find};
 use serde_json::{Value, json};
 
-use super::super::states::kind;
-use super::super::subject::{ALIAS, ROLE, State, Subject, respecify};
+use super::super::subject::{ALIAS, ROLE, State, Subject};
 use super::super::wire::{Answer, alias_arn, key_arn};
 use super::*;
 
@@ -82,11 +81,12 @@ struct Stage {
 impl Stage {
     async fn new(row: &Row) -> Stage {
         let kms = kms();
-        let stage =
-            Stage { key: Subject::new(&kms).await, other: Subject::new(&kms).await, kms, row: row.clone() };
-        if let Some((spec, usage)) = kind(row.operation) {
-            respecify(&stage.kms, &stage.key.arn, spec, usage).await;
-        }
+        let stage = Stage {
+            key: Subject::of(&kms, row.operation).await,
+            other: Subject::of(&kms, row.operation).await,
+            kms,
+            row: row.clone(),
+        };
         if row.operation == "CancelKeyDeletion" {
             State::PendingDeletion.enter(&stage.kms, &stage.key.id).await;
         }
