@@ -237,13 +237,12 @@ impl AuditRecord<'_> {
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
     fn write_parameters(&self, json: &mut Json<'_>) {
         let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom");
-        match entry.zip(self.input) {
-            Some((entry, input)) if shown(entry.declaration.model.input, input).next().is_some() => {
-                write_members(entry.declaration.model.input, input, json);
-            }
-            _ => {
-                json.raw("null");
-            }
+        let members = entry.zip(self.input).map(|(entry, input)| shown(entry.declaration.model.input, input));
+        let mut members = members.into_iter().flatten().peekable();
+        if members.peek().is_some() {
+            write_shown(members, json);
+        } else {
+            json.raw("null");
         }
     }
 }
@@ -446,8 +445,12 @@ fn shown<'a>(
 
 /// The members of a request under their audit names.
 pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
+    write_shown(shown(structure, value), json);
+}
+
+fn write_shown<'a>(members: impl Iterator<Item = (&'static Member, &'a Value)>, json: &mut Json<'_>) {
     json.raw("{");
-    json.separated(shown(structure, value), |json, (member, value)| {
+    json.separated(members, |json, (member, value)| {
         json.member(member.name);
         match member.shape {
             Shape::Map { .. } => write_map(value, json),
