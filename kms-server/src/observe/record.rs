@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use arrayvec::{ArrayString, ArrayVec};
 use lifecycle::clock::Timestamp;
-use lifecycle::ids::{AccountId, KeyArn, Uuid};
+use lifecycle::ids::{AccountId, KeyArn, Uuid, hex};
 use lifecycle::key::EncryptionAlgorithm;
 use lifecycle::policy::Principal;
 use ring::digest;
@@ -279,12 +279,7 @@ impl<'b> Members<'_, 'b> {
 
 /// A text of hexadecimal digits.
 fn write_hex(bytes: [u8; 32], json: &mut Json<'_>) {
-    let mut digits = ArrayString::<64>::new();
-    for digit in bytes.into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        // Two for each of 32 bytes.
-        digits.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-    }
-    json.text(&digits);
+    json.plain(&hex(&bytes));
 }
 
 /// `userIdentity` of the record that a caller's own account gets.
@@ -369,11 +364,12 @@ fn write_session(session: &SessionFacts, json: &mut Json<'_>) {
 }
 
 pub(crate) fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
-    let text = match jiff::Timestamp::from_second(at.whole_seconds()) {
-        Ok(instant) => instant.to_string(),
-        Err(_) => at.to_string(),
+    let text = at.rfc3339();
+    // Up to the seconds.
+    match text.as_ref().and_then(|text| std::str::from_utf8(text.get(..19)?).ok()) {
+        Some(text) => json.raw(text).raw("Z"),
+        None => json.raw(&at.to_string()),
     };
-    json.raw(&text);
 }
 
 /// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
