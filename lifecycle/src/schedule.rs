@@ -28,8 +28,7 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
             // AWS: the record of the synchronisation names the primary alone.
             let primary = before.primary_of(key).filter(|_| key.state() == KeyState::Creating);
-            let told =
-                primary.map(|key| (&**key, ServiceEvent::SynchronizeMultiRegionKey { key: key.arn }));
+            let told = primary.map(|key| (&**key, ServiceEvent::SynchronizeMultiRegionKey { key: key.arn }));
             let facts = before.tell_each(told, due.at, entropy)?;
             [Change::Put(Record::Key(Arc::new(key.settled())))].into_iter().chain(facts).collect()
         }

@@ -76,6 +76,15 @@ pub enum Target {
         /// The permission, without `kms:`.
         action: &'static str,
     },
+    /// The replica, in a Region, of the key that was named before.
+    Replica {
+        /// The member that names the Region.
+        member: &'static str,
+        /// The permission that the use of this key needs, without `kms:`.
+        action: &'static str,
+        /// The key states in which it may be used.
+        states: States,
+    },
     /// An alias of the caller's account that must exist.
     Alias {
         /// The member of the request.

@@ -134,6 +134,17 @@ impl Key {
         self.multi_region.is_some() && !self.is_primary()
     }
 
+    /// What a multi-Region key is to its related keys, as AWS names it; `None` for a single-Region key.
+    ///
+    /// AWS: KMS API reference, "MultiRegionConfiguration", MultiRegionKeyType.
+    #[must_use]
+    pub fn multi_region_type(&self) -> Option<&'static str> {
+        Some(match self.multi_region.as_ref()?.role {
+            Role::Primary { .. } => "PRIMARY",
+            Role::Replica { .. } => "REPLICA",
+        })
+    }
+
     /// The replicas of a primary, in the order in which they were made; none for any other key.
     pub fn replicas(&self) -> impl Iterator<Item = KeyArn> + '_ {
         let regions = match self.multi_region.as_ref().map(|place| &place.role) {
