@@ -172,7 +172,10 @@ pub enum States {
     AwaitingDeletion,
 }
 
-use KeyState::{Creating, Disabled, Enabled, PendingDeletion, PendingImport, Unavailable, Updating};
+use KeyState::{
+    Creating, Disabled, Enabled, PendingDeletion, PendingImport, PendingReplicaDeletion, Unavailable,
+    Updating,
+};
 
 /// Cryptographic operations, CreateGrant and the like.
 pub(crate) const USABLE: States = States::Only(&[Enabled, Updating]);
@@ -194,9 +197,11 @@ pub(super) const ENABLED: States = States::Only(&[Enabled, Unavailable]);
 /// Import parameters and material.
 pub(super) const IMPORTABLE: States =
     States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Updating]);
+/// GetParametersForImport.
+pub(super) const PREPARABLE: States = States::Only(&[Enabled, Disabled, PendingImport, Unavailable]);
 /// Removal of imported material works while the key waits for its deletion, too.
 pub(super) const MATERIAL_REMOVABLE: States =
-    States::Only(&[Enabled, Disabled, PendingDeletion, PendingImport, Unavailable]);
+    States::Only(&[Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable]);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use lifecycle::key::KeyUsage;
 
 use super::declaration::{
     DELETABLE, Declaration, ENABLED, Effect, Forms, IMPORTABLE, MATERIAL_REMOVABLE, NOT_PENDING_DELETION,
-    Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
+    PREPARABLE, Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
     USABLE_OR_UNAVAILABLE,
 };
 use super::{
@@ -144,7 +144,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
     entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
-    entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", IMPORTABLE)], None, OwnAccount, Reads, Untracked),
+    entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", PREPARABLE)], None, OwnAccount, Reads, Untracked),
     entry!(signing_model::GET_PUBLIC_KEY, query!(public_key::GetPublicKey), [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
     entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
