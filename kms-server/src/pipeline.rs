@@ -329,7 +329,9 @@ fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Targe
 
 fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {
     let action = match target {
-        Target::Key { action, .. } | Target::Ciphertext { action, .. } => action,
+        Target::Key { action, .. } | Target::Ciphertext { action, .. } | Target::Replica { action, .. } => {
+            action
+        }
         Target::Alias { .. } => return Ok(()),
     };
     if declaration.usage.is_none_or(|usage| usage == key.usage) {
@@ -343,7 +345,7 @@ fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<
 
 fn check_state(target: &Target, key: &Key) -> Result<(), KmsError> {
     let states = match target {
-        Target::Key { states, .. } => *states,
+        Target::Key { states, .. } | Target::Replica { states, .. } => *states,
         Target::Ciphertext { .. } => crate::operations::declaration::USABLE,
         Target::Alias { .. } => return Ok(()),
     };

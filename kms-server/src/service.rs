@@ -1,5 +1,6 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
+mod abroad;
 mod circumstances;
 mod disturbance;
 mod provision;
@@ -302,17 +303,18 @@ impl Service {
         self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.moment.at);
     }
 
-    /// Hands over the record of a request, one for each account that it concerns.
+    /// Hands over the record of a request, one for each account that it concerns, and one for another Region.
     fn record(&self, place: Place<'_>, exchange: &Exchange, result: &Result<Answer, KmsError>) {
         let (caller, error) = (exchange.caller.as_ref(), result.as_ref().err());
         let recipients = record::recipients(caller, self.0.account, &exchange.trace, error);
+        let abroad = result.as_ref().ok().and_then(|answer| Some((answer, abroad::key_abroad(exchange)?)));
         let circumstances = &exchange.circumstances;
         // A service has no account whose record would be the first of several.
         let service = caller.is_some_and(|caller| matches!(caller.principal(), Principal::Service(_)));
         let shared = recipients.len() > 1 || service && !exchange.trace.resources.is_empty();
         let first = exchange.event_id;
-        place.records(recipients.len(), |at, line| {
-            let recipient = recipients.get(at).copied().unwrap_or(self.0.account);
+        place.records(recipients.len() + usize::from(abroad.is_some()), |at, line| {
+            let recipient = recipients.get(at).or(recipients.first()).copied().unwrap_or(self.0.account);
             let event_id = if at == 0 { first } else { record::derived_id(first, recipient.as_str()) };
             let record = AuditRecord {
                 entry: exchange.entry,
@@ -331,7 +333,13 @@ impl Service {
                 recipient,
                 shared_event_id: shared.then(|| record::derived_id(first, "shared")),
             };
-            record.write(line);
+            match abroad.filter(|_| at == recipients.len()) {
+                Some((answer, key)) => {
+                    let event_id = record::derived_id(first, key.scope.region.as_str());
+                    abroad::write(key, answer, &record, event_id.as_str(), line);
+                }
+                None => record.write(line),
+            }
         });
     }
 }

@@ -4,7 +4,7 @@
 //! both are stored or neither; whoever has told it removes the record. A fact that was stored is thus told at least once,
 //! and its id says whether it was told already.
 //!
-//! AWS: KMS developer guide, "AWS KMS events in CloudTrail" (RotateKey, DeleteKey) and "Monitor KMS keys with Amazon
+//! AWS: KMS developer guide, "AWS KMS events in CloudTrail" (RotateKey, DeleteKey, SynchronizeMultiRegionKey) and "Monitor KMS keys with Amazon
 //! EventBridge".
 
 use std::fmt;
@@ -59,6 +59,11 @@ pub enum ServiceEvent {
         /// The key.
         key: KeyArn,
     },
+    /// What the keys of a multi-Region set share has been copied to a replica.
+    SynchronizeMultiRegionKey {
+        /// The primary key.
+        key: KeyArn,
+    },
 }
 
 impl ServiceEvent {
@@ -68,6 +73,7 @@ impl ServiceEvent {
         match self {
             ServiceEvent::RotateKey { .. } => "RotateKey",
             ServiceEvent::DeleteKey { .. } => "DeleteKey",
+            ServiceEvent::SynchronizeMultiRegionKey { .. } => "SynchronizeMultiRegionKey",
         }
     }
 
@@ -75,7 +81,9 @@ impl ServiceEvent {
     #[must_use]
     pub fn key(&self) -> KeyArn {
         match self {
-            ServiceEvent::RotateKey { key, .. } | ServiceEvent::DeleteKey { key } => *key,
+            ServiceEvent::RotateKey { key, .. }
+            | ServiceEvent::DeleteKey { key }
+            | ServiceEvent::SynchronizeMultiRegionKey { key } => *key,
         }
     }
 }
@@ -116,7 +124,8 @@ mod tests {
             previous: Some(MaterialId([1; 32])),
             current: MaterialId([2; 32]),
         };
-        for event in [rotation, ServiceEvent::DeleteKey { key }] {
+        let synchronized = ServiceEvent::SynchronizeMultiRegionKey { key };
+        for event in [rotation, ServiceEvent::DeleteKey { key }, synchronized] {
             let id = FactId { number: 7, id: Uuid::v4([3; 16]) };
             let fact = Fact { id, at: Timestamp(5), event };
             let stored = serde_json::to_value(&fact).unwrap();

@@ -105,7 +105,7 @@ impl Service {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Aws,
-            multi_region: false,
+            multi_region: None,
             description: self.description(arn.scope).into(),
             created_at: now,
             switch: Switch::Enabled,

@@ -7,7 +7,7 @@ use crate::crypto::{Entropy, EntropyError};
 use crate::due::{Due, Event};
 use crate::event::ServiceEvent;
 use crate::ids::AliasArn;
-use crate::key::{Key, RotationType};
+use crate::key::{Key, KeyState, RotationType};
 use crate::state::{Change, Record, RecordId, State, View};
 
 /// The soonest due event, if anything is scheduled at all. Costs the same for any number of keys.
@@ -24,6 +24,14 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
     // The instant before the event is the last at which a key that it ends can be seen.
     let before = state.at(Timestamp(due.at.0 - 1));
     Ok(match due.event {
+        Event::SynchronizeMultiRegionKey(arn) => {
+            let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
+            // AWS: the record of the synchronisation names the primary alone.
+            let primary = before.primary_of(key).filter(|_| key.state() == KeyState::Creating);
+            let told = primary.map(|key| (&**key, ServiceEvent::SynchronizeMultiRegionKey { key: key.arn }));
+            let facts = before.tell_each(told, due.at, entropy)?;
+            [Change::Put(Record::Key(Arc::new(key.settled())))].into_iter().chain(facts).collect()
+        }
         Event::RotateKey(arn) => {
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
             rotation(before, key, RotationType::Automatic, due.at, entropy)?
@@ -37,12 +45,19 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
             let materials = before.materials_of(arn).map(|material| RecordId::Material(arn, material.id));
             let grants = before.grants(arn, None).map(|grant| RecordId::Grant(arn, grant.id));
             let rest = [RecordId::Usage(arn), RecordId::Key(arn)];
-            aliases.chain(grants).chain(materials).chain(rest).map(Change::Delete).chain(fact).collect()
+            let primary = before.primary_of(key).filter(|primary| primary.arn != arn);
+            let left = primary.map(|primary| primary.without_replica(arn.scope.region, due.at));
+            let left = left.map(|primary| Change::Put(Record::Key(Arc::new(primary))));
+            let gone = aliases.chain(grants).chain(materials).chain(rest).map(Change::Delete);
+            gone.chain(left).chain(fact).collect()
         }
     })
 }
 
-/// What the rotation of a key changes, and the fact that tells of it.
+/// What the rotation of a key changes, and the facts that tell of it: its replicas get the same material at the same
+/// instant, in whatever state they are.
+///
+/// AWS: KMS developer guide, "Rotate AWS KMS keys", multi-Region keys.
 ///
 /// # Errors
 /// The source of randomness failed; then nothing may be changed.
@@ -54,16 +69,22 @@ pub fn rotation(
     entropy: &dyn Entropy,
 ) -> Result<Vec<Change>, EntropyError> {
     let (rotated, material) = key.rotate(rotation, at, entropy)?;
-    let event = ServiceEvent::RotateKey {
+    let replicas: Vec<&Arc<Key>> = view.replicas_of(key).collect();
+    let event = |key: &Key| ServiceEvent::RotateKey {
         key: key.arn,
         rotation,
         origin: key.origin,
         previous: key.current_material,
         current: material.id,
     };
-    let fact = view.tell(key, at, event, entropy)?;
-    let records = [Record::Material(Arc::new(material)), Record::Key(Arc::new(rotated))];
-    Ok(records.map(Change::Put).into_iter().chain(fact).collect())
+    let told = [key].into_iter().chain(replicas.iter().map(|replica| &***replica));
+    let facts = view.tell_each(told.map(|key| (key, event(key))), at, entropy)?;
+    let copies = replicas.iter().map(|replica| replica.adopt(&material));
+    let all: Vec<_> = [(rotated, material.clone())].into_iter().chain(copies).collect();
+    let records = all
+        .into_iter()
+        .flat_map(|(key, material)| [Record::Material(Arc::new(material)), Record::Key(Arc::new(key))]);
+    Ok(records.map(Change::Put).chain(facts).collect())
 }
 
 #[cfg(test)]
@@ -85,7 +106,7 @@ mod tests {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
-            multi_region: false,
+            multi_region: None,
             description: "".into(),
             created_at: Timestamp(0),
             switch: Switch::Enabled,

@@ -4,6 +4,7 @@
 //! and by nothing else.
 
 mod grants;
+mod related;
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -419,10 +420,23 @@ impl<'a> View<'a> {
         event: ServiceEvent,
         entropy: &dyn Entropy,
     ) -> Result<Option<Change>, EntropyError> {
+        self.tell_after(0, key, at, event, entropy)
+    }
+
+    /// The same, after `before` other facts of the same changes.
+    fn tell_after(
+        &self,
+        before: usize,
+        key: &Key,
+        at: Timestamp,
+        event: ServiceEvent,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Change>, EntropyError> {
         if !event::is_told(&key.arn) {
             return Ok(None);
         }
-        let id = FactId { number: self.state.next_fact, id: Uuid::v4(entropy.array()?) };
+        let number = self.state.next_fact.saturating_add(before as u64);
+        let id = FactId { number, id: Uuid::v4(entropy.array()?) };
         Ok(Some(Change::Put(Record::Fact(Arc::new(Fact { id, at, event })))))
     }
 
@@ -472,7 +486,7 @@ mod tests {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
-            multi_region: false,
+            multi_region: None,
             description: "".into(),
             created_at: Timestamp(0),
             switch: Switch::Enabled,

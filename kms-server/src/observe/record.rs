@@ -250,7 +250,7 @@ impl AuditRecord<'_> {
 /// The operations that answer nothing, or nothing of the key, and whose records show the ARN of the key.
 ///
 /// AWS: KMS developer guide, the log entries of each operation.
-const SHOWS_KEY: [&str; 10] = [
+const SHOWS_KEY: [&str; 11] = [
     "CreateGrant",
     "DisableKey",
     "DisableKeyRotation",
@@ -261,6 +261,7 @@ const SHOWS_KEY: [&str; 10] = [
     "TagResource",
     "UntagResource",
     "UpdateKeyDescription",
+    "UpdatePrimaryRegion",
 ];
 
 /// The members of an object that is not there unless it has one.

@@ -79,6 +79,15 @@ pub enum Target {
         /// The permission, without `kms:`.
         action: &'static str,
     },
+    /// The replica, in a Region, of the key that was named before.
+    Replica {
+        /// The member that names the Region.
+        member: &'static str,
+        /// The permission that the use of this key needs, without `kms:`.
+        action: &'static str,
+        /// The key states in which it may be used.
+        states: States,
+    },
     /// An alias of the caller's account that must exist.
     Alias {
         /// The member of the request.
@@ -166,7 +175,10 @@ pub enum States {
     AwaitingDeletion,
 }
 
-use KeyState::{Creating, Disabled, Enabled, PendingDeletion, PendingImport, Unavailable, Updating};
+use KeyState::{
+    Creating, Disabled, Enabled, PendingDeletion, PendingImport, PendingReplicaDeletion, Unavailable,
+    Updating,
+};
 
 /// Cryptographic operations, CreateGrant and the like.
 pub(crate) const USABLE: States = States::Only(&[Enabled, Updating]);
@@ -188,9 +200,11 @@ pub(super) const ENABLED: States = States::Only(&[Enabled, Unavailable]);
 /// Import parameters and material.
 pub(super) const IMPORTABLE: States =
     States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Updating]);
+/// GetParametersForImport.
+pub(super) const PREPARABLE: States = States::Only(&[Enabled, Disabled, PendingImport, Unavailable]);
 /// Removal of imported material works while the key waits for its deletion, too.
 pub(super) const MATERIAL_REMOVABLE: States =
-    States::Only(&[Enabled, Disabled, PendingDeletion, PendingImport, Unavailable]);
+    States::Only(&[Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable]);
 
 #[cfg(test)]
 mod tests {

@@ -35,6 +35,8 @@ pub(super) struct KeyMetadata {
     key_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     deletion_date: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_deletion_window_in_days: Option<u32>,
     origin: Origin,
     key_manager: KeyManager,
     customer_master_key_spec: KeySpec,
@@ -99,16 +101,25 @@ struct MultiRegionKey {
     region: String,
 }
 
+impl MultiRegionConfiguration {
+    /// What a multi-Region key is related to. Whatever is known of that, the primary holds.
+    fn of(key: &Key, primary: &Key) -> Option<Self> {
+        let multi_region_key_type = key.multi_region_type()?;
+        let related =
+            |arn: KeyArn| MultiRegionKey { arn: arn.to_string(), region: arn.scope.region.to_string() };
+        Some(MultiRegionConfiguration {
+            multi_region_key_type,
+            primary_key: related(key.primary()?),
+            replica_keys: primary.replicas().map(related).collect(),
+        })
+    }
+}
+
 impl KeyMetadata {
-    /// What DescribeKey says of a key.
-    pub(super) fn of(key: &Key) -> Self {
+    /// What DescribeKey says of a key. `primary` is the primary of a replica, and of any other key the key itself.
+    pub(super) fn of(key: &Key, primary: &Key) -> Self {
         let state = key.state();
         let scope = key.arn.scope;
-        let configuration = || MultiRegionConfiguration {
-            multi_region_key_type: "PRIMARY",
-            primary_key: MultiRegionKey { arn: key.arn.to_string(), region: scope.region.to_string() },
-            replica_keys: Vec::new(),
-        };
         KeyMetadata {
             account: scope.account,
             key_id: key.arn.id,
@@ -118,15 +129,21 @@ impl KeyMetadata {
             description: Arc::clone(&key.description),
             key_usage: key.usage,
             key_state: state.as_str(),
-            deletion_date: key.pending_deletion.map(|pending| Date(pending.deletion_at)),
+            deletion_date: key.deletion_at().map(Date),
+            pending_deletion_window_in_days: key
+                .pending_deletion
+                .filter(|pending| pending.deletion_at.is_none())
+                .map(|pending| pending.window_days),
             origin: key.origin,
             key_manager: key.manager,
             customer_master_key_spec: key.spec,
             key_spec: key.spec,
             algorithms: Algorithms::of(key),
-            multi_region: key.multi_region,
-            multi_region_configuration: key.multi_region.then(configuration),
-            current_key_material_id: key.current_material.filter(|_| key.spec == KeySpec::SymmetricDefault),
+            multi_region: key.multi_region.is_some(),
+            multi_region_configuration: MultiRegionConfiguration::of(key, primary),
+            current_key_material_id: key
+                .current_material
+                .filter(|_| key.spec == KeySpec::SymmetricDefault && state != KeyState::Creating),
         }
     }
 }

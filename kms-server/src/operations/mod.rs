@@ -17,9 +17,11 @@ mod material;
 mod metadata;
 mod page;
 mod policies;
+mod primary_region;
 mod public_key;
 mod random;
 pub mod registry;
+mod replicate;
 mod rotation;
 mod signing;
 mod tags;
@@ -264,9 +266,10 @@ impl From<EntropyError> for KmsError {
     }
 }
 
-/// What DescribeKey says of a key, for the control API.
-pub(crate) fn key_metadata(key: &Key) -> impl Serialize + use<> {
-    metadata::KeyMetadata::of(key)
+/// What DescribeKey says of a key, for the control API. `primary` is the primary of a replica, and of any other key the
+/// key itself.
+pub(crate) fn key_metadata(key: &Key, primary: &Key) -> impl Serialize + use<> {
+    metadata::KeyMetadata::of(key, primary)
 }
 
 /// The answer to a parameter value that this build knows but does not carry out.

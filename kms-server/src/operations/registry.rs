@@ -8,12 +8,12 @@ use lifecycle::key::KeyUsage;
 
 use super::declaration::{
     DELETABLE, Declaration, ENABLED, Effect, Forms, IMPORTABLE, MATERIAL_REMOVABLE, NOT_PENDING_DELETION,
-    Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
+    PREPARABLE, Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
     USABLE_OR_UNAVAILABLE,
 };
 use super::{
-    agreement, aliases, data_keys, encryption, grants, kem, key_pairs, keys, mac, policies, public_key,
-    random, rotation, signing, tags, usage,
+    agreement, aliases, data_keys, encryption, grants, kem, key_pairs, keys, mac, policies, primary_region,
+    public_key, random, replicate, rotation, signing, tags, usage,
 };
 use crate::api::model::{
     agreement as agreement_model, aliases as alias_model, custom_stores, data_keys as data_key_model,
@@ -155,7 +155,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
     entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
-    entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", IMPORTABLE)], None, OwnAccount, Reads, Untracked),
+    entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", PREPARABLE)], None, OwnAccount, Reads, Untracked),
     entry!(signing_model::GET_PUBLIC_KEY, query!(public_key::GetPublicKey), [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
     entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
@@ -167,7 +167,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(grant_model::LIST_RETIRABLE_GRANTS, query!(grants::ListRetirableGrants), [], None, OwnAccount, Reads, Untracked, Permission::RetiringPrincipal { members: &["RetiringPrincipal", "RetiringServicePrincipal"] }),
     entry!(policy_model::PUT_KEY_POLICY, command!(policies::PutKeyPolicy), [key("KeyId", KeyOnly, "PutKeyPolicy", Every)], None, OwnAccount, Writes, Untracked),
     entry!(encryption_model::RE_ENCRYPT, query!(encryption::ReEncrypt), [Target::Ciphertext { key: "SourceKeyId", algorithm: "SourceEncryptionAlgorithm", action: "ReEncryptFrom" }, key("DestinationKeyId", Any, "ReEncryptTo", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(replication::REPLICATE_KEY, NotBuilt, [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked, Permission::Replica),
+    entry!(replication::REPLICATE_KEY, command!(replicate::ReplicateKey), [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked, Permission::Replica),
     entry!(grant_model::RETIRE_GRANT, command!(grants::RetireGrant), [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked, Permission::Grant),
     entry!(grant_model::REVOKE_GRANT, command!(grants::RevokeGrant), [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
     entry!(rotation_model::ROTATE_KEY_ON_DEMAND, command!(rotation::RotateKeyOnDemand), [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
@@ -178,7 +178,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::UPDATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::UPDATE_KEY_DESCRIPTION, command!(keys::UpdateKeyDescription), [key("KeyId", KeyOnly, "UpdateKeyDescription", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
-    entry!(replication::UPDATE_PRIMARY_REGION, NotBuilt, [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(replication::UPDATE_PRIMARY_REGION, command!(primary_region::UpdatePrimaryRegion), [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE), Target::Replica { member: "PrimaryRegion", action: "UpdatePrimaryRegion", states: USABLE }], None, OwnAccount, Writes, Untracked),
     entry!(signing_model::VERIFY, query!(signing::Verify), [key("KeyId", Any, "Verify", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
     entry!(mac_model::VERIFY_MAC, query!(mac::VerifyMac), [key("KeyId", Any, "VerifyMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
 ];
@@ -205,7 +205,9 @@ mod tests {
                 entry.declaration.model.input.members.iter().map(|member| member.name).collect();
             for target in entry.declaration.targets {
                 let named: &[_] = match target {
-                    Target::Key { member, .. } | Target::Alias { member } => &[*member],
+                    Target::Key { member, .. }
+                    | Target::Alias { member }
+                    | Target::Replica { member, .. } => &[*member],
                     Target::Ciphertext { key, algorithm, .. } => &[*key, *algorithm, "CiphertextBlob"],
                 };
                 assert!(named.iter().all(|name| members.contains(name)), "{}: {named:?}", entry.name());

@@ -35,6 +35,23 @@ fn check_origin(key: &Key) -> Result<(), KmsError> {
     ))
 }
 
+/// What related keys share, their primary has.
+///
+/// AWS: KMS developer guide, "Rotate AWS KMS keys", multi-Region keys; the text is not known.
+fn check_not_replica(key: &Key) -> Result<(), KmsError> {
+    if key.is_replica() {
+        let message = format!("{} is not a multi-Region primary key.", key.arn);
+        return Err(KmsError::new(ErrorCode::UnsupportedOperationException, message));
+    }
+    Ok(())
+}
+
+fn check_rotatable(key: &Key) -> Result<(), KmsError> {
+    check_spec(key)?;
+    check_origin(key)?;
+    check_not_replica(key)
+}
+
 fn check_all(resolved: &Resolved, check: impl Fn(&Key) -> Result<(), KmsError>) -> Result<(), KmsError> {
     resolved.keys.iter().try_for_each(|found| check(&found.key))
 }
@@ -54,7 +71,7 @@ impl Operation for EnableKeyRotation {
     type Output = ();
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, |key| check_spec(key).and_then(|()| check_origin(key)))
+        check_all(resolved, check_rotatable)
     }
 }
 
@@ -78,7 +95,7 @@ impl Operation for DisableKeyRotation {
 
     /// AWS (observed): it succeeds on keys that cannot rotate because of their spec.
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, check_origin)
+        check_all(resolved, |key| check_origin(key).and_then(|()| check_not_replica(key)))
     }
 }
 
@@ -120,7 +137,10 @@ impl Operation for GetKeyRotationStatus {
 impl Query for GetKeyRotationStatus {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
         let key = authorized.key()?;
-        let rotation = key.rotation_at(authorized.view.now());
+        let (view, now) = (authorized.view, authorized.view.now());
+        // A key that waits for its deletion does not rotate; a replica rotates as its primary does.
+        let shared = view.primary_of(key).filter(|_| key.pending_deletion.is_none());
+        let rotation = shared.unwrap_or(key).rotation_at(now);
         Ok(GetKeyRotationStatusResponse {
             key_id: key.arn.to_string(),
             key_rotation_enabled: rotation.is_some(),
@@ -153,7 +173,7 @@ impl Operation for RotateKeyOnDemand {
     type Output = RotateKeyOnDemandResponse;
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, |key| check_spec(key).and_then(|()| check_origin(key)))
+        check_all(resolved, check_rotatable)
     }
 }
 

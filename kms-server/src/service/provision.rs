@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lifecycle::iam::Identity;
-use lifecycle::ids::{AliasArn, Uuid};
+use lifecycle::ids::{AliasArn, Region, Uuid};
 use lifecycle::managed::{self, Made};
 use lifecycle::policy::Principal;
 use serde_json::json;
@@ -63,14 +63,17 @@ impl Service {
     }
 }
 
+/// A service of AWS that does something by itself.
+pub(super) fn service_caller(name: &str, region: Region) -> Option<Caller> {
+    let identity = Arc::new(Identity::undescribed(Principal::parse(name)?, None));
+    Some(Caller::unverified(identity, None, region))
+}
+
 /// Appends the record of the creation: a CreateKey that the service makes.
 fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>) {
     let Made { service, key, .. } = made;
     let name = service.principal();
-    let caller = Principal::parse(&name).map(|principal| {
-        let identity = Arc::new(Identity::undescribed(principal, None));
-        Caller::unverified(identity, None, key.arn.scope.region)
-    });
+    let caller = service_caller(&name, key.arn.scope.region);
     let input = json!({
         "Policy": key.policy.as_str(),
         "Description": &*key.description,
@@ -78,7 +81,7 @@ fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>)
         "KeySpec": key.spec.as_str(),
         "Origin": key.origin.as_str(),
     });
-    let elements = json!({ "KeyMetadata": key_metadata(key) });
+    let elements = json!({ "KeyMetadata": key_metadata(key, key) });
     let trace = Trace { resources: vec![Resource::Key(key.arn)], ..Trace::default() };
     let record = AuditRecord {
         entry: registry::find("CreateKey"),

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 mod material;
+mod multi_region;
 mod policy;
 #[cfg(feature = "kms")]
 mod private;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use material::Material;
+pub use multi_region::{MultiRegion, ReplicaAttributes, Role, Transition};
 pub use policy::KeyPolicy;
 #[cfg(feature = "kms")]
 pub use private::{PrivateKey, SigningInput};
@@ -44,8 +46,9 @@ pub struct Key {
     pub origin: Origin,
     /// Who manages it.
     pub manager: KeyManager,
-    /// Whether it is the primary of a multi-Region set. Replicas are not built yet.
-    pub multi_region: bool,
+    /// Its place among the related keys of other Regions; `None` for a single-Region key.
+    #[serde(deserialize_with = "multi_region::stored")]
+    pub multi_region: Option<MultiRegion>,
     /// Free text, at most 8,192 characters.
     pub description: Arc<str>,
     /// When it was created.
@@ -93,17 +96,25 @@ impl Key {
     /// The state of the key, which follows from what is stored.
     #[must_use]
     pub fn state(&self) -> KeyState {
-        match (&self.pending_deletion, self.switch) {
-            (Some(_), _) => KeyState::PendingDeletion,
-            (None, Switch::Enabled) => KeyState::Enabled,
-            (None, Switch::Disabled) => KeyState::Disabled,
+        match (&self.pending_deletion, self.transition(), self.switch) {
+            (Some(pending), ..) if pending.deletion_at.is_none() => KeyState::PendingReplicaDeletion,
+            (Some(_), ..) => KeyState::PendingDeletion,
+            (None, Some(transition), _) => transition.state(),
+            (None, None, Switch::Enabled) => KeyState::Enabled,
+            (None, None, Switch::Disabled) => KeyState::Disabled,
         }
     }
 
     /// Whether the key is gone at `now`: its waiting period has ended.
     #[must_use]
     pub fn is_deleted_at(&self, now: Timestamp) -> bool {
-        self.pending_deletion.is_some_and(|pending| pending.deletion_at <= now)
+        self.deletion_at().is_some_and(|at| at <= now)
+    }
+
+    /// When the key ceases to exist, if its waiting period runs.
+    #[must_use]
+    pub fn deletion_at(&self) -> Option<Timestamp> {
+        self.pending_deletion?.deletion_at
     }
 }
 
@@ -123,6 +134,7 @@ mod tests {
         let key: Key = serde_json::from_str(&stored).unwrap();
         assert_eq!(key.current_material, Some(id.parse().unwrap()));
         assert_eq!((key.material_count, key.rotation, key.on_demand_rotations), (1, None, 0));
+        assert_eq!(key.multi_region, None);
         let again: Key = serde_json::from_str(&serde_json::to_string(&key).unwrap()).unwrap();
         assert_eq!(again, key);
     }

@@ -93,7 +93,7 @@ impl Key {
     /// is off; the setting comes back with the key.
     #[must_use]
     pub fn rotation_at(&self, now: Timestamp) -> Option<AutomaticRotation> {
-        let rotation = self.rotation.filter(|_| self.state() != KeyState::PendingDeletion)?;
+        let rotation = self.rotation.filter(|_| self.pending_deletion.is_none())?;
         Some(match self.manager {
             KeyManager::Aws => {
                 let (period_days, next_at) = calendar::shown_at(now, rotation.since);
@@ -103,10 +103,12 @@ impl Key {
         })
     }
 
-    /// When the key rotates by itself: never while it is disabled or waits to be deleted.
+    /// When the key rotates by itself: never while it is disabled or waits to be deleted. A replica gets its material
+    /// when its primary rotates.
     #[must_use]
     pub fn rotates_at(&self) -> Option<Timestamp> {
-        self.rotation.filter(|_| self.state() == KeyState::Enabled).map(|rotation| rotation.next_at)
+        let rotates = matches!(self.state(), KeyState::Enabled | KeyState::Updating);
+        self.rotation.filter(|_| rotates).map(|rotation| rotation.next_at)
     }
 
     /// The key with new material, which encrypts from now on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fixtures::TestKms;
+use fixtures::{ACCOUNT, TestKms};
 use kms_server::api::error::ErrorCode;
 use kms_server::api::model;
 use kms_server::limits::Limits;
@@ -12,7 +12,7 @@ use lifecycle::crypto::{Entropy, EntropyError, SeededEntropy};
 use serde_json::{Value, json};
 
 use super::subject::{ALIAS, BLOB, State, Subject, key_members, kind, reimport, request, respecify};
-use super::wire::{Answer, call};
+use super::wire::{Answer, call, call_of};
 
 const NO_STORES: &str = "a custom key store cannot exist yet";
 const NO_REFUSING_STATE: &str = "no key state refuses it";
@@ -131,11 +131,17 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         }
         E::TagException if operation == "UntagResource" => with(good, "TagKeys", json!(["aws:a"])),
         E::TagException => with(good, "Tags", json!([{"TagKey": "aws:a", "TagValue": ""}])),
+        E::AlreadyExistsException if operation == "ReplicateKey" => {
+            call(&kms, operation, good.clone()).await.ok();
+            good
+        }
         E::AlreadyExistsException => with(good, "AliasName", json!(ALIAS)),
         E::MalformedPolicyDocumentException => with(good, "Policy", json!("not a real policy")),
         E::UnsupportedOperationException => match operation {
             "CreateKey" => json!({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}),
             "PutKeyPolicy" => with(good, "PolicyName", json!("another")),
+            "ReplicateKey" => with(good, "ReplicaRegion", json!("us-east-1")),
+            "UpdatePrimaryRegion" => with(good, "PrimaryRegion", json!("us-east-1")),
             "DisableKeyRotation" | "EnableKeyRotation" | "GetKeyRotationStatus" => {
                 change_key(&kms, "origin", json!("EXTERNAL")).await;
                 good
@@ -185,12 +191,18 @@ async fn beyond_the_limit(operation: &str) -> Answer {
         ..Limits::default()
     };
     let kms = TestKms::with(|builder| builder.limits(tight));
-    let (key, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+    let (key, other) = (Subject::of(&kms, operation).await, Subject::new(&kms).await);
     let good = key.request(operation);
     let input = match operation {
         "TagResource" => {
             let tags = json!([{"TagKey": "a", "TagValue": ""}, {"TagKey": "b", "TagValue": ""}]);
             with(good, "Tags", tags)
+        }
+        "ReplicateKey" => {
+            for _ in 0..2 {
+                call_of(&kms, (ACCOUNT, "eu-west-1"), "CreateKey", json!({})).await.ok();
+            }
+            good
         }
         "UpdateAlias" => {
             call(&kms, "CreateAlias", json!({"AliasName": "alias/other", "TargetKeyId": other.id}))

@@ -28,6 +28,7 @@ mod mac;
 mod managed;
 mod material;
 mod model;
+mod multi_region;
 mod not_built;
 mod paging;
 mod policies;

@@ -102,6 +102,10 @@ async fn every_operation_in_every_state() {
                     continue;
                 }
                 Disabled => ("DisabledException", format!("{arn} is disabled.")),
+                // Its key has a replica, for which the deletion waits.
+                Pending if *operation == "UpdatePrimaryRegion" => {
+                    ("KMSInvalidStateException", format!("{arn} is pending replica deletion."))
+                }
                 Pending => ("KMSInvalidStateException", format!("{arn} is pending deletion.")),
                 NotPending => ("KMSInvalidStateException", format!("{arn} is not pending deletion.")),
             };

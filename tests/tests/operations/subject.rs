@@ -33,13 +33,19 @@ impl Subject {
         Subject::of(kms, "Encrypt").await
     }
 
-    /// A new enabled key for an operation, with the alias if it is free.
+    /// A new enabled key for an operation, with the alias if it is free; with a replica in eu-west-1 if it needs one.
     pub(super) async fn of(kms: &TestKms, operation: &str) -> Subject {
         let (spec, usage) = kind(operation);
-        let metadata = call(kms, "CreateKey", json!({"KeySpec": spec, "KeyUsage": usage})).await.ok();
+        let multi_region = ["ReplicateKey", "UpdatePrimaryRegion"].contains(&operation);
+        let creation = json!({"KeySpec": spec, "KeyUsage": usage, "MultiRegion": multi_region});
+        let metadata = call(kms, "CreateKey", creation).await.ok();
         let text = |name: &str| metadata["KeyMetadata"][name].as_str().unwrap().to_owned();
         let (arn, id) = (text("Arn"), text("KeyId"));
         call(kms, "CreateAlias", json!({"AliasName": ALIAS, "TargetKeyId": id})).await;
+        if operation == "UpdatePrimaryRegion" {
+            call(kms, "ReplicateKey", request("ReplicateKey", &id, BLOB)).await.ok();
+            kms.clock().advance("5s").await.unwrap();
+        }
         let (maker, made) = match usage {
             "SIGN_VERIFY" => ("Sign", "Signature"),
             "GENERATE_VERIFY_MAC" => ("GenerateMac", "Mac"),

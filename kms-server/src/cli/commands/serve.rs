@@ -197,6 +197,8 @@ fn build(
             aliases_per_key_max: config.limits.aliases_per_key_max as usize,
             grants_per_key_max: config.limits.grants_per_key_max as usize,
             grant_consistency_delay: config.grants.consistency_delay,
+            replica_creating_time: config.multi_region.creating_time,
+            primary_updating_time: config.multi_region.updating_time,
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,

@@ -120,6 +120,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("limits.encryption_context_bytes_max", "5"),
     ("limits.request_quota_share", "0.5"),
     ("grants.consistency_delay", "5m"),
+    ("multi_region.creating_time", "1m"),
+    ("multi_region.updating_time", "0s"),
     ("clock.start", "2026-01-01T00:00:00Z"),
     ("clock.rate", "3600.5"),
     ("clock.frozen", "true"),

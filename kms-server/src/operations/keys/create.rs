@@ -6,8 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
-use lifecycle::ids::{KeyArn, KeyId};
-use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, PrivateKey, Switch};
+use lifecycle::ids::{KeyArn, KeyId, Scope};
+use lifecycle::key::{
+    Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, MultiRegion, Origin, PrivateKey, Switch,
+};
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
 use serde::{Deserialize, Serialize};
@@ -130,8 +132,8 @@ fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<KeyPo
         Some(true) => Lockout::Bypass,
         _ => Lockout::Check,
     };
-    let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
-    check_quota(authorized)?;
+    let policy = accept_policy(authorized, None, input.policy.as_deref(), lockout)?;
+    check_quota(authorized, authorized.scope())?;
     Ok(policy)
 }
 
@@ -149,16 +151,17 @@ impl Command for CreateKey {
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let policy = accept(authorized, input)?;
         let made = make(authorized, input, policy)?;
-        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0) };
+        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0, &made.0) };
         let changes =
             vec![Change::Put(Record::Material(Arc::new(made.1))), Change::Put(Record::Key(Arc::new(made.0)))];
         Ok((output, changes))
     }
 }
 
-fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
+/// Whether an account and Region may have one more key.
+pub(in crate::operations) fn check_quota(authorized: &Authorized<'_>, scope: Scope) -> Result<(), KmsError> {
     let quota = authorized.environment.limits.keys_max;
-    let usage = authorized.view.customer_key_count(&authorized.scope());
+    let usage = authorized.view.customer_key_count(&scope);
     if usage < quota {
         return Ok(());
     }
@@ -189,7 +192,9 @@ fn make(
             "{CUSTOM_ID} must begin with mrk- exactly if MultiRegion is true"
         )));
     }
-    if authorized.view.key(&arn).is_some() {
+    // Keys of one multi-Region id are related: only ReplicateKey makes another.
+    let related = multi_region && authorized.view.has_key_of_id(arn.scope.account, id);
+    if related || authorized.view.key(&arn).is_some() {
         return Err(KmsError::new(ErrorCode::AlreadyExistsException, format!("Key {arn} already exists")));
     }
     let secret = match custom.material.or_else(|| authorized.prepared.cloned()) {
@@ -210,7 +215,7 @@ fn make(
         usage: input.key_usage.unwrap_or(KeyUsage::EncryptDecrypt),
         origin: input.origin(),
         manager: KeyManager::Customer,
-        multi_region,
+        multi_region: multi_region.then(MultiRegion::primary),
         description: input.description.as_deref().unwrap_or_default().into(),
         created_at: now,
         switch: Switch::Enabled,

@@ -63,7 +63,7 @@ impl Command for ScheduleKeyDeletion {
         let key = key.map_err(|_| window_error())?;
         let output = ScheduleKeyDeletionResponse {
             key_id: key.arn.to_string(),
-            deletion_date: key.pending_deletion.map(|pending| Date(pending.deletion_at)),
+            deletion_date: key.deletion_at().map(Date),
             key_state: key.state().as_str(),
             pending_window_in_days: days,
         };

@@ -27,7 +27,9 @@ impl Operation for DescribeKey {
 
 impl Query for DescribeKey {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
-        Ok(DescribeKeyResponse { key_metadata: KeyMetadata::of(authorized.key()?) })
+        let key = authorized.key()?;
+        let primary = authorized.view.primary_of(key).unwrap_or(key);
+        Ok(DescribeKeyResponse { key_metadata: KeyMetadata::of(key, primary) })
     }
 }
 
