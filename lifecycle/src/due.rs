@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::clock::Timestamp;
-use crate::ids::KeyArn;
+use crate::ids::{KeyArn, MaterialId};
 use crate::key::Key;
 
 /// Something that happens by itself at an instant. Ordered by instant, then kind, then resource.
@@ -22,11 +22,13 @@ pub enum Event {
     RotateKey(KeyArn),
     /// The waiting period of a key ends: the key, its material, its aliases and its grants cease to exist.
     DeleteKey(KeyArn),
+    /// Imported material of a key expires.
+    DeleteExpiredKeyMaterial(KeyArn, MaterialId),
 }
 
 impl Event {
     /// The names of all kinds, in their order.
-    pub const KINDS: &[&str] = &["RotateKey", "DeleteKey"];
+    pub const KINDS: &[&str] = &["RotateKey", "DeleteKey", "DeleteExpiredKeyMaterial"];
 
     /// The name of the kind, which is that of the service event in the audit log.
     #[must_use]
@@ -34,6 +36,7 @@ impl Event {
         match self {
             Event::RotateKey(_) => "RotateKey",
             Event::DeleteKey(_) => "DeleteKey",
+            Event::DeleteExpiredKeyMaterial(..) => "DeleteExpiredKeyMaterial",
         }
     }
 
@@ -48,7 +51,7 @@ impl Event {
     #[must_use]
     pub fn key(&self) -> KeyArn {
         match self {
-            Event::RotateKey(key) | Event::DeleteKey(key) => *key,
+            Event::RotateKey(key) | Event::DeleteKey(key) | Event::DeleteExpiredKeyMaterial(key, _) => *key,
         }
     }
 }
@@ -64,5 +67,9 @@ pub(crate) fn of_key(key: &Key) -> impl Iterator<Item = Due> {
     let rotation = key.rotates_at().map(|at| Due { at, event: Event::RotateKey(key.arn) });
     let deletion =
         key.pending_deletion.map(|pending| Due { at: pending.deletion_at, event: Event::DeleteKey(key.arn) });
-    rotation.into_iter().chain(deletion)
+    let expiries = key.imported.iter().filter_map(|material| {
+        let event = Event::DeleteExpiredKeyMaterial(key.arn, material.id);
+        material.presence.ends_at().map(|at| Due { at, event })
+    });
+    rotation.into_iter().chain(deletion).chain(expiries)
 }

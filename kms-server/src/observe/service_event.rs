@@ -1,6 +1,6 @@
 //! A fact in the forms in which AWS tells it: a CloudTrail service event, and an EventBridge event.
 //!
-//! AWS: KMS developer guide, "RotateKey" and "DeleteKey" under "Logging AWS KMS API calls with AWS CloudTrail", and
+//! AWS: KMS developer guide, "RotateKey", "DeleteKey" and "DeleteExpiredKeyMaterial" under "Logging AWS KMS API calls with AWS CloudTrail", and
 //! "Monitor KMS keys with Amazon EventBridge".
 
 use lifecycle::event::{Fact, ServiceEvent};
@@ -44,6 +44,10 @@ fn write_details(event: &ServiceEvent, json: &mut Json<'_>) {
             json.raw(r#","currentKeyMaterialId":"#).text(&current.to_string());
             json.raw(r#","keyId":"#).text(key.id.as_str()).raw("}");
         }
+        ServiceEvent::DeleteExpiredKeyMaterial { key, material } => {
+            json.raw(r#","serviceEventDetails":{"keyId":"#).text(key.id.as_str());
+            json.raw(r#","keyMaterialId":"#).text(&material.to_string()).raw("}");
+        }
         // AWS: the record of a deletion has no details.
         ServiceEvent::DeleteKey { .. } => {}
     }
@@ -69,5 +73,6 @@ fn detail_type(event: &ServiceEvent) -> &'static str {
     match event {
         ServiceEvent::RotateKey { .. } => "KMS CMK Rotation",
         ServiceEvent::DeleteKey { .. } => "KMS CMK Deletion",
+        ServiceEvent::DeleteExpiredKeyMaterial { .. } => "KMS Imported Key Material Expiration",
     }
 }

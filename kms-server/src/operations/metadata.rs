@@ -2,9 +2,10 @@
 
 use lifecycle::clock::Timestamp;
 use lifecycle::key::{
-    EncapsulationAlgorithm, EncryptionAlgorithm, Key, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyState,
-    KeyUsage, MacAlgorithm, Origin, SigningAlgorithm,
+    EncapsulationAlgorithm, EncryptionAlgorithm, ExpirationModel, Key, KeyAgreementAlgorithm, KeyManager,
+    KeySpec, KeyState, KeyUsage, MacAlgorithm, Origin, Presence, SigningAlgorithm,
 };
+use lifecycle::state::View;
 use serde::{Serialize, Serializer};
 
 /// A date in a response: seconds since the Unix epoch, with milliseconds.
@@ -43,6 +44,11 @@ pub(super) struct KeyMetadata {
     multi_region_configuration: Option<MultiRegionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_key_material_id: Option<String>,
+    /// Of the first of the materials that expires; absent while one is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_model: Option<ExpirationModel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<Date>,
 }
 
 /// The algorithms of a key's one usage; all others are absent.
@@ -98,8 +104,10 @@ struct MultiRegionKey {
 
 impl KeyMetadata {
     /// What DescribeKey says of a key.
-    pub(super) fn of(key: &Key) -> Self {
-        let state = key.state();
+    pub(super) fn of(view: View<'_>, key: &Key) -> Self {
+        let now = view.now();
+        let state = view.key_state(key);
+        let imported = (key.origin == Origin::External).then(|| key.presence_at(now));
         let scope = key.arn.scope;
         let configuration = || MultiRegionConfiguration {
             multi_region_key_type: "PRIMARY",
@@ -127,6 +135,8 @@ impl KeyMetadata {
                 .current_material
                 .filter(|_| key.spec == KeySpec::SymmetricDefault)
                 .map(|id| id.to_string()),
+            expiration_model: imported.and_then(|presence| presence.model_at(now)),
+            valid_to: imported.and_then(Presence::ends_at).map(Date),
         }
     }
 }

@@ -42,6 +42,16 @@ pub fn generate(entropy: &dyn Entropy) -> Result<Secret, CryptoError> {
     Err(CryptoError::Failed)
 }
 
+/// A private key from elsewhere, in the form of [`generate`].
+///
+/// # Errors
+/// `Refused` for anything but PKCS#8 with a key of this curve.
+pub fn import(key: &Secret) -> Result<Secret, CryptoError> {
+    let key = read(key).map_err(|_| CryptoError::Refused)?;
+    let document = key.to_pkcs8_der().map_err(|_| CryptoError::Failed)?;
+    Ok(Secret::new(document.as_bytes().to_vec()))
+}
+
 fn read(key: &Secret) -> Result<SecretKey, CryptoError> {
     SecretKey::from_pkcs8_der(key.expose()).map_err(|_| CryptoError::Failed)
 }
