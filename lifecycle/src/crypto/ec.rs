@@ -1,7 +1,7 @@
 //! Elliptic curves of NIST and SECG: ECDSA signatures in DER, ECDH secrets.
 
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521};
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer, EcPrivateKeyBin, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1,
     ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
@@ -100,9 +100,8 @@ impl Curve {
                 *first &= mask;
             }
             // FIPS 186-5, A.2.2: a candidate that is no scalar of the curve is drawn again.
-            if let Ok(key) = EcdsaKeyPair::from_private_key_der(self.signing(), &sec1(&scalar)) {
-                let document = key.to_pkcs8v1().map_err(|_| CryptoError::Failed)?;
-                return Ok(Secret::new(document.as_ref().to_vec()));
+            if let Some(document) = self.document(&scalar)? {
+                return Ok(document);
             }
         }
         Err(CryptoError::Failed)
@@ -121,8 +120,17 @@ impl Curve {
             return Err(CryptoError::Refused);
         }
         let key = self.read(key).map_err(|_| CryptoError::Refused)?;
+        let scalar: EcPrivateKeyBin<'_> = key.private_key().as_be_bytes().map_err(|_| CryptoError::Failed)?;
+        self.document(scalar.as_ref())?.ok_or(CryptoError::Failed)
+    }
+
+    /// The one form in which a private key is kept: PKCS#8 without the public key. `None` if the curve has no such scalar.
+    fn document(self, scalar: &[u8]) -> Result<Option<Secret>, CryptoError> {
+        let Ok(key) = EcdsaKeyPair::from_private_key_der(self.signing(), &sec1(scalar)) else {
+            return Ok(None);
+        };
         let document = key.to_pkcs8v1().map_err(|_| CryptoError::Failed)?;
-        Ok(Secret::new(document.as_ref().to_vec()))
+        Ok(Some(Secret::new(document.as_ref().to_vec())))
     }
 
     fn read(self, key: &Secret) -> Result<EcdsaKeyPair, CryptoError> {

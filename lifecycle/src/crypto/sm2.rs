@@ -103,7 +103,20 @@ pub fn verify(key: &Secret, signed: Signed<'_>, signature: &[u8]) -> Result<(), 
 /// # Errors
 /// There are no random bytes.
 pub fn encrypt(key: &Secret, plaintext: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, CryptoError> {
-    let key = EncryptingKey::new(read(key)?.public_key());
+    encrypt_to(read(key)?.public_key(), plaintext, entropy)
+}
+
+/// Encrypts to the owner of a public key, which is SubjectPublicKeyInfo, as [`encrypt`] does.
+///
+/// # Errors
+/// `Refused` for anything but a point on the curve.
+pub fn encrypt_for(peer: &[u8], plaintext: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, CryptoError> {
+    let peer = PublicKey::from_public_key_der(peer).map_err(|_| CryptoError::Refused)?;
+    encrypt_to(peer, plaintext, entropy)
+}
+
+fn encrypt_to(public: PublicKey, plaintext: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, CryptoError> {
+    let key = EncryptingKey::new(public);
     key.encrypt_der(&mut Generator(entropy), plaintext).map_err(|_| CryptoError::Failed)
 }
 

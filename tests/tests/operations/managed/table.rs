@@ -110,6 +110,7 @@ async fn managed(kms: &TestKms) -> Subject {
         id: text(&key["KeyId"]),
         ciphertext: text(&sealed["CiphertextBlob"]),
         grant: text(&granted["GrantId"]),
+        import: None,
     }
 }
 
