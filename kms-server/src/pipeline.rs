@@ -289,7 +289,7 @@ fn admit<O: Operation>(
         check_usage(declaration, target, &found.key)?;
     }
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
-        check_state(target, &found.key)?;
+        check_state(target, &found.key, view)?;
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
@@ -343,13 +343,13 @@ fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<
     ))
 }
 
-fn check_state(target: &Target, key: &Key) -> Result<(), KmsError> {
+fn check_state(target: &Target, key: &Key, view: View<'_>) -> Result<(), KmsError> {
     let states = match target {
         Target::Key { states, .. } | Target::Replica { states, .. } => *states,
         Target::Ciphertext { .. } => crate::operations::declaration::USABLE,
         Target::Alias { .. } => return Ok(()),
     };
-    let state = key.state();
+    let state = view.key_state(key);
     let awaiting = matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
     let (admitted, what) = match states {
         States::Every => (true, ""),

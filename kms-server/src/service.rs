@@ -36,7 +36,7 @@ use crate::observe::notifications::Notifications;
 use crate::observe::record::{self, AuditRecord};
 use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Entry};
-use crate::operations::{Environment, MarkerKey};
+use crate::operations::{Environment, ImportTokenKey, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::quotas::RequestQuotas;
 use crate::report::{Month, Row, Tally, price_class};
@@ -79,6 +79,8 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Seals and opens import tokens.
+    pub import_token_key: ImportTokenKey,
     /// Whose tokens AssumeRoleWithWebIdentity takes.
     pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
@@ -258,6 +260,7 @@ impl Service {
             limits: &self.0.limits,
             marker_key: &self.0.marker_key,
             token_key: &self.0.token_key,
+            import_token_key: &self.0.import_token_key,
             ledger: self.0.engine.ledger(),
             authorization: self.0.authorization,
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::clock::Timestamp;
-use crate::ids::KeyArn;
+use crate::ids::{KeyArn, MaterialId};
 use crate::key::Key;
 
 /// Something that happens by itself at an instant. Ordered by instant, then kind, then resource.
@@ -24,11 +24,14 @@ pub enum Event {
     RotateKey(KeyArn),
     /// The waiting period of a key ends: the key, its material, its aliases and its grants cease to exist.
     DeleteKey(KeyArn),
+    /// Imported material of a key expires.
+    DeleteExpiredKeyMaterial(KeyArn, MaterialId),
 }
 
 impl Event {
     /// The names of all kinds, in their order.
-    pub const KINDS: &[&str] = &["SynchronizeMultiRegionKey", "RotateKey", "DeleteKey"];
+    pub const KINDS: &[&str] =
+        &["SynchronizeMultiRegionKey", "RotateKey", "DeleteKey", "DeleteExpiredKeyMaterial"];
 
     /// The name of the kind, which is that of the service event in the audit log.
     #[must_use]
@@ -37,6 +40,7 @@ impl Event {
             Event::SynchronizeMultiRegionKey(_) => "SynchronizeMultiRegionKey",
             Event::RotateKey(_) => "RotateKey",
             Event::DeleteKey(_) => "DeleteKey",
+            Event::DeleteExpiredKeyMaterial(..) => "DeleteExpiredKeyMaterial",
         }
     }
 
@@ -47,6 +51,7 @@ impl Event {
         match self {
             Event::SynchronizeMultiRegionKey(_) | Event::RotateKey(_) => true,
             Event::DeleteKey(key) => key.id.is_multi_region(),
+            Event::DeleteExpiredKeyMaterial(..) => false,
         }
     }
 
@@ -54,7 +59,10 @@ impl Event {
     #[must_use]
     pub fn key(&self) -> KeyArn {
         match self {
-            Event::SynchronizeMultiRegionKey(key) | Event::RotateKey(key) | Event::DeleteKey(key) => *key,
+            Event::SynchronizeMultiRegionKey(key)
+            | Event::RotateKey(key)
+            | Event::DeleteKey(key)
+            | Event::DeleteExpiredKeyMaterial(key, _) => *key,
         }
     }
 }
@@ -71,5 +79,9 @@ pub(crate) fn of_key(key: &Key) -> impl Iterator<Item = Due> {
     let deletion = key.deletion_at().map(|at| Due { at, event: Event::DeleteKey(key.arn) });
     let ready =
         key.transition().map(|it| Due { at: it.until(), event: Event::SynchronizeMultiRegionKey(key.arn) });
-    ready.into_iter().chain(rotation).chain(deletion)
+    let expiries = key.imported.iter().filter_map(|material| {
+        let event = Event::DeleteExpiredKeyMaterial(key.arn, material.id);
+        material.presence.ends_at().map(|at| Due { at, event })
+    });
+    ready.into_iter().chain(rotation).chain(deletion).chain(expiries)
 }

@@ -4,7 +4,8 @@
 //! both are stored or neither; whoever has told it removes the record. A fact that was stored is thus told at least once,
 //! and its id says whether it was told already.
 //!
-//! AWS: KMS developer guide, "AWS KMS events in CloudTrail" (RotateKey, DeleteKey, SynchronizeMultiRegionKey) and "Monitor KMS keys with Amazon
+//! AWS: KMS developer guide, "AWS KMS events in CloudTrail" (RotateKey, DeleteKey, DeleteExpiredKeyMaterial,
+//! SynchronizeMultiRegionKey) and "Monitor KMS keys with Amazon
 //! EventBridge".
 
 use std::fmt;
@@ -64,6 +65,13 @@ pub enum ServiceEvent {
         /// The primary key.
         key: KeyArn,
     },
+    /// Imported material of a key has expired.
+    DeleteExpiredKeyMaterial {
+        /// The key.
+        key: KeyArn,
+        /// The material.
+        material: MaterialId,
+    },
 }
 
 impl ServiceEvent {
@@ -74,6 +82,7 @@ impl ServiceEvent {
             ServiceEvent::RotateKey { .. } => "RotateKey",
             ServiceEvent::DeleteKey { .. } => "DeleteKey",
             ServiceEvent::SynchronizeMultiRegionKey { .. } => "SynchronizeMultiRegionKey",
+            ServiceEvent::DeleteExpiredKeyMaterial { .. } => "DeleteExpiredKeyMaterial",
         }
     }
 
@@ -83,7 +92,8 @@ impl ServiceEvent {
         match self {
             ServiceEvent::RotateKey { key, .. }
             | ServiceEvent::DeleteKey { key }
-            | ServiceEvent::SynchronizeMultiRegionKey { key } => *key,
+            | ServiceEvent::SynchronizeMultiRegionKey { key }
+            | ServiceEvent::DeleteExpiredKeyMaterial { key, .. } => *key,
         }
     }
 }
@@ -125,7 +135,8 @@ mod tests {
             current: MaterialId([2; 32]),
         };
         let synchronized = ServiceEvent::SynchronizeMultiRegionKey { key };
-        for event in [rotation, ServiceEvent::DeleteKey { key }, synchronized] {
+        let expiry = ServiceEvent::DeleteExpiredKeyMaterial { key, material: MaterialId([4; 32]) };
+        for event in [rotation, ServiceEvent::DeleteKey { key }, synchronized, expiry] {
             let id = FactId { number: 7, id: Uuid::v4([3; 16]) };
             let fact = Fact { id, at: Timestamp(5), event };
             let stored = serde_json::to_value(&fact).unwrap();

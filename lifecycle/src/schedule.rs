@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 use crate::crypto::{Entropy, EntropyError};
 use crate::due::{Due, Event};
 use crate::event::ServiceEvent;
-use crate::ids::AliasArn;
-use crate::key::{Key, KeyState, RotationType};
+use crate::ids::{AliasArn, MaterialId};
+use crate::key::{Key, KeyState, Material, RotationType};
 use crate::state::{Change, Record, RecordId, State, View};
 
 /// The soonest due event, if anything is scheduled at all. Costs the same for any number of keys.
@@ -27,7 +27,7 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
         Event::SynchronizeMultiRegionKey(arn) => {
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
             // AWS: the record of the synchronisation names the primary alone.
-            let primary = before.primary_of(key).filter(|_| key.state() == KeyState::Creating);
+            let primary = before.primary_of(key).filter(|_| key.state_at(before.now()) == KeyState::Creating);
             let told = primary.map(|key| (&**key, ServiceEvent::SynchronizeMultiRegionKey { key: key.arn }));
             let facts = before.tell_each(told, due.at, entropy)?;
             [Change::Put(Record::Key(Arc::new(key.settled())))].into_iter().chain(facts).collect()
@@ -35,6 +35,12 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
         Event::RotateKey(arn) => {
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
             rotation(before, key, RotationType::Automatic, due.at, entropy)?
+        }
+        Event::DeleteExpiredKeyMaterial(arn, id) => {
+            let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
+            let event = ServiceEvent::DeleteExpiredKeyMaterial { key: arn, material: id };
+            let fact = before.tell(key, due.at, event, entropy)?;
+            removal(before, key, id).into_iter().chain(fact).collect()
         }
         Event::DeleteKey(arn) => {
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
@@ -68,7 +74,46 @@ pub fn rotation(
     at: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Change>, EntropyError> {
-    let (rotated, material) = key.rotate(rotation, at, entropy)?;
+    let rotated = key.rotate(rotation, at, entropy)?;
+    told_rotation(view, key, rotated, rotation, at, entropy)
+}
+
+/// What the rotation of a key to the imported material that waits for it changes; nothing if none waits.
+///
+/// # Errors
+/// The source of randomness failed; then nothing may be changed.
+pub fn rotation_to_imported(
+    view: View<'_>,
+    key: &Key,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Change>, EntropyError> {
+    let at = view.now();
+    let pending = key.pending_material_at(at).and_then(|pending| view.material(&key.arn, pending.id));
+    let Some(pending) = pending else { return Ok(Vec::new()) };
+    told_rotation(view, key, key.rotate_to(pending, at), RotationType::OnDemand, at, entropy)
+}
+
+/// What the loss of one imported material changes: of the bytes nothing is left. Nothing if they are not there.
+#[must_use]
+pub fn removal(view: View<'_>, key: &Key, id: MaterialId) -> Vec<Change> {
+    let known = view.material(&key.arn, id);
+    let Some((key, left)) = known.and_then(|known| key.without_material(known)) else { return Vec::new() };
+    let material = match left {
+        Some(material) => Change::Put(Record::Material(Arc::new(material))),
+        None => Change::Delete(RecordId::Material(key.arn, id)),
+    };
+    vec![material, Change::Put(Record::Key(Arc::new(key)))]
+}
+
+/// A rotation and the facts that tell of it.
+fn told_rotation(
+    view: View<'_>,
+    key: &Key,
+    (rotated, material): (Key, Material),
+    rotation: RotationType,
+    at: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Change>, EntropyError> {
     let replicas: Vec<&Arc<Key>> = view.replicas_of(key).collect();
     let event = |key: &Key| ServiceEvent::RotateKey {
         key: key.arn,
@@ -117,6 +162,7 @@ mod tests {
             material_count: 0,
             rotation: None,
             on_demand_rotations: 0,
+            imported: Vec::new(),
         };
         Record::Key(Arc::new(key.enable_rotation(Some(period), Timestamp(0))))
     }

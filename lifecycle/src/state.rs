@@ -22,7 +22,7 @@ use crate::event::{self, Fact, FactId, ServiceEvent};
 use crate::grant::Grant;
 use crate::iam::{Clash, Directory, Entry, EntryId, Source};
 use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, Uuid};
-use crate::key::{Key, KeyManager, Material};
+use crate::key::{Key, KeyManager, KeyState, Material};
 
 /// Something that is stored, whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -329,6 +329,12 @@ impl<'a> View<'a> {
         self.state.keys.get(arn).filter(|key| !key.is_deleted_at(self.now))
     }
 
+    /// The state of a key.
+    #[must_use]
+    pub fn key_state(&self, key: &Key) -> KeyState {
+        key.state_at(self.now)
+    }
+
     /// An alias by ARN.
     #[must_use]
     pub fn alias(&self, arn: &AliasArn) -> Option<&'a Arc<Alias>> {
@@ -497,6 +503,7 @@ mod tests {
             material_count: 1,
             rotation: None,
             on_demand_rotations: 0,
+            imported: Vec::new(),
         }
     }
 

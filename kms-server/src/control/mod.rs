@@ -194,7 +194,7 @@ fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
     let tags: Vec<Value> =
         key.tags.iter().map(|tag| json!({"TagKey": tag.tag_key, "TagValue": tag.tag_value})).collect();
     json!({
-        "metadata": key_metadata(key, view.primary_of(key).map_or(key, |primary| primary)),
+        "metadata": key_metadata(view, key),
         "region": key.arn.scope.region.as_str(),
         "aliases": aliases,
         "tags": tags,

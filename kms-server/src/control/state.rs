@@ -18,7 +18,7 @@ use lifecycle::crypto::{Entropy, Secret};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::{Key, Material, RotationType};
+use lifecycle::key::{Key, Material, RotationType, Standing};
 use lifecycle::state::{Record, State, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
@@ -224,6 +224,8 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     let keys: std::collections::HashSet<KeyArn> = document.keys.iter().map(|key| key.arn).collect();
     for key in document.keys {
         let mut last = None;
+        let waiting = key.imported.iter().filter(|material| material.standing == Standing::PendingRotation);
+        let waiting: Vec<_> = waiting.map(|material| material.id).collect();
         for number in 0..key.material_count {
             let material = materials.remove(&(key.arn, number)).ok_or_else(|| {
                 Refusal::bad_request(format!("material number {number} of {} is missing", key.arn))
@@ -236,6 +238,14 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
                 "the last material of {} is not its current one",
                 key.arn
             )));
+        }
+        // What waits for a rotation has the next number.
+        for id in waiting {
+            let material = materials.remove(&(key.arn, key.material_count));
+            let material = material.filter(|material| material.id == id).ok_or_else(|| {
+                Refusal::bad_request(format!("the material {id} of {} is missing", key.arn))
+            })?;
+            records.push(Record::Material(Arc::new(material)));
         }
         records.push(Record::Key(Arc::new(key)));
     }

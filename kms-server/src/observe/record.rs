@@ -452,6 +452,9 @@ fn write_shown<'a>(members: impl Iterator<Item = (&'static Member, &'a Value)>, 
         match member.shape {
             Shape::Map { .. } => write_map(value, json),
             Shape::Structure(structure) => write_members(structure, value, json),
+            Shape::Timestamp => {
+                json.text(&date_of(value.as_f64().unwrap_or_default()));
+            }
             _ => write_lower_camel(value, json),
         }
     });

@@ -1,6 +1,7 @@
 //! A fact in the forms in which AWS tells it: a CloudTrail service event, and an EventBridge event.
 //!
-//! AWS: KMS developer guide, "RotateKey", "DeleteKey" and "SynchronizeMultiRegionKey" under "Logging AWS KMS API calls with AWS CloudTrail", and
+//! AWS: KMS developer guide, "RotateKey", "DeleteKey", "DeleteExpiredKeyMaterial" and "SynchronizeMultiRegionKey" under
+//! "Logging AWS KMS API calls with AWS CloudTrail", and
 //! "Monitor KMS keys with Amazon EventBridge".
 
 use lifecycle::event::{Fact, ServiceEvent};
@@ -54,6 +55,10 @@ fn write_details(event: &ServiceEvent, json: &mut Json<'_>) {
             json.raw(r#","currentKeyMaterialId":"#).text(&current.to_string());
             json.raw(r#","keyId":"#).text(key.id.as_str()).raw("}");
         }
+        ServiceEvent::DeleteExpiredKeyMaterial { key, material } => {
+            json.raw(r#","serviceEventDetails":{"keyId":"#).text(key.id.as_str());
+            json.raw(r#","keyMaterialId":"#).text(&material.to_string()).raw("}");
+        }
         // AWS: the records of a deletion and of a synchronisation have no details.
         ServiceEvent::DeleteKey { .. } | ServiceEvent::SynchronizeMultiRegionKey { .. } => {}
     }
@@ -81,6 +86,7 @@ fn detail_type(event: &ServiceEvent) -> Option<&'static str> {
     match event {
         ServiceEvent::RotateKey { .. } => Some("KMS CMK Rotation"),
         ServiceEvent::DeleteKey { .. } => Some("KMS CMK Deletion"),
+        ServiceEvent::DeleteExpiredKeyMaterial { .. } => Some("KMS Imported Key Material Expiration"),
         ServiceEvent::SynchronizeMultiRegionKey { .. } => None,
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use lifecycle::clock::Timestamp;
 use lifecycle::ids::{AccountId, KeyArn, KeyId, MaterialId};
 use lifecycle::key::{
-    EncapsulationAlgorithm, EncryptionAlgorithm, Key, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyState,
-    KeyUsage, MacAlgorithm, Origin, SigningAlgorithm,
+    EncapsulationAlgorithm, EncryptionAlgorithm, ExpirationModel, Key, KeyAgreementAlgorithm, KeyManager,
+    KeySpec, KeyState, KeyUsage, MacAlgorithm, Origin, Presence, SigningAlgorithm,
 };
+use lifecycle::state::View;
 use serde::{Serialize, Serializer};
 
 /// A date in a response: seconds since the Unix epoch, with milliseconds.
@@ -48,6 +49,11 @@ pub(super) struct KeyMetadata {
     multi_region_configuration: Option<MultiRegionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_key_material_id: Option<MaterialId>,
+    /// Of the first of the materials that expires; absent while one is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_model: Option<ExpirationModel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<Date>,
 }
 
 /// The algorithms of a key's one usage; all others are absent.
@@ -116,9 +122,16 @@ impl MultiRegionConfiguration {
 }
 
 impl KeyMetadata {
-    /// What DescribeKey says of a key. `primary` is the primary of a replica, and of any other key the key itself.
-    pub(super) fn of(key: &Key, primary: &Key) -> Self {
-        let state = key.state();
+    /// What DescribeKey says of a key.
+    pub(super) fn of(view: View<'_>, key: &Key) -> Self {
+        KeyMetadata::related(view, key, view.primary_of(key).map_or(key, |primary| primary))
+    }
+
+    /// The same of a key whose primary, or the key itself if it is no replica, is not in the view yet.
+    pub(super) fn related(view: View<'_>, key: &Key, primary: &Key) -> Self {
+        let now = view.now();
+        let state = view.key_state(key);
+        let imported = (key.origin == Origin::External).then(|| key.presence_at(now));
         let scope = key.arn.scope;
         KeyMetadata {
             account: scope.account,
@@ -144,6 +157,8 @@ impl KeyMetadata {
             current_key_material_id: key
                 .current_material
                 .filter(|_| key.spec == KeySpec::SymmetricDefault && state != KeyState::Creating),
+            expiration_model: imported.and_then(|presence| presence.model_at(now)),
+            valid_to: imported.and_then(Presence::ends_at).map(Date),
         }
     }
 }

@@ -9,6 +9,7 @@ mod data_keys;
 pub mod declaration;
 mod encryption;
 mod grants;
+mod import;
 mod kem;
 mod key_pairs;
 mod keys;
@@ -27,6 +28,7 @@ mod signing;
 mod tags;
 mod usage;
 
+pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
 pub(crate) use usage::last_activity;
@@ -58,6 +60,8 @@ pub struct Environment<'a> {
     pub marker_key: &'a MarkerKey,
     /// Makes and reads grant tokens.
     pub token_key: &'a TokenKey,
+    /// Seals and opens import tokens.
+    pub import_token_key: &'a ImportTokenKey,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.
@@ -266,10 +270,9 @@ impl From<EntropyError> for KmsError {
     }
 }
 
-/// What DescribeKey says of a key, for the control API. `primary` is the primary of a replica, and of any other key the
-/// key itself.
-pub(crate) fn key_metadata(key: &Key, primary: &Key) -> impl Serialize + use<> {
-    metadata::KeyMetadata::of(key, primary)
+/// What DescribeKey says of a key, for the control API.
+pub(crate) fn key_metadata(view: View<'_>, key: &Key) -> impl Serialize + use<> {
+    metadata::KeyMetadata::of(view, key)
 }
 
 /// The answer to a parameter value that this build knows but does not carry out.

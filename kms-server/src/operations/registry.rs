@@ -12,14 +12,14 @@ use super::declaration::{
     USABLE_OR_UNAVAILABLE,
 };
 use super::{
-    agreement, aliases, data_keys, encryption, grants, kem, key_pairs, keys, mac, policies, primary_region,
-    public_key, random, replicate, rotation, signing, tags, usage,
+    agreement, aliases, data_keys, encryption, grants, import, kem, key_pairs, keys, mac, policies,
+    primary_region, public_key, random, replicate, rotation, signing, tags, usage,
 };
 use crate::api::model::{
     agreement as agreement_model, aliases as alias_model, custom_stores, data_keys as data_key_model,
-    encryption as encryption_model, grants as grant_model, import, keys as key_model, mac as mac_model,
-    policies as policy_model, replication, rotation as rotation_model, signing as signing_model,
-    tags as tag_model,
+    encryption as encryption_model, grants as grant_model, import as import_model, keys as key_model,
+    mac as mac_model, policies as policy_model, replication, rotation as rotation_model,
+    signing as signing_model, tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
@@ -135,7 +135,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(encryption_model::DECRYPT, query!(encryption::Decrypt), [Target::Ciphertext { key: "KeyId", algorithm: "EncryptionAlgorithm", action: "Decrypt" }], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(alias_model::DELETE_ALIAS, command!(aliases::DeleteAlias), [Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::DELETE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
-    entry!(import::DELETE_IMPORTED_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(import_model::DELETE_IMPORTED_KEY_MATERIAL, command!(import::DeleteImportedKeyMaterial), [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
     entry!(agreement_model::DERIVE_SHARED_SECRET, query!(agreement::DeriveSharedSecret), [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
     entry!(custom_stores::DESCRIBE_CUSTOM_KEY_STORES, NotBuilt, [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::DESCRIBE_KEY, query!(keys::DescribeKey), [key("KeyId", Any, "DescribeKey", Every)], None, AnyAccount, Reads, Untracked),
@@ -155,9 +155,9 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
     entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
-    entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", PREPARABLE)], None, OwnAccount, Reads, Untracked),
+    entry!(import_model::GET_PARAMETERS_FOR_IMPORT, query!(import::GetParametersForImport), [key("KeyId", KeyOnly, "GetParametersForImport", PREPARABLE)], None, OwnAccount, Reads, Untracked),
     entry!(signing_model::GET_PUBLIC_KEY, query!(public_key::GetPublicKey), [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
-    entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(import_model::IMPORT_KEY_MATERIAL, command!(import::ImportKeyMaterial), [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
     entry!(grant_model::LIST_GRANTS, query!(grants::ListGrants), [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
     entry!(policy_model::LIST_KEY_POLICIES, query!(policies::ListKeyPolicies), [key("KeyId", KeyOnly, "ListKeyPolicies", Every)], None, OwnAccount, Reads, Untracked),

@@ -127,7 +127,7 @@ impl Command for ReplicateKey {
             changes.push(Change::Put(Record::Material(Arc::new(copy))));
         }
         let output = ReplicateKeyResponse {
-            replica_key_metadata: KeyMetadata::of(&replica, &primary),
+            replica_key_metadata: KeyMetadata::related(authorized.view, &replica, &primary),
             replica_policy: replica.policy.as_str().to_owned(),
             replica_tags: Some(replica.tags).filter(|tags| !tags.is_empty()),
         };

@@ -6,6 +6,7 @@ use lifecycle::iam::Identity;
 use lifecycle::ids::{AliasArn, Region, Uuid};
 use lifecycle::managed::{self, Made};
 use lifecycle::policy::Principal;
+use lifecycle::state::State;
 use serde_json::json;
 
 use super::run::Behind;
@@ -81,7 +82,9 @@ fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>)
         "KeySpec": key.spec.as_str(),
         "Origin": key.origin.as_str(),
     });
-    let elements = json!({ "KeyMetadata": key_metadata(key, key) });
+    // All that there is to say of a new key is in its record.
+    let nothing_else = State::default();
+    let elements = json!({ "KeyMetadata": key_metadata(nothing_else.at(key.created_at), key) });
     let trace = Trace { resources: vec![Resource::Key(key.arn)], ..Trace::default() };
     let record = AuditRecord {
         entry: registry::find("CreateKey"),

@@ -17,6 +17,8 @@ pub mod hash;
 #[cfg(feature = "kms")]
 pub mod hmac;
 #[cfg(feature = "kms")]
+pub mod key_wrap;
+#[cfg(feature = "kms")]
 pub mod ml_dsa;
 #[cfg(feature = "kms")]
 pub mod ml_kem;

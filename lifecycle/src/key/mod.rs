@@ -1,6 +1,7 @@
 //! KMS keys: what a key is, and the state it is in.
 
 pub mod calendar;
+mod import;
 mod material;
 mod multi_region;
 mod policy;
@@ -9,11 +10,14 @@ mod private;
 mod rotation;
 mod spec;
 mod state;
+#[cfg(feature = "kms")]
+mod wrapping;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use import::{ExpirationModel, Import, ImportError, ImportType, ImportedMaterial, Presence, Standing};
 pub use material::Material;
 pub use multi_region::{MultiRegion, ReplicaAttributes, Role, Transition};
 pub use policy::KeyPolicy;
@@ -26,6 +30,8 @@ pub use spec::{
     MacAlgorithm, MessageType, Origin, SigningAlgorithm,
 };
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
+#[cfg(feature = "kms")]
+pub use wrapping::{UnwrapError, WrappingAlgorithm, WrappingKey, WrappingKeySpec};
 
 use crate::clock::Timestamp;
 use crate::ids::{KeyArn, MaterialId};
@@ -64,7 +70,8 @@ pub struct Key {
     /// The material that encrypts; none while the first is still to be imported.
     #[serde(default, alias = "materials", deserialize_with = "last_material")]
     pub current_material: Option<MaterialId>,
-    /// How many materials the key has had. All of them stay, so that whatever they encrypted can be decrypted.
+    /// How many materials the key has had. All of them stay, so that whatever they encrypted can be decrypted; one that
+    /// is imported and waits for a rotation does not count yet.
     #[serde(default = "one_material")]
     pub material_count: u32,
     /// Automatic rotation, if it is on.
@@ -72,6 +79,9 @@ pub struct Key {
     /// How often the key was rotated on demand.
     #[serde(default)]
     pub on_demand_rotations: u32,
+    /// What was imported, if its origin is `EXTERNAL`: the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<ImportedMaterial>,
 }
 
 /// Keys that were stored before keys could rotate list their materials, of which each had one.
@@ -93,13 +103,14 @@ fn one_material() -> u32 {
 }
 
 impl Key {
-    /// The state of the key, which follows from what is stored.
+    /// The state of the key at an instant, which follows from what is stored.
     #[must_use]
-    pub fn state(&self) -> KeyState {
+    pub fn state_at(&self, now: Timestamp) -> KeyState {
         match (&self.pending_deletion, self.transition(), self.switch) {
             (Some(pending), ..) if pending.deletion_at.is_none() => KeyState::PendingReplicaDeletion,
             (Some(_), ..) => KeyState::PendingDeletion,
             (None, Some(transition), _) => transition.state(),
+            (None, None, _) if self.is_pending_import_at(now) => KeyState::PendingImport,
             (None, None, Switch::Enabled) => KeyState::Enabled,
             (None, None, Switch::Disabled) => KeyState::Disabled,
         }

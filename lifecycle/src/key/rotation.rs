@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, KeyManager, KeyState, Material, calendar, wire_enum};
+use super::{Key, KeyManager, Material, Switch, calendar, wire_enum};
 use crate::clock::Timestamp;
 use crate::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use crate::crypto::{Entropy, EntropyError, Secret};
@@ -107,8 +107,9 @@ impl Key {
     /// when its primary rotates.
     #[must_use]
     pub fn rotates_at(&self) -> Option<Timestamp> {
-        let rotates = matches!(self.state(), KeyState::Enabled | KeyState::Updating);
-        self.rotation.filter(|_| rotates).map(|rotation| rotation.next_at)
+        let waits = self.pending_deletion.is_some()
+            || self.transition().is_some_and(|it| it.state() == super::KeyState::Creating);
+        self.rotation.filter(|_| !waits && self.switch == Switch::Enabled).map(|rotation| rotation.next_at)
     }
 
     /// The key with new material, which encrypts from now on.

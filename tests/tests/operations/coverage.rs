@@ -29,6 +29,7 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("CreateKey", ErrorCode::XksKeyInvalidConfigurationException, NO_STORES),
     ("CreateKey", ErrorCode::XksKeyNotFoundException, NO_STORES),
     ("DeleteAlias", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("DeleteImportedKeyMaterial", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("EnableKey", ErrorCode::LimitExceededException, "there is no quota on enabled keys any more"),
     ("GenerateRandom", ErrorCode::CustomKeyStoreInvalidStateException, NO_STORES),
     ("GenerateRandom", ErrorCode::UnsupportedOperationException, NO_STORES),
@@ -115,6 +116,15 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         E::InvalidGrantIdException => with(good, "GrantId", json!("x")),
         E::DryRunOperationException => with(good, "DryRun", json!(true)),
         E::InvalidMarkerException => with(good, "Marker", json!("x")),
+        E::InvalidCiphertextException if operation == "ImportKeyMaterial" => {
+            with(good, "EncryptedKeyMaterial", super::wire::encoded(&[1; 256]))
+        }
+        E::IncorrectKeyMaterialException => with(good, "ImportType", json!("NEW_KEY_MATERIAL")),
+        E::InvalidImportTokenException => with(good, "ImportToken", json!(BLOB)),
+        E::ExpiredImportTokenException => {
+            kms.advance_days(1).await;
+            good
+        }
         E::InvalidCiphertextException if operation == "Decapsulate" => {
             with(good, "SharedSecretCiphertextBlob", json!(BLOB))
         }
@@ -139,6 +149,9 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         E::MalformedPolicyDocumentException => with(good, "Policy", json!("not a real policy")),
         E::UnsupportedOperationException => match operation {
             "CreateKey" => json!({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}),
+            "DeleteImportedKeyMaterial" | "GetParametersForImport" | "ImportKeyMaterial" => {
+                with(good, "KeyId", json!(Subject::new(&kms).await.id))
+            }
             "PutKeyPolicy" => with(good, "PolicyName", json!("another")),
             "ReplicateKey" => with(good, "ReplicaRegion", json!("us-east-1")),
             "UpdatePrimaryRegion" => with(good, "PrimaryRegion", json!("us-east-1")),

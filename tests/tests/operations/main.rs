@@ -22,6 +22,8 @@ mod explain;
 mod faults;
 mod grants;
 mod identifiers;
+mod import;
+mod importing;
 mod key_pairs;
 mod keys;
 mod mac;

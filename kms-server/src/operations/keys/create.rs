@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use lifecycle::ids::{KeyArn, KeyId, Scope};
 use lifecycle::key::{
-    Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, MultiRegion, Origin, PrivateKey, Switch,
+    Import, Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, MultiRegion, Origin, Presence,
+    PrivateKey, Switch,
 };
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
-use crate::operations::material::check_region;
+use crate::operations::material::{check_region, internal};
 use crate::operations::metadata::KeyMetadata;
 use crate::operations::policies::{Lockout, accept_policy};
 use crate::operations::random::custom_key_store_not_found;
@@ -125,7 +127,7 @@ fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<KeyPo
     if let Some(id) = &input.custom_key_store_id {
         return Err(custom_key_store_not_found(id));
     }
-    if input.origin() != Origin::AwsKms {
+    if !matches!(input.origin(), Origin::AwsKms | Origin::External) {
         return Err(not_implemented(&format!("Origin {}", input.origin())));
     }
     let lockout = match input.bypass_policy_lockout_safety_check {
@@ -141,7 +143,8 @@ impl Command for CreateKey {
     fn prepare(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Option<Secret>, KmsError> {
         accept(authorized, input)?;
         let custom = CustomTags::read(input)?;
-        let made = custom.material.is_none().then(|| input.spec().generate(authorized.environment.entropy));
+        let is_made = custom.material.is_none() && input.origin() == Origin::AwsKms;
+        let made = is_made.then(|| input.spec().generate(authorized.environment.entropy));
         Ok(made.transpose()?)
     }
 
@@ -150,11 +153,11 @@ impl Command for CreateKey {
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let policy = accept(authorized, input)?;
-        let made = make(authorized, input, policy)?;
-        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0, &made.0) };
-        let changes =
-            vec![Change::Put(Record::Material(Arc::new(made.1))), Change::Put(Record::Key(Arc::new(made.0)))];
-        Ok((output, changes))
+        let (key, material) = make(authorized, input, policy)?;
+        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(authorized.view, &key) };
+        let material = material.map(|material| Record::Material(Arc::new(material)));
+        let records = material.into_iter().chain([Record::Key(Arc::new(key))]);
+        Ok((output, records.map(Change::Put).collect()))
     }
 }
 
@@ -175,7 +178,7 @@ fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
     policy: KeyPolicy,
-) -> Result<(Key, Material), KmsError> {
+) -> Result<(Key, Option<Material>), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
     let multi_region = input.multi_region.unwrap_or(false);
@@ -197,18 +200,6 @@ fn make(
     if related || authorized.view.key(&arn).is_some() {
         return Err(KmsError::new(ErrorCode::AlreadyExistsException, format!("Key {arn} already exists")));
     }
-    let secret = match custom.material.or_else(|| authorized.prepared.cloned()) {
-        Some(secret) => secret,
-        None => input.spec().generate(entropy)?,
-    };
-    let material = Material {
-        key: arn,
-        id: material_id(id, &secret),
-        number: 0,
-        created_at: now,
-        rotation: None,
-        secret: Some(secret),
-    };
     let key = Key {
         arn,
         spec: input.spec(),
@@ -222,12 +213,39 @@ fn make(
         pending_deletion: None,
         policy,
         tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
-        current_material: Some(material.id),
-        material_count: 1,
+        current_material: None,
+        material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        imported: Vec::new(),
     };
-    Ok((key, material))
+    if input.origin() == Origin::External {
+        return match custom.material {
+            Some(secret) => imported(&key, secret, now),
+            None => Ok((key, None)),
+        };
+    }
+    let secret = match custom.material.or_else(|| authorized.prepared.cloned()) {
+        Some(secret) => secret,
+        None => input.spec().generate(entropy)?,
+    };
+    let material = Material {
+        key: arn,
+        id: material_id(id, &secret),
+        number: 0,
+        created_at: now,
+        rotation: None,
+        secret: Some(secret),
+    };
+    Ok((Key { current_material: Some(material.id), material_count: 1, ..key }, Some(material)))
+}
+
+/// A key that waits for no import, because its first material comes with it.
+fn imported(key: &Key, secret: Secret, now: Timestamp) -> Result<(Key, Option<Material>), KmsError> {
+    let presence = Presence::Unlimited;
+    let import = Import { secret, import_type: None, id: None, presence, description: None };
+    let imported = key.import(import, None, now);
+    imported.map(|(key, material)| (key, Some(material))).map_err(|_| internal())
 }
 
 const CUSTOM_ID: &str = "_custom_id_";

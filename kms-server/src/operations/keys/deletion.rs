@@ -64,7 +64,7 @@ impl Command for ScheduleKeyDeletion {
         let output = ScheduleKeyDeletionResponse {
             key_id: key.arn.to_string(),
             deletion_date: key.deletion_at().map(Date),
-            key_state: key.state().as_str(),
+            key_state: authorized.view.key_state(&key).as_str(),
             pending_window_in_days: days,
         };
         Ok((output, put(key)))

@@ -27,9 +27,7 @@ impl Operation for DescribeKey {
 
 impl Query for DescribeKey {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
-        let key = authorized.key()?;
-        let primary = authorized.view.primary_of(key).unwrap_or(key);
-        Ok(DescribeKeyResponse { key_metadata: KeyMetadata::of(key, primary) })
+        Ok(DescribeKeyResponse { key_metadata: KeyMetadata::of(authorized.view, authorized.key()?) })
     }
 }
 

@@ -112,6 +112,7 @@ async fn managed(kms: &TestKms) -> Subject {
         id: text(&key["KeyId"]),
         ciphertext: text(&sealed["CiphertextBlob"]),
         grant: text(&granted["GrantId"]),
+        import: None,
     }
 }
 
