@@ -1,6 +1,9 @@
 //! The response shapes that show keys.
 
+use std::sync::Arc;
+
 use lifecycle::clock::Timestamp;
+use lifecycle::ids::{AccountId, KeyArn, KeyId, MaterialId};
 use lifecycle::key::{
     EncapsulationAlgorithm, EncryptionAlgorithm, ExpirationModel, Key, KeyAgreementAlgorithm, KeyManager,
     KeySpec, KeyState, KeyUsage, MacAlgorithm, Origin, Presence, SigningAlgorithm,
@@ -23,12 +26,12 @@ impl Serialize for Date {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct KeyMetadata {
     #[serde(rename = "AWSAccountId")]
-    account: String,
-    key_id: String,
-    arn: String,
+    account: AccountId,
+    key_id: KeyId,
+    arn: KeyArn,
     creation_date: Date,
     enabled: bool,
-    description: String,
+    description: Arc<str>,
     key_usage: KeyUsage,
     key_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +46,7 @@ pub(super) struct KeyMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     multi_region_configuration: Option<MultiRegionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    current_key_material_id: Option<String>,
+    current_key_material_id: Option<MaterialId>,
     /// Of the first of the materials that expires; absent while one is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiration_model: Option<ExpirationModel>,
@@ -115,12 +118,12 @@ impl KeyMetadata {
             replica_keys: Vec::new(),
         };
         KeyMetadata {
-            account: scope.account.to_string(),
-            key_id: key.arn.id.to_string(),
-            arn: key.arn.to_string(),
+            account: scope.account,
+            key_id: key.arn.id,
+            arn: key.arn,
             creation_date: Date(key.created_at),
             enabled: state == KeyState::Enabled,
-            description: key.description.to_string(),
+            description: Arc::clone(&key.description),
             key_usage: key.usage,
             key_state: state.as_str(),
             deletion_date: key.pending_deletion.map(|pending| Date(pending.deletion_at)),
@@ -131,10 +134,7 @@ impl KeyMetadata {
             algorithms: Algorithms::of(key),
             multi_region: key.multi_region,
             multi_region_configuration: key.multi_region.then(configuration),
-            current_key_material_id: key
-                .current_material
-                .filter(|_| key.spec == KeySpec::SymmetricDefault)
-                .map(|id| id.to_string()),
+            current_key_material_id: key.current_material.filter(|_| key.spec == KeySpec::SymmetricDefault),
             expiration_model: imported.and_then(|presence| presence.model_at(now)),
             valid_to: imported.and_then(Presence::ends_at).map(Date),
         }

@@ -1,5 +1,9 @@
 //! The one table of operations: what is known, what is built, and what each declares.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
 use lifecycle::key::KeyUsage;
 
 use super::declaration::{
@@ -48,8 +52,15 @@ impl Entry {
 /// The entry of an operation, by exact name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {
-    let at = OPERATIONS.binary_search_by(|entry| entry.name().cmp(name)).ok()?;
-    OPERATIONS.get(at)
+    OPERATIONS.get(place(name)?)
+}
+
+/// Where an operation stands in the registry.
+#[must_use]
+pub fn place(name: &str) -> Option<usize> {
+    static PLACES: LazyLock<HashMap<&'static str, usize, RandomState>> =
+        LazyLock::new(|| OPERATIONS.iter().enumerate().map(|(place, entry)| (entry.name(), place)).collect());
+    PLACES.get(name).copied()
 }
 
 const fn key(member: &'static str, forms: Forms, action: &'static str, states: States) -> Target {
