@@ -21,6 +21,7 @@ mod policies;
 mod primary_region;
 mod public_key;
 mod random;
+mod recipient;
 pub mod registry;
 mod replicate;
 mod rotation;
@@ -31,6 +32,7 @@ mod usage;
 pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
+pub(crate) use recipient::attested;
 pub(crate) use usage::last_activity;
 
 use std::collections::BTreeSet;
@@ -46,6 +48,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::error::{ErrorCode, KmsError};
+use crate::attestation::{Attestation, Verifier};
 use crate::auth::Caller;
 use crate::limits::Limits;
 use crate::pipeline::{Authorization, Request};
@@ -62,6 +65,8 @@ pub struct Environment<'a> {
     pub token_key: &'a TokenKey,
     /// Seals and opens import tokens.
     pub import_token_key: &'a ImportTokenKey,
+    /// Verifies attestation documents.
+    pub attestation: &'a Verifier,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.
@@ -106,6 +111,8 @@ pub struct Resolved {
     pub granted: Option<Terms>,
     /// The key among them that AWS has yet to make.
     pub unmade: Option<Box<Unmade>>,
+    /// Whom the answer is for alone, if it is for an enclave.
+    pub recipient: Option<Attestation>,
     /// Whether the ciphertext belongs to another key than the one that the request names, which is then the last.
     pub is_of_other_key: bool,
 }
