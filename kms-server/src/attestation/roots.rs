@@ -8,7 +8,7 @@ use ring::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::ring::{ECDSA_P256_SHA256, ECDSA_P384_SHA256, ECDSA_P384_SHA384};
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 
 /// How the certificates are signed. AWS: by ECDSA over P-384 with SHA-384; a test root may do with less.
 const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
@@ -76,15 +76,25 @@ impl Roots {
     ) -> Result<Signer, String> {
         let certificate = CertificateDer::from(certificate);
         let chain: Vec<_> = chain.iter().map(|issuer| CertificateDer::from(*issuer)).collect();
-        let signer = EndEntityCert::try_from(&certificate).map_err(|error| error.to_string())?;
+        let signer = EndEntityCert::try_from(&certificate).map_err(|error| told(&error))?;
         let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0.try_into().unwrap_or_default()));
         let usage = KeyUsage::client_auth();
         signer
             .verify_for_usage(ALGORITHMS, &self.0, &chain, now, usage, None, None)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| told(&error))?;
         let key = signer.subject_public_key_info();
         let point = key.strip_prefix(&P384[..]).ok_or("its key is not of P-384")?;
         Ok(Signer(UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point.to_vec())))
+    }
+}
+
+/// What is wrong with a chain.
+fn told(error: &Error) -> String {
+    match error {
+        Error::CertExpired { .. } => "it or the certificate of an issuer has expired".to_owned(),
+        Error::CertNotValidYet { .. } => "it or the certificate of an issuer is not valid yet".to_owned(),
+        Error::UnknownIssuer => "no configured root vouches for it".to_owned(),
+        other => format!("the chain is not valid ({other})"),
     }
 }
 

@@ -38,6 +38,7 @@ mod principals;
 mod protocol;
 mod quotas;
 mod random;
+mod recipient;
 mod rotation;
 mod signing;
 mod snapshots;
