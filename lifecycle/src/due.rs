@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::clock::Timestamp;
-use crate::ids::KeyArn;
+use crate::custom_store::{Connection, CustomKeyStore};
+use crate::ids::{KeyArn, StoreName};
 use crate::key::Key;
 
 /// Something that happens by itself at an instant. Ordered by instant, then kind, then resource.
@@ -22,18 +23,24 @@ pub enum Event {
     RotateKey(KeyArn),
     /// The waiting period of a key ends: the key, its material, its aliases and its grants cease to exist.
     DeleteKey(KeyArn),
+    /// An attempt to connect a custom key store comes to its end, good or bad.
+    ConnectStore(StoreName),
+    /// A custom key store is disconnected.
+    DisconnectStore(StoreName),
 }
 
 impl Event {
     /// The names of all kinds, in their order.
-    pub const KINDS: &[&str] = &["RotateKey", "DeleteKey"];
+    pub const KINDS: &[&str] = &["RotateKey", "DeleteKey", "ConnectCustomKeyStore", "DisconnectCustomKeyStore"];
 
-    /// The name of the kind, which is that of the service event in the audit log.
+    /// The name of the kind, which is that of the service event in the audit log, or of the operation that began it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Event::RotateKey(_) => "RotateKey",
             Event::DeleteKey(_) => "DeleteKey",
+            Event::ConnectStore(_) => "ConnectCustomKeyStore",
+            Event::DisconnectStore(_) => "DisconnectCustomKeyStore",
         }
     }
 
@@ -41,21 +48,22 @@ impl Event {
     /// such wait: what has ended is not in the view any more.
     #[must_use]
     pub fn makes(&self) -> bool {
-        matches!(self, Event::RotateKey(_))
+        !matches!(self, Event::DeleteKey(_))
     }
 
-    /// The key that it happens to.
+    /// The ARN of the key, or the name of the custom key store, that it happens to.
     #[must_use]
-    pub fn key(&self) -> KeyArn {
+    pub fn resource(&self) -> String {
         match self {
-            Event::RotateKey(key) | Event::DeleteKey(key) => *key,
+            Event::RotateKey(key) | Event::DeleteKey(key) => key.to_string(),
+            Event::ConnectStore(store) | Event::DisconnectStore(store) => store.to_string(),
         }
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind(), self.key())
+        write!(f, "{} {}", self.kind(), self.resource())
     }
 }
 
@@ -65,4 +73,13 @@ pub(crate) fn of_key(key: &Key) -> impl Iterator<Item = Due> {
     let deletion =
         key.pending_deletion.map(|pending| Due { at: pending.deletion_at, event: Event::DeleteKey(key.arn) });
     rotation.into_iter().chain(deletion)
+}
+
+/// What will happen to a custom key store as it is.
+pub(crate) fn of_store(store: &CustomKeyStore) -> impl Iterator<Item = Due> + use<> {
+    let event = match store.connection {
+        Connection::Disconnecting { .. } => Event::DisconnectStore(store.arn),
+        _ => Event::ConnectStore(store.arn),
+    };
+    store.connection.settles_at().map(|at| Due { at, event }).into_iter()
 }

@@ -10,6 +10,7 @@ pub mod ec;
 pub mod ed25519;
 mod entropy;
 pub mod envelope;
+pub mod external;
 #[cfg(feature = "kms")]
 mod error;
 #[cfg(feature = "kms")]

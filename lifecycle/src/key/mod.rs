@@ -26,7 +26,7 @@ pub use spec::{
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
 
 use crate::clock::Timestamp;
-use crate::ids::{KeyArn, MaterialId};
+use crate::ids::{KeyArn, MaterialId, StoreId};
 use crate::tag::Tag;
 
 /// A KMS key without its secret bytes, which are [`Material`] records of their own.
@@ -69,6 +69,19 @@ pub struct Key {
     /// How often the key was rotated on demand.
     #[serde(default)]
     pub on_demand_rotations: u32,
+    /// Where it lives, if that is a custom key store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_store: Option<Residence>,
+}
+
+/// Where a key in a custom key store lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Residence {
+    /// The store, of the key's account and Region.
+    pub store: StoreId,
+    /// The external key that it stands for, exactly if the store is an external one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xks_key_id: Option<Arc<str>>,
 }
 
 /// Keys that were stored before keys could rotate list their materials, of which each had one.
@@ -90,7 +103,7 @@ fn one_material() -> u32 {
 }
 
 impl Key {
-    /// The state of the key, which follows from what is stored.
+    /// The state of the key as far as it follows from the key alone; [`crate::state::View::key_state`] knows the rest.
     #[must_use]
     pub fn state(&self) -> KeyState {
         match (&self.pending_deletion, self.switch) {

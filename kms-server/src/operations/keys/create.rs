@@ -221,6 +221,7 @@ fn make(
         material_count: 1,
         rotation: None,
         on_demand_rotations: 0,
+        custom_store,
     };
     Ok((key, material))
 }
