@@ -17,7 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lifecycle::crypto::Secret;
 use lifecycle::ids::{AccountId, AliasArn, GrantId, KeyArn, MaterialId};
-use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage};
+use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage, Origin};
 use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
@@ -29,7 +29,9 @@ use crate::api::shape::Output;
 use crate::auth::Caller;
 use crate::operations::declaration::{Declaration, States, Target};
 use crate::operations::registry::{Body, Entry};
-use crate::operations::{Authorized, Command, Environment, Operation, Query, Resolved, not_implemented};
+use crate::operations::{
+    Authorized, Command, Environment, Operation, Query, Resolved, ResolvedKey, not_implemented,
+};
 
 /// Proof that a request went through this module: nobody else can make one.
 pub struct Permit(());
@@ -57,6 +59,8 @@ pub struct Trace {
     pub denial: Option<Value>,
     /// The predefined alias whose key has to be made before the query can be answered.
     pub unmade: Option<Box<AliasArn>>,
+    /// Whether a query has to ask an external key store proxy before it can be answered.
+    pub asks_proxy: bool,
 }
 
 /// Something that a request concerns.
@@ -96,7 +100,8 @@ impl Trace {
         }
         for (resource, found) in self.resources.iter_mut().zip(&resolved.keys) {
             let material = found.material.or(found.key.current_material);
-            if let Some(material) = material.filter(|_| found.key.spec == KeySpec::SymmetricDefault) {
+            let has_id = found.key.spec == KeySpec::SymmetricDefault && found.key.custom_store.is_none();
+            if let Some(material) = material.filter(|_| has_id) {
                 *resource = Resource::Used(found.key.arn, material);
             }
         }
@@ -154,7 +159,8 @@ pub struct CommandBody {
 ///
 /// # Errors
 /// AWS's error for the first check that fails, in AWS's order. A query that passes all of them, but is for a key that
-/// AWS has yet to make, fails too: [`Trace::unmade`] says what to make before it is run again.
+/// AWS has yet to make, fails too: [`Trace::unmade`] says what to make before it is run again. So does one that has to
+/// ask a proxy, unless there is a conversation for it.
 pub fn query<Q: Query>(
     request: &Request<'_>,
     view: View<'_>,
@@ -165,6 +171,12 @@ pub fn query<Q: Query>(
     check_dry_run(request)?;
     if let Some(unmade) = resolved.unmade {
         trace.unmade = Some(Box::new(unmade.alias));
+        return Err(KmsError::bare(ErrorCode::KMSInternalException));
+    }
+    let is_external = |found: &ResolvedKey| found.key.origin == Origin::ExternalKeyStore;
+    let encrypts = request.entry.declaration.usage == Some(KeyUsage::EncryptDecrypt);
+    if environment.conversation.is_none() && encrypts && resolved.keys.iter().any(is_external) {
+        trace.asks_proxy = true;
         return Err(KmsError::bare(ErrorCode::KMSInternalException));
     }
     let authorized = Authorized {
@@ -289,7 +301,7 @@ fn admit<O: Operation>(
         check_usage(declaration, target, &found.key)?;
     }
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
-        check_state(target, &found.key)?;
+        check_state(view, target, &found.key)?;
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
@@ -341,13 +353,13 @@ fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<
     ))
 }
 
-fn check_state(target: &Target, key: &Key) -> Result<(), KmsError> {
+fn check_state(view: View<'_>, target: &Target, key: &Key) -> Result<(), KmsError> {
     let states = match target {
         Target::Key { states, .. } => *states,
         Target::Ciphertext { .. } => crate::operations::declaration::USABLE,
         Target::Alias { .. } => return Ok(()),
     };
-    let state = key.state();
+    let state = view.key_state(key);
     let awaiting = matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
     let (admitted, what) = match states {
         States::Every => (true, ""),

@@ -1,6 +1,7 @@
 //! The response shapes that show keys.
 
 use lifecycle::clock::Timestamp;
+use lifecycle::state::View;
 use lifecycle::key::{
     EncapsulationAlgorithm, EncryptionAlgorithm, Key, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyState,
     KeyUsage, MacAlgorithm, Origin, SigningAlgorithm,
@@ -43,6 +44,18 @@ pub(super) struct KeyMetadata {
     multi_region_configuration: Option<MultiRegionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_key_material_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_key_store_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_hsm_cluster_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xks_key_configuration: Option<XksKeyConfiguration>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct XksKeyConfiguration {
+    id: String,
 }
 
 /// The algorithms of a key's one usage; all others are absent.
@@ -98,8 +111,8 @@ struct MultiRegionKey {
 
 impl KeyMetadata {
     /// What DescribeKey says of a key.
-    pub(super) fn of(key: &Key) -> Self {
-        let state = key.state();
+    pub(super) fn of(view: View<'_>, key: &Key) -> Self {
+        let state = view.key_state(key);
         let scope = key.arn.scope;
         let configuration = || MultiRegionConfiguration {
             multi_region_key_type: "PRIMARY",
@@ -125,8 +138,18 @@ impl KeyMetadata {
             multi_region_configuration: key.multi_region.then(configuration),
             current_key_material_id: key
                 .current_material
-                .filter(|_| key.spec == KeySpec::SymmetricDefault)
+                .filter(|_| key.spec == KeySpec::SymmetricDefault && key.custom_store.is_none())
                 .map(|id| id.to_string()),
+            custom_key_store_id: key.custom_store.as_ref().map(|residence| residence.store.to_string()),
+            cloud_hsm_cluster_id: view
+                .store_of(key)
+                .and_then(|store| store.backing.cluster())
+                .map(|cluster| cluster.to_string()),
+            xks_key_configuration: key
+                .custom_store
+                .as_ref()
+                .and_then(|residence| residence.xks_key_id.as_ref())
+                .map(|id| XksKeyConfiguration { id: id.to_string() }),
         }
     }
 }

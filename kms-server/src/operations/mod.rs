@@ -5,6 +5,7 @@
 
 mod agreement;
 mod aliases;
+mod custom_stores;
 mod data_keys;
 pub mod declaration;
 mod encryption;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError, Secret};
+use lifecycle::custom_store::Cluster;
 use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
 use lifecycle::ids::{AliasArn, MaterialId};
 use lifecycle::key::Key;
@@ -45,6 +47,7 @@ use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::limits::Limits;
 use crate::pipeline::{Authorization, Request};
+use crate::xks::{Conversation, Routes};
 
 /// What the steps of every operation may draw on besides state and input.
 pub struct Environment<'a> {
@@ -60,6 +63,12 @@ pub struct Environment<'a> {
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.
     pub authorization: Authorization,
+    /// The configured AWS CloudHSM clusters.
+    pub clusters: &'a [Cluster],
+    /// The ways to external key store proxies.
+    pub proxies: &'a Routes,
+    /// What proxies have answered to this request; `None` until it is known that it has to ask any.
+    pub conversation: Option<&'a Conversation>,
 }
 
 impl Environment<'_> {
@@ -265,8 +274,8 @@ impl From<EntropyError> for KmsError {
 }
 
 /// What DescribeKey says of a key, for the control API.
-pub(crate) fn key_metadata(key: &Key) -> impl Serialize + use<> {
-    metadata::KeyMetadata::of(key)
+pub(crate) fn key_metadata(view: View<'_>, key: &Key) -> impl Serialize + use<> {
+    metadata::KeyMetadata::of(view, key)
 }
 
 /// The answer to a parameter value that this build knows but does not carry out.

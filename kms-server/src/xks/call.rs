@@ -3,7 +3,6 @@
 //! AWS: External Key Store Proxy API Specification, "API operations".
 
 use std::fmt;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -151,12 +150,6 @@ impl Call {
     #[must_use]
     pub fn path(&self) -> String {
         format!("{}{}", self.target.proxy.path, self.resource)
-    }
-
-    /// The VPC endpoint service through which it goes.
-    #[must_use]
-    pub fn vpc_service(&self) -> Option<&Arc<str>> {
-        self.target.proxy.service.as_ref().map(|service| &service.name)
     }
 }
 

@@ -30,6 +30,12 @@ impl Client {
         Client { routes, timeout }
     }
 
+    /// The ways that it goes.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
     /// Sends a call; `now` is the wall clock's time, which its signature has.
     ///
     /// # Errors
@@ -47,12 +53,7 @@ impl Client {
 
     async fn exchange(&self, call: &Call, now: WallTime) -> Answer {
         let host = call.target.host();
-        if let Some(service) = call.vpc_service() {
-            let name = self.routes.private_dns_name(service).ok_or(Failure::NoVpcService)?;
-            if !name.eq_ignore_ascii_case(host) {
-                return Err(Failure::WrongVpcService);
-            }
-        }
+        self.routes.check_service(&call.target.proxy)?;
         let secret = call.target.secret.as_ref().ok_or(Failure::AuthenticationFailed)?;
         let path = call.path();
         let unsigned = Unsigned { host, path: &path, body: &call.body };

@@ -62,7 +62,13 @@ impl Conversation {
         Err(Pending)
     }
 
-    /// What the last run asked and did not know.
+    /// Whether the last run asked something that it did not know.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.said().asked.is_some()
+    }
+
+    /// What that was.
     #[must_use]
     pub fn asked(&self) -> Option<Call> {
         self.said().asked.take()

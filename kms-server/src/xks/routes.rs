@@ -4,9 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lifecycle::custom_store::Proxy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+
+use super::Failure;
 
 /// Where to find the proxy of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +88,16 @@ impl Routes {
         }
     }
 
-    /// The host that is the private DNS name of a VPC endpoint service.
-    pub(super) fn private_dns_name(&self, service: &str) -> Option<&str> {
-        let is_it = |(route, _): &&(Route, Way)| route.vpc_endpoint_service.as_deref() == Some(service);
-        self.known.iter().find(is_it).map(|(route, _)| route.host.as_str())
+    /// Whether the VPC endpoint service of a proxy, if it has one, is there and leads to its host.
+    ///
+    /// # Errors
+    /// It is not there, or it is for another private DNS name.
+    pub fn check_service(&self, proxy: &Proxy) -> Result<(), Failure> {
+        let Some(service) = &proxy.service else { return Ok(()) };
+        let is_it = |(route, _): &&(Route, Way)| route.vpc_endpoint_service.as_deref() == Some(&*service.name);
+        let (route, _) = self.known.iter().find(is_it).ok_or(Failure::NoVpcService)?;
+        let leads_there = proxy.endpoint.strip_prefix("https://").is_some_and(|host| route.host.eq_ignore_ascii_case(host));
+        if leads_there { Ok(()) } else { Err(Failure::WrongVpcService) }
     }
 }
 

@@ -37,7 +37,7 @@ wire_enum! {
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
-    /// Its id, such as `cluster-1a23b4cdefg`.
+    /// Its id, such as `cluster-2a23b4cdefg`.
     pub id: Arc<str>,
     /// Its state.
     pub state: ClusterState,
@@ -52,6 +52,20 @@ pub struct Cluster {
     /// The password of the `kmsuser` account; the store seals it beside the rest.
     #[serde(skip)]
     pub password: Option<Secret>,
+}
+
+/// Most HSMs of a cluster.
+///
+/// AWS: CloudHSM user guide, "Quotas".
+pub const HSMS_MAX: u32 = 28;
+
+/// Whether a text is the id of a cluster: `cluster-` and 11 to 16 letters and digits from 2 to 7.
+///
+/// AWS: KMS API reference, `CloudHsmClusterId`.
+#[must_use]
+pub fn is_cluster_id(text: &str) -> bool {
+    let rest = text.strip_prefix("cluster-").unwrap_or_default();
+    (11..=16).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))
 }
 
 /// HSMs that CreateCustomKeyStore, UpdateCustomKeyStore and CreateKey need.
@@ -120,11 +134,11 @@ mod tests {
     fn a_cluster_serves_while_it_is_active_and_has_hsms() {
         let password = Secret::new(b"kmsPswd".to_vec());
         let cluster = Cluster {
-            id: "cluster-1a23b4cdefg".into(),
+            id: "cluster-2a23b4cdefg".into(),
             state: ClusterState::Active,
             active_hsms: 1,
             trust_anchor: "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".into(),
-            backup_of: "cluster-1a23b4cdefg".into(),
+            backup_of: "cluster-2a23b4cdefg".into(),
             failure: None,
             password: Some(password.clone()),
         };

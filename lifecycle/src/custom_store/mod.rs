@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Cluster, ClusterError, ClusterState, HSMS_TO_CONNECT, HSMS_TO_CREATE};
+pub use cluster::{
+    Cluster, ClusterError, ClusterState, HSMS_MAX, HSMS_TO_CONNECT, HSMS_TO_CREATE, is_cluster_id,
+};
 pub use connection::{Connection, ConnectionErrorCode, NotNow};
 pub use settings::{Clash, Connectivity, Proxy, VpcService};
 

@@ -7,17 +7,19 @@ use base64::engine::general_purpose::STANDARD;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use lifecycle::ids::{KeyArn, KeyId};
-use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, PrivateKey, Switch};
+use lifecycle::key::{
+    Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, PrivateKey, Residence, Switch,
+};
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
+use crate::operations::custom_stores;
 use crate::operations::material::check_region;
 use crate::operations::metadata::KeyMetadata;
 use crate::operations::policies::{Lockout, accept_policy};
-use crate::operations::random::custom_key_store_not_found;
 use crate::operations::tags::check_tags;
 use crate::operations::{Authorized, Command, Operation, not_implemented};
 
@@ -94,7 +96,6 @@ fn check_spec_and_usage(input: &CreateKeyRequest) -> Result<(), KmsError> {
 
 fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
     let (origin, spec) = (input.origin(), input.spec());
-    let in_custom_store = matches!(origin, Origin::AwsCloudhsm | Origin::ExternalKeyStore);
     let supported = match origin {
         Origin::AwsKms => true,
         Origin::External => spec.is_importable(),
@@ -103,36 +104,28 @@ fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
     if !supported {
         return Err(KmsError::validation(format!("KeySpec {spec} is not supported for Origin {origin}")));
     }
-    if input.xks_key_id.is_some() != (origin == Origin::ExternalKeyStore) {
-        return Err(KmsError::validation(
-            "XksKeyId must be specified if and only if the Origin is EXTERNAL_KEY_STORE",
-        ));
-    }
-    if input.custom_key_store_id.is_some() != in_custom_store {
-        return Err(KmsError::validation(
-            "CustomKeyStoreId must be specified if and only if the Origin is AWS_CLOUDHSM or EXTERNAL_KEY_STORE",
-        ));
-    }
-    Ok(())
+    let (store, external) = (input.custom_key_store_id.as_deref(), input.xks_key_id.as_deref());
+    custom_stores::check_request(origin, store, external, input.multi_region == Some(true))
 }
 
-/// Everything that may refuse the request once it is authorised. Gives the key policy as it will be stored.
-fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<KeyPolicy, KmsError> {
+/// What a request is accepted with: the key policy as it will be stored, and where the key will live.
+type Accepted = (KeyPolicy, Option<Residence>);
+
+/// Everything that may refuse the request once it is authorised, but for what a proxy says.
+fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<Accepted, KmsError> {
     check_region(authorized.scope().region, "KeySpec", input.spec())?;
-    // CreateCustomKeyStore is not implemented, so that no store can exist.
-    if let Some(id) = &input.custom_key_store_id {
-        return Err(custom_key_store_not_found(id));
-    }
-    if input.origin() != Origin::AwsKms {
+    if input.origin() == Origin::External {
         return Err(not_implemented(&format!("Origin {}", input.origin())));
     }
+    let (store, external) = (input.custom_key_store_id.as_deref(), input.xks_key_id.as_deref());
+    let residence = custom_stores::residence(authorized, input.origin(), store, external)?;
     let lockout = match input.bypass_policy_lockout_safety_check {
         Some(true) => Lockout::Bypass,
         _ => Lockout::Check,
     };
     let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
     check_quota(authorized)?;
-    Ok(policy)
+    Ok((policy, residence))
 }
 
 impl Command for CreateKey {
@@ -147,9 +140,10 @@ impl Command for CreateKey {
         authorized: &Authorized<'_>,
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
-        let policy = accept(authorized, input)?;
-        let made = make(authorized, input, policy)?;
-        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0) };
+        let accepted = accept(authorized, input)?;
+        let made = make(authorized, input, accepted)?;
+        custom_stores::check_new_key(authorized, made.0.arn, made.0.custom_store.as_ref())?;
+        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(authorized.view, &made.0) };
         let changes =
             vec![Change::Put(Record::Material(Arc::new(made.1))), Change::Put(Record::Key(Arc::new(made.0)))];
         Ok((output, changes))
@@ -171,7 +165,7 @@ fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
 fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
-    policy: KeyPolicy,
+    (policy, custom_store): Accepted,
 ) -> Result<(Key, Material), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
