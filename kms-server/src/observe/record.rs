@@ -439,7 +439,7 @@ fn shown<'a>(
         Some((member, value.get(member.name).or_else(effective)?))
     });
     members.filter(|(member, value)| {
-        let secret = matches!(member.shape, Shape::Blob { .. }) || is_token(member.name);
+        let secret = matches!(member.shape, Shape::Blob { .. }) || is_hidden(member.name);
         !secret && !value.is_null()
     })
 }
@@ -486,7 +486,7 @@ pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
             let dated = members.contains_key("DeletionDate");
             let shown = members
                 .iter()
-                .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_token(name)));
+                .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_hidden(name)));
             json.raw("{");
             json.separated(shown, |json, (name, value)| {
                 json.member(name);
@@ -509,9 +509,9 @@ pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
     }
 }
 
-/// Whether a member holds grant tokens, which a record never shows.
-fn is_token(member: &str) -> bool {
-    matches!(member, "GrantToken" | "GrantTokens")
+/// Whether a member holds grant tokens or the secrets of a custom key store, which a record never shows.
+fn is_hidden(member: &str) -> bool {
+    matches!(member, "GrantToken" | "GrantTokens" | "KeyStorePassword" | "RawSecretAccessKey")
 }
 
 /// CloudTrail's dates, such as `May 21, 2025, 5:47:45 AM`.

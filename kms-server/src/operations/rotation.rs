@@ -35,6 +35,11 @@ fn check_origin(key: &Key) -> Result<(), KmsError> {
     ))
 }
 
+/// Only keys that live in AWS KMS itself have a history of rotations.
+fn check_place(key: &Key) -> Result<(), KmsError> {
+    if key.custom_store.is_none() { Ok(()) } else { check_origin(key) }
+}
+
 fn check_all(resolved: &Resolved, check: impl Fn(&Key) -> Result<(), KmsError>) -> Result<(), KmsError> {
     resolved.keys.iter().try_for_each(|found| check(&found.key))
 }
@@ -235,7 +240,7 @@ impl Operation for ListKeyRotations {
     type Output = ListKeyRotationsResponse;
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, check_spec)
+        check_all(resolved, |key| check_spec(key).and_then(|()| check_place(key)))
     }
 }
 
