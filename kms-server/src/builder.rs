@@ -20,7 +20,7 @@ use crate::observe::log::{Log, LogOptions};
 use crate::observe::metrics::Metrics;
 use crate::observe::notifications::Notifications;
 use crate::observe::webhook::Webhook;
-use crate::operations::MarkerKey;
+use crate::operations::{ImportTokenKey, MarkerKey};
 use crate::pipeline::Authorization;
 use crate::quotas::RequestQuotas;
 use crate::report::Tally;
@@ -280,6 +280,7 @@ impl Builder {
             authenticator = authenticator.with_unknown_access_key(unknown);
         }
         let token_key = TokenKey::new(engine.installation_secret());
+        let import_token_key = ImportTokenKey::new(engine.installation_secret());
         let marker_key = Arc::new(MarkerKey::new(engine.installation_secret()));
         let waits = Waits::new(self.limits.waiters_max, self.limits.wait_max);
         Ok(Service::new(Inner {
@@ -295,6 +296,7 @@ impl Builder {
             region,
             marker_key,
             token_key,
+            import_token_key,
             identity_providers: self.identity_providers,
             authorization: self.authorization,
             service_headers: self.service_headers,

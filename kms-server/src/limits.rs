@@ -1,4 +1,4 @@
-//! Quotas of the service, and its delays, each with AWS's default but for delays, which are none.
+//! Quotas of the service, and its delays, each with AWS's default but for delays, which are none or short.
 //!
 //! AWS: KMS developer guide, "Quotas".
 
@@ -15,6 +15,10 @@ pub struct Limits {
     pub grants_per_key_max: usize,
     /// Domain time until a new grant counts for requests without its token.
     pub grant_consistency_delay: Duration,
+    /// Domain time for which a new replica of a multi-Region key is Creating.
+    pub replica_creating_time: Duration,
+    /// Domain time for which a multi-Region key is Updating after a change of the primary Region.
+    pub primary_updating_time: Duration,
     /// Tags per key.
     pub tags_per_key_max: usize,
     /// Bytes of a key policy.
@@ -42,6 +46,8 @@ impl Default for Limits {
             aliases_per_key_max: 50,
             grants_per_key_max: 50_000,
             grant_consistency_delay: Duration::ZERO,
+            replica_creating_time: Duration::from_secs(5),
+            primary_updating_time: Duration::from_secs(5),
             tags_per_key_max: 50,
             policy_bytes_max: 32_768,
             custom_key_stores_max: 10,

@@ -29,9 +29,7 @@ use crate::api::shape::Output;
 use crate::auth::Caller;
 use crate::operations::declaration::{Declaration, States, Target};
 use crate::operations::registry::{Body, Entry};
-use crate::operations::{
-    Authorized, Command, Environment, Operation, Query, Resolved, ResolvedKey, not_implemented,
-};
+use crate::operations::{Authorized, Command, Environment, Operation, Query, Resolved, ResolvedKey};
 
 /// Proof that a request went through this module: nobody else can make one.
 pub struct Permit(());
@@ -246,26 +244,6 @@ pub fn command<C: Command>(
     Ok((Answer { body, elements }, changes))
 }
 
-/// Takes an operation without a body through every check that needs no body.
-pub fn not_built(
-    request: &Request<'_>,
-    view: View<'_>,
-    environment: &Environment<'_>,
-    trace: &mut Trace,
-) -> KmsError {
-    struct Unbuilt;
-    impl Operation for Unbuilt {
-        const NAME: &'static str = "";
-        type Input = serde::de::IgnoredAny;
-        type Output = ();
-    }
-    match admit::<Unbuilt>(request, view, environment, trace) {
-        // Even of a dry run nobody can promise that it would have succeeded.
-        Ok(_) => not_implemented(request.entry.name()),
-        Err(error) => error,
-    }
-}
-
 /// A request that has passed every check.
 struct Admitted<I> {
     input: I,
@@ -301,7 +279,7 @@ fn admit<O: Operation>(
         check_usage(declaration, target, &found.key)?;
     }
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
-        check_state(view, target, &found.key)?;
+        check_state(target, &found.key, view)?;
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
@@ -341,7 +319,9 @@ fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Targe
 
 fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {
     let action = match target {
-        Target::Key { action, .. } | Target::Ciphertext { action, .. } => action,
+        Target::Key { action, .. } | Target::Ciphertext { action, .. } | Target::Replica { action, .. } => {
+            action
+        }
         Target::Alias { .. } => return Ok(()),
     };
     if declaration.usage.is_none_or(|usage| usage == key.usage) {
@@ -353,9 +333,9 @@ fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<
     ))
 }
 
-fn check_state(view: View<'_>, target: &Target, key: &Key) -> Result<(), KmsError> {
+fn check_state(target: &Target, key: &Key, view: View<'_>) -> Result<(), KmsError> {
     let states = match target {
-        Target::Key { states, .. } => *states,
+        Target::Key { states, .. } | Target::Replica { states, .. } => *states,
         Target::Ciphertext { .. } => crate::operations::declaration::USABLE,
         Target::Alias { .. } => return Ok(()),
     };

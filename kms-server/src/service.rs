@@ -1,5 +1,6 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
+mod abroad;
 mod circumstances;
 mod disturbance;
 mod provision;
@@ -36,7 +37,7 @@ use crate::observe::notifications::Notifications;
 use crate::observe::record::{self, AuditRecord};
 use crate::operations::declaration::Tracking;
 use crate::operations::registry::{self, Entry};
-use crate::operations::{Environment, MarkerKey};
+use crate::operations::{Environment, ImportTokenKey, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::quotas::RequestQuotas;
 use crate::report::{Month, Row, Tally, price_class};
@@ -80,6 +81,8 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Seals and opens import tokens.
+    pub import_token_key: ImportTokenKey,
     /// Whose tokens AssumeRoleWithWebIdentity takes.
     pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
@@ -272,6 +275,7 @@ impl Service {
             limits: &self.0.limits,
             marker_key: &self.0.marker_key,
             token_key: &self.0.token_key,
+            import_token_key: &self.0.import_token_key,
             ledger: self.0.engine.ledger(),
             authorization: self.0.authorization,
             clusters: &self.0.clusters,
@@ -320,17 +324,18 @@ impl Service {
         self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.moment.at);
     }
 
-    /// Hands over the record of a request, one for each account that it concerns.
+    /// Hands over the record of a request, one for each account that it concerns, and one for another Region.
     fn record(&self, place: Place<'_>, exchange: &Exchange, result: &Result<Answer, KmsError>) {
         let (caller, error) = (exchange.caller.as_ref(), result.as_ref().err());
         let recipients = record::recipients(caller, self.0.account, &exchange.trace, error);
+        let abroad = result.as_ref().ok().and_then(|answer| Some((answer, abroad::key_abroad(exchange)?)));
         let circumstances = &exchange.circumstances;
         // A service has no account whose record would be the first of several.
         let service = caller.is_some_and(|caller| matches!(caller.principal(), Principal::Service(_)));
         let shared = recipients.len() > 1 || service && !exchange.trace.resources.is_empty();
         let first = exchange.event_id;
-        place.records(recipients.len(), |at, line| {
-            let recipient = recipients.get(at).copied().unwrap_or(self.0.account);
+        place.records(recipients.len() + usize::from(abroad.is_some()), |at, line| {
+            let recipient = recipients.get(at).or(recipients.first()).copied().unwrap_or(self.0.account);
             let event_id = if at == 0 { first } else { record::derived_id(first, recipient.as_str()) };
             let record = AuditRecord {
                 entry: exchange.entry,
@@ -349,7 +354,13 @@ impl Service {
                 recipient,
                 shared_event_id: shared.then(|| record::derived_id(first, "shared")),
             };
-            record.write(line);
+            match abroad.filter(|_| at == recipients.len()) {
+                Some((answer, key)) => {
+                    let event_id = record::derived_id(first, key.scope.region.as_str());
+                    abroad::write(key, answer, &record, event_id.as_str(), line);
+                }
+                None => record.write(line),
+            }
         });
     }
 }

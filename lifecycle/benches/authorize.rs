@@ -180,7 +180,7 @@ fn key() -> Key {
         usage: KeyUsage::EncryptDecrypt,
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
-        multi_region: false,
+        multi_region: None,
         description: "".into(),
         created_at: Timestamp(0),
         switch: Switch::Enabled,
@@ -192,6 +192,7 @@ fn key() -> Key {
         rotation: None,
         on_demand_rotations: 0,
         custom_store: None,
+        imported: Vec::new(),
     }
 }
 

@@ -52,19 +52,18 @@ impl Timestamp {
         }
         let of_day = self.0.rem_euclid(DAY);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut write = |mut number: i64, digits: std::ops::Range<usize>| {
-            for digit in text.get_mut(digits).into_iter().flatten().rev() {
-                *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-                number /= 10;
-            }
-        };
-        write(year, 0..4);
-        write(month, 5..7);
-        write(day, 8..10);
-        write(of_day / 3_600_000, 11..13);
-        write(of_day / 60_000 % 60, 14..16);
-        write(of_day / 1_000 % 60, 17..19);
-        write(of_day % 1_000, 20..23);
+        let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+        let pair = |number: i64| [digit(number / 10), digit(number)];
+        [text[0], text[1]] = pair(year / 100);
+        [text[2], text[3]] = pair(year);
+        [text[5], text[6]] = pair(month);
+        [text[8], text[9]] = pair(day);
+        [text[11], text[12]] = pair(of_day / 3_600_000);
+        [text[14], text[15]] = pair(of_day / 60_000 % 60);
+        [text[17], text[18]] = pair(of_day / 1_000 % 60);
+        let milliseconds = of_day % 1_000;
+        [text[20], text[21], text[22]] =
+            [digit(milliseconds / 100), digit(milliseconds / 10), digit(milliseconds)];
         Some(text)
     }
 }

@@ -4,7 +4,8 @@
 //! both are stored or neither; whoever has told it removes the record. A fact that was stored is thus told at least once,
 //! and its id says whether it was told already.
 //!
-//! AWS: KMS developer guide, "AWS KMS events in CloudTrail" (RotateKey, DeleteKey) and "Monitor KMS keys with Amazon
+//! AWS: KMS developer guide, "AWS KMS events in CloudTrail" (RotateKey, DeleteKey, DeleteExpiredKeyMaterial,
+//! SynchronizeMultiRegionKey) and "Monitor KMS keys with Amazon
 //! EventBridge".
 
 use std::fmt;
@@ -59,6 +60,18 @@ pub enum ServiceEvent {
         /// The key.
         key: KeyArn,
     },
+    /// What the keys of a multi-Region set share has been copied to a replica.
+    SynchronizeMultiRegionKey {
+        /// The primary key.
+        key: KeyArn,
+    },
+    /// Imported material of a key has expired.
+    DeleteExpiredKeyMaterial {
+        /// The key.
+        key: KeyArn,
+        /// The material.
+        material: MaterialId,
+    },
 }
 
 impl ServiceEvent {
@@ -68,6 +81,8 @@ impl ServiceEvent {
         match self {
             ServiceEvent::RotateKey { .. } => "RotateKey",
             ServiceEvent::DeleteKey { .. } => "DeleteKey",
+            ServiceEvent::SynchronizeMultiRegionKey { .. } => "SynchronizeMultiRegionKey",
+            ServiceEvent::DeleteExpiredKeyMaterial { .. } => "DeleteExpiredKeyMaterial",
         }
     }
 
@@ -75,7 +90,10 @@ impl ServiceEvent {
     #[must_use]
     pub fn key(&self) -> KeyArn {
         match self {
-            ServiceEvent::RotateKey { key, .. } | ServiceEvent::DeleteKey { key } => *key,
+            ServiceEvent::RotateKey { key, .. }
+            | ServiceEvent::DeleteKey { key }
+            | ServiceEvent::SynchronizeMultiRegionKey { key }
+            | ServiceEvent::DeleteExpiredKeyMaterial { key, .. } => *key,
         }
     }
 }
@@ -116,7 +134,9 @@ mod tests {
             previous: Some(MaterialId([1; 32])),
             current: MaterialId([2; 32]),
         };
-        for event in [rotation, ServiceEvent::DeleteKey { key }] {
+        let synchronized = ServiceEvent::SynchronizeMultiRegionKey { key };
+        let expiry = ServiceEvent::DeleteExpiredKeyMaterial { key, material: MaterialId([4; 32]) };
+        for event in [rotation, ServiceEvent::DeleteKey { key }, synchronized, expiry] {
             let id = FactId { number: 7, id: Uuid::v4([3; 16]) };
             let fact = Fact { id, at: Timestamp(5), event };
             let stored = serde_json::to_value(&fact).unwrap();

@@ -105,7 +105,7 @@ impl Service {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Aws,
-            multi_region: false,
+            multi_region: None,
             description: self.description(arn.scope).into(),
             created_at: now,
             switch: Switch::Enabled,
@@ -117,6 +117,7 @@ impl Service {
             rotation: Some(AutomaticRotation::by_aws(now)),
             on_demand_rotations: 0,
             custom_store: None,
+            imported: Vec::new(),
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 use crate::crypto::{Entropy, EntropyError};
 use crate::due::{Due, Event};
 use crate::event::ServiceEvent;
-use crate::ids::AliasArn;
-use crate::key::{Key, RotationType};
+use crate::ids::{AliasArn, MaterialId};
+use crate::key::{Key, KeyState, Material, RotationType};
 use crate::state::{Change, Record, RecordId, State, View};
 
 /// The soonest due event, if anything is scheduled at all. Costs the same for any number of keys.
@@ -24,9 +24,23 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
     // The instant before the event is the last at which a key that it ends can be seen.
     let before = state.at(Timestamp(due.at.0 - 1));
     Ok(match due.event {
+        Event::SynchronizeMultiRegionKey(arn) => {
+            let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
+            // AWS: the record of the synchronisation names the primary alone.
+            let primary = before.primary_of(key).filter(|_| key.state_at(before.now()) == KeyState::Creating);
+            let told = primary.map(|key| (&**key, ServiceEvent::SynchronizeMultiRegionKey { key: key.arn }));
+            let facts = before.tell_each(told, due.at, entropy)?;
+            [Change::Put(Record::Key(Arc::new(key.settled())))].into_iter().chain(facts).collect()
+        }
         Event::RotateKey(arn) => {
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
             rotation(before, key, RotationType::Automatic, due.at, entropy)?
+        }
+        Event::DeleteExpiredKeyMaterial(arn, id) => {
+            let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
+            let event = ServiceEvent::DeleteExpiredKeyMaterial { key: arn, material: id };
+            let fact = before.tell(key, due.at, event, entropy)?;
+            removal(before, key, id).into_iter().chain(fact).collect()
         }
         Event::ConnectStore(name) | Event::DisconnectStore(name) => {
             let Some(store) = before.custom_store(&name) else { return Ok(Vec::new()) };
@@ -42,12 +56,19 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
             let materials = before.materials_of(arn).map(|material| RecordId::Material(arn, material.id));
             let grants = before.grants(arn, None).map(|grant| RecordId::Grant(arn, grant.id));
             let rest = [RecordId::Usage(arn), RecordId::Key(arn)];
-            aliases.chain(grants).chain(materials).chain(rest).map(Change::Delete).chain(fact).collect()
+            let primary = before.primary_of(key).filter(|primary| primary.arn != arn);
+            let left = primary.map(|primary| primary.without_replica(arn.scope.region, due.at));
+            let left = left.map(|primary| Change::Put(Record::Key(Arc::new(primary))));
+            let gone = aliases.chain(grants).chain(materials).chain(rest).map(Change::Delete);
+            gone.chain(left).chain(fact).collect()
         }
     })
 }
 
-/// What the rotation of a key changes, and the fact that tells of it.
+/// What the rotation of a key changes, and the facts that tell of it: its replicas get the same material at the same
+/// instant, in whatever state they are.
+///
+/// AWS: KMS developer guide, "Rotate AWS KMS keys", multi-Region keys.
 ///
 /// # Errors
 /// The source of randomness failed; then nothing may be changed.
@@ -58,17 +79,62 @@ pub fn rotation(
     at: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Change>, EntropyError> {
-    let (rotated, material) = key.rotate(rotation, at, entropy)?;
-    let event = ServiceEvent::RotateKey {
+    let rotated = key.rotate(rotation, at, entropy)?;
+    told_rotation(view, key, rotated, rotation, at, entropy)
+}
+
+/// What the rotation of a key to the imported material that waits for it changes; nothing if none waits.
+///
+/// # Errors
+/// The source of randomness failed; then nothing may be changed.
+pub fn rotation_to_imported(
+    view: View<'_>,
+    key: &Key,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Change>, EntropyError> {
+    let at = view.now();
+    let pending = key.pending_material_at(at).and_then(|pending| view.material(&key.arn, pending.id));
+    let Some(pending) = pending else { return Ok(Vec::new()) };
+    told_rotation(view, key, key.rotate_to(pending, at), RotationType::OnDemand, at, entropy)
+}
+
+/// What the loss of one imported material changes: of the bytes nothing is left. Nothing if they are not there.
+#[must_use]
+pub fn removal(view: View<'_>, key: &Key, id: MaterialId) -> Vec<Change> {
+    let known = view.material(&key.arn, id);
+    let Some((key, left)) = known.and_then(|known| key.without_material(known)) else { return Vec::new() };
+    let material = match left {
+        Some(material) => Change::Put(Record::Material(Arc::new(material))),
+        None => Change::Delete(RecordId::Material(key.arn, id)),
+    };
+    vec![material, Change::Put(Record::Key(Arc::new(key)))]
+}
+
+/// A rotation and the facts that tell of it.
+fn told_rotation(
+    view: View<'_>,
+    key: &Key,
+    (rotated, material): (Key, Material),
+    rotation: RotationType,
+    at: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Change>, EntropyError> {
+    let replicas: Vec<&Arc<Key>> = view.replicas_of(key).collect();
+    let event = |key: &Key| ServiceEvent::RotateKey {
         key: key.arn,
         rotation,
         origin: key.origin,
         previous: key.current_material,
         current: material.id,
     };
-    let fact = view.tell(key, at, event, entropy)?;
-    let records = [Record::Material(Arc::new(material)), Record::Key(Arc::new(rotated))];
-    Ok(records.map(Change::Put).into_iter().chain(fact).collect())
+    let told = [key].into_iter().chain(replicas.iter().map(|replica| &***replica));
+    let facts = view.tell_each(told.map(|key| (key, event(key))), at, entropy)?;
+    let copies = replicas.iter().map(|replica| replica.adopt(&material));
+    let all: Vec<_> = [(rotated, material.clone())].into_iter().chain(copies).collect();
+    let records = all
+        .into_iter()
+        .flat_map(|(key, material)| [Record::Material(Arc::new(material)), Record::Key(Arc::new(key))]);
+    Ok(records.map(Change::Put).chain(facts).collect())
 }
 
 #[cfg(test)]
@@ -90,7 +156,7 @@ mod tests {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
-            multi_region: false,
+            multi_region: None,
             description: "".into(),
             created_at: Timestamp(0),
             switch: Switch::Enabled,
@@ -102,6 +168,7 @@ mod tests {
             rotation: None,
             on_demand_rotations: 0,
             custom_store: None,
+            imported: Vec::new(),
         };
         Record::Key(Arc::new(key.enable_rotation(Some(period), Timestamp(0))))
     }

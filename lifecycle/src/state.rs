@@ -4,6 +4,7 @@
 //! and by nothing else.
 
 mod grants;
+mod related;
 mod stores;
 
 use std::borrow::Cow;
@@ -451,10 +452,23 @@ impl<'a> View<'a> {
         event: ServiceEvent,
         entropy: &dyn Entropy,
     ) -> Result<Option<Change>, EntropyError> {
+        self.tell_after(0, key, at, event, entropy)
+    }
+
+    /// The same, after `before` other facts of the same changes.
+    fn tell_after(
+        &self,
+        before: usize,
+        key: &Key,
+        at: Timestamp,
+        event: ServiceEvent,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Change>, EntropyError> {
         if !event::is_told(&key.arn) {
             return Ok(None);
         }
-        let id = FactId { number: self.state.next_fact, id: Uuid::v4(entropy.array()?) };
+        let number = self.state.next_fact.saturating_add(before as u64);
+        let id = FactId { number, id: Uuid::v4(entropy.array()?) };
         Ok(Some(Change::Put(Record::Fact(Arc::new(Fact { id, at, event })))))
     }
 
@@ -504,7 +518,7 @@ mod tests {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
-            multi_region: false,
+            multi_region: None,
             description: "".into(),
             created_at: Timestamp(0),
             switch: Switch::Enabled,
@@ -516,6 +530,7 @@ mod tests {
             rotation: None,
             on_demand_rotations: 0,
             custom_store: None,
+            imported: Vec::new(),
         }
     }
 
@@ -689,7 +704,9 @@ mod tests {
             number.clone().prop_map(|n| Change::Delete(RecordId::Fact(fact(n).id))),
             (number.clone(), number.clone())
                 .prop_map(|(n, at)| Change::Put(Record::CustomStore(Arc::new(stores::tests::store(n, at))))),
-            number.clone().prop_map(|n| Change::Delete(RecordId::CustomStore(stores::tests::store(n, 0).arn))),
+            number
+                .clone()
+                .prop_map(|n| Change::Delete(RecordId::CustomStore(stores::tests::store(n, 0).arn))),
             number.prop_map(|n| Change::Delete(RecordId::Alias(alias(n, 0).arn))),
         ]
     }

@@ -71,7 +71,8 @@ impl ConfiguredCluster {
         else {
             return Err(format!("expected {WORD}"));
         };
-        Self::checked(id, hsms.parse().ok(), file, password).map_err(|(field, reason)| format!("{field}: {reason}"))
+        Self::checked(id, hsms.parse().ok(), file, password)
+            .map_err(|(field, reason)| format!("{field}: {reason}"))
     }
 
     fn password(&self) -> &str {

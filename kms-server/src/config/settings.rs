@@ -207,6 +207,14 @@ settings! {
         xks_proxy_timeout: Duration = Duration::from_millis(250), in Duration::from_millis(1)..=Duration::from_secs(60);
     }
 
+    /// How multi-Region keys come to be what they are.
+    multi_region: MultiRegion, flags "multi-region-" {
+        /// Time on the clock of keys for which a new replica is Creating, and cannot be used; AWS takes seconds, rarely minutes.
+        creating_time: Duration = Duration::from_secs(5), in Duration::ZERO..=DAY;
+        /// Time on the clock of keys for which the old and the new primary are Updating; AWS takes seconds.
+        updating_time: Duration = Duration::from_secs(5), in Duration::ZERO..=DAY;
+    }
+
     /// The clock by which keys rotate, expire and are deleted. It is set when a data directory is first used; then it is stored.
     clock: Clock, flags "clock-" {
         /// Moment at which the clock starts, such as 2026-01-01T00:00:00Z; empty is now.

@@ -16,7 +16,10 @@ fn fault(route: &Route) -> Option<(&'static str, String)> {
     let host = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     if route.host.is_empty() || !route.host.bytes().all(host) {
         let found = quoted(&route.host);
-        return Some(("host", format!("expected a host without a port such as xks.example.com, found {found}")));
+        return Some((
+            "host",
+            format!("expected a host without a port such as xks.example.com, found {found}"),
+        ));
     }
     let url: Option<http::Uri> = route.url.parse().ok();
     let plain = url.as_ref().is_some_and(|url| {
@@ -50,7 +53,9 @@ fn read(node: &Node) -> Result<Route, DocumentError> {
 
 fn parse(text: &str) -> Result<Route, String> {
     let mut parts = text.split('|');
-    let (Some(host), Some(url)) = (parts.next(), parts.next()) else { return Err(format!("expected {WORD}")) };
+    let (Some(host), Some(url)) = (parts.next(), parts.next()) else {
+        return Err(format!("expected {WORD}"));
+    };
     let mut optional = || parts.next().filter(|part| !part.is_empty());
     let route = Route {
         host: host.to_owned(),
@@ -151,7 +156,8 @@ mod tests {
              vpc_endpoint_service = \"com.amazonaws.vpce.us-east-1.vpce-svc-0\"\n",
         )
         .unwrap();
-        let text = "a.example|https://127.0.0.1:1|ca.pem b|http://[::1]:2||com.amazonaws.vpce.us-east-1.vpce-svc-0";
+        let text =
+            "a.example|https://127.0.0.1:1|ca.pem b|http://[::1]:2||com.amazonaws.vpce.us-east-1.vpce-svc-0";
         assert_eq!(read, XksProxies::from_text(text).unwrap());
         assert_eq!(read.to_text(), text);
         assert_eq!(load(&format!("[custom_key_stores]\nxks_proxies = {}", read.to_toml())).unwrap(), read);
@@ -159,7 +165,8 @@ mod tests {
 
     #[test]
     fn faults_name_the_field() {
-        let error = load("[[custom_key_stores.xks_proxies]]\nhost = \"a:1\"\nurl = \"http://a:1\"").unwrap_err();
+        let error =
+            load("[[custom_key_stores.xks_proxies]]\nhost = \"a:1\"\nurl = \"http://a:1\"").unwrap_err();
         assert!(error.contains("expected a host without a port"), "{error}");
         for (word, part) in [
             ("a", "expected HOST"),

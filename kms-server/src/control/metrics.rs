@@ -1,12 +1,14 @@
 //! `GET /_kms/metrics`: counters and gauges in Prometheus's text format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
+use lifecycle::due::Event;
 use lifecycle::ids::KeyArn;
 
+use crate::engine::Snapshot;
 use crate::report::Counted;
 use crate::service::Service;
 
@@ -16,6 +18,7 @@ pub(super) fn show(service: &Service) -> Response<Bytes> {
     let snapshot = parts.engine.snapshot();
     let mut text = parts.metrics.render(snapshot.state.key_count(), snapshot.version);
     add_successes(&mut text, &parts.tally.counted(snapshot.clock.epoch()));
+    add_expirations(&snapshot, &mut text);
     add_quotas(service, &mut text);
     add_faults(service, &mut text);
     let mut response = Response::new(Bytes::from(text));
@@ -46,6 +49,28 @@ fn add_successes(text: &mut String, counted: &Counted) {
     );
     for ((key, operation), count) in sums {
         let _ = writeln!(text, "{name}{{key_arn=\"{key}\",operation=\"{operation}\"}} {count}");
+    }
+}
+
+/// AWS: KMS developer guide, "Monitoring KMS keys with Amazon CloudWatch": SecondsUntilKeyMaterialExpiration.
+fn add_expirations(snapshot: &Snapshot, text: &mut String) {
+    let name = "kms_seconds_until_key_material_expiration";
+    head(
+        text,
+        name,
+        "gauge",
+        "Seconds until the first of a key's imported materials expires: CloudWatch's SecondsUntilKeyMaterialExpiration.",
+    );
+    let now = snapshot.now();
+    let mut seen = BTreeSet::new();
+    // The soonest comes first.
+    for due in snapshot.state.due().filter(|due| due.at > now) {
+        if let Event::DeleteExpiredKeyMaterial(key, _) = due.event
+            && seen.insert(key)
+        {
+            let left = due.at.0.saturating_sub(now.0) / 1_000;
+            let _ = writeln!(text, "{name}{{key_arn=\"{key}\"}} {left}");
+        }
     }
 }
 

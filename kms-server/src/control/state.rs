@@ -19,7 +19,7 @@ use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId, StoreName};
-use lifecycle::key::{Key, Material, RotationType};
+use lifecycle::key::{Key, Material, RotationType, Standing};
 use lifecycle::state::{Record, State, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,11 @@ impl<T: Clone> WithSecret<T> {
         Ok(WithSecret { record: record.clone(), sealed: sealed.transpose()? })
     }
 
-    fn open(self, name: impl Fn(&T) -> String, sealer: Option<&Sealer>) -> Result<(T, Option<Secret>), Refusal> {
+    fn open(
+        self,
+        name: impl Fn(&T) -> String,
+        sealer: Option<&Sealer>,
+    ) -> Result<(T, Option<Secret>), Refusal> {
         let secret = match (&self.sealed, sealer) {
             (Some(sealed), Some(sealer)) => Some(sealer.open(&name(&self.record), sealed)?),
             _ => None,
@@ -269,10 +273,13 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     }
     let mut records = Vec::new();
     let keys: std::collections::HashSet<KeyArn> = document.keys.iter().map(|key| key.arn).collect();
-    let home = |key: &Key| Some((key.arn, StoreName { scope: key.arn.scope, id: key.custom_store.as_ref()?.store }));
+    let home =
+        |key: &Key| Some((key.arn, StoreName { scope: key.arn.scope, id: key.custom_store.as_ref()?.store }));
     let homes: Vec<(KeyArn, StoreName)> = document.keys.iter().filter_map(home).collect();
     for key in document.keys {
         let mut last = None;
+        let waiting = key.imported.iter().filter(|material| material.standing == Standing::PendingRotation);
+        let waiting: Vec<_> = waiting.map(|material| material.id).collect();
         for number in 0..key.material_count {
             let material = materials.remove(&(key.arn, number)).ok_or_else(|| {
                 Refusal::bad_request(format!("material number {number} of {} is missing", key.arn))
@@ -285,6 +292,14 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
                 "the last material of {} is not its current one",
                 key.arn
             )));
+        }
+        // What waits for a rotation has the next number.
+        for id in waiting {
+            let material = materials.remove(&(key.arn, key.material_count));
+            let material = material.filter(|material| material.id == id).ok_or_else(|| {
+                Refusal::bad_request(format!("the material {id} of {} is missing", key.arn))
+            })?;
+            records.push(Record::Material(Arc::new(material)));
         }
         records.push(Record::Key(Arc::new(key)));
     }

@@ -124,14 +124,14 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
     });
     let clock = clock.map(|clock| put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes_of_rows = rows.chain(clock).collect::<Result<_, _>>().map_err(unencodable)?;
-    // A secret whose row is deleted is erased in any case; only those of access keys, stores and clusters are replaced in
-    // place.
+    // A secret whose row is deleted is erased in any case. Replaced in place are only those of access keys, stores and
+    // clusters, and imported material by nothing.
     let replaces = |change: &Change| match change {
-        Change::Put(record) => matches!(
-            record,
-            Record::Principal(Entry::AccessKey(_)) | Record::CustomStore(_) | Record::Cluster(_)
-        ),
-        Change::Delete(_) => false,
+        Change::Put(Record::Principal(Entry::AccessKey(_)) | Record::CustomStore(_) | Record::Cluster(_)) => {
+            true
+        }
+        Change::Put(Record::Material(material)) => material.secret.is_none(),
+        _ => false,
     };
     let old_secrets = if changes.iter().any(replaces) { OldSecrets::Erased } else { OldSecrets::MayLinger };
     Ok(Batch { changes: changes_of_rows, old_secrets })

@@ -64,7 +64,7 @@ impl Delivery {
             audit: Copy {
                 log: audit,
                 id: "eventID",
-                mark: "AwsServiceEvent",
+                mark: "AWS Internal",
                 line: cloudtrail,
                 there: there.clone(),
             },
@@ -200,7 +200,8 @@ struct Copy {
     id: &'static str,
     /// What is in every line about a fact.
     mark: &'static str,
-    line: fn(&Fact) -> Vec<u8>,
+    /// The line about a fact; `None` if the log has none about it.
+    line: fn(&Fact) -> Option<Vec<u8>>,
     /// Facts of the outbox that are in the log already; `None` while that is not known.
     there: Option<HashSet<String>>,
 }
@@ -217,7 +218,7 @@ impl Copy {
             }
         };
         let new = facts.iter().filter(|fact| !there.contains(fact.id.id.as_str()));
-        let lines: Vec<Vec<u8>> = new.map(|fact| (self.line)(fact)).collect();
+        let lines: Vec<Vec<u8>> = new.filter_map(|fact| (self.line)(fact)).collect();
         if !lines.is_empty() {
             self.log.append(lines)?;
         }

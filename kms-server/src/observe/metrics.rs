@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::http::Refused;
-use crate::operations::registry::OPERATIONS;
+use crate::operations::registry::{self, OPERATIONS};
 
 /// Requests by operation and outcome since start, and those that no operation saw.
 pub struct Metrics {
@@ -43,8 +43,7 @@ pub enum Outcome {
 impl Metrics {
     /// Counts a request by the name of its operation.
     pub fn count(&self, operation: &str, outcome: Outcome) {
-        let at = OPERATIONS.binary_search_by(|entry| entry.name().cmp(operation));
-        let counters = at.ok().and_then(|at| self.operations.get(at));
+        let counters = registry::place(operation).and_then(|place| self.operations.get(place));
         let counter = match (counters, outcome) {
             (Some([success, _]), Outcome::Success) => success,
             (Some([_, failure]), Outcome::Failure) => failure,

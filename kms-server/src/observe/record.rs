@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use arrayvec::{ArrayString, ArrayVec};
 use lifecycle::clock::Timestamp;
-use lifecycle::ids::{AccountId, KeyArn, Uuid};
+use lifecycle::ids::{AccountId, KeyArn, Uuid, hex};
 use lifecycle::key::EncryptionAlgorithm;
 use lifecycle::policy::Principal;
 use ring::digest;
@@ -237,13 +237,12 @@ impl AuditRecord<'_> {
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
     fn write_parameters(&self, json: &mut Json<'_>) {
         let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom");
-        match entry.zip(self.input) {
-            Some((entry, input)) if shown(entry.declaration.model.input, input).next().is_some() => {
-                write_members(entry.declaration.model.input, input, json);
-            }
-            _ => {
-                json.raw("null");
-            }
+        let members = entry.zip(self.input).map(|(entry, input)| shown(entry.declaration.model.input, input));
+        let mut members = members.into_iter().flatten().peekable();
+        if members.peek().is_some() {
+            write_shown(members, json);
+        } else {
+            json.raw("null");
         }
     }
 }
@@ -251,7 +250,7 @@ impl AuditRecord<'_> {
 /// The operations that answer nothing, or nothing of the key, and whose records show the ARN of the key.
 ///
 /// AWS: KMS developer guide, the log entries of each operation.
-const SHOWS_KEY: [&str; 10] = [
+const SHOWS_KEY: [&str; 11] = [
     "CreateGrant",
     "DisableKey",
     "DisableKeyRotation",
@@ -262,6 +261,7 @@ const SHOWS_KEY: [&str; 10] = [
     "TagResource",
     "UntagResource",
     "UpdateKeyDescription",
+    "UpdatePrimaryRegion",
 ];
 
 /// The members of an object that is not there unless it has one.
@@ -280,12 +280,7 @@ impl<'b> Members<'_, 'b> {
 
 /// A text of hexadecimal digits.
 fn write_hex(bytes: [u8; 32], json: &mut Json<'_>) {
-    let mut digits = ArrayString::<64>::new();
-    for digit in bytes.into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        // Two for each of 32 bytes.
-        digits.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-    }
-    json.text(&digits);
+    json.plain(&hex(&bytes));
 }
 
 /// `userIdentity` of the record that a caller's own account gets.
@@ -370,11 +365,12 @@ fn write_session(session: &SessionFacts, json: &mut Json<'_>) {
 }
 
 pub(crate) fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
-    let text = match jiff::Timestamp::from_second(at.whole_seconds()) {
-        Ok(instant) => instant.to_string(),
-        Err(_) => at.to_string(),
+    let text = at.rfc3339();
+    // Up to the seconds.
+    match text.as_ref().and_then(|text| std::str::from_utf8(text.get(..19)?).ok()) {
+        Some(text) => json.raw(text).raw("Z"),
+        None => json.raw(&at.to_string()),
     };
-    json.raw(&text);
 }
 
 /// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
@@ -446,12 +442,19 @@ fn shown<'a>(
 
 /// The members of a request under their audit names.
 pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
+    write_shown(shown(structure, value), json);
+}
+
+fn write_shown<'a>(members: impl Iterator<Item = (&'static Member, &'a Value)>, json: &mut Json<'_>) {
     json.raw("{");
-    json.separated(shown(structure, value), |json, (member, value)| {
+    json.separated(members, |json, (member, value)| {
         json.member(member.name);
         match member.shape {
             Shape::Map { .. } => write_map(value, json),
             Shape::Structure(structure) => write_members(structure, value, json),
+            Shape::Timestamp => {
+                json.text(&date_of(value.as_f64().unwrap_or_default()));
+            }
             _ => write_lower_camel(value, json),
         }
     });

@@ -273,7 +273,12 @@ pub(super) struct Segments {
     written: u64,
     length_max: u64,
     records_max: Option<u64>,
+    /// The lines of a batch. Memory of this size is dear to get anew for each.
+    buffer: Vec<u8>,
 }
+
+/// What is kept of the buffer between batches.
+const BUFFER_BYTES_MAX: usize = 512 * 1_024;
 
 impl Segments {
     fn open(folder: &Path, options: &LogOptions) -> io::Result<Self> {
@@ -292,7 +297,15 @@ impl Segments {
         }
         let (length_max, records_max) = (options.segment_bytes_max, options.records_max);
         let folder = folder.to_path_buf();
-        Ok(Segments { folder, file, length, written: before + lines, length_max, records_max })
+        Ok(Segments {
+            folder,
+            file,
+            length,
+            written: before + lines,
+            length_max,
+            records_max,
+            buffer: Vec::new(),
+        })
     }
 
     /// One write for the whole batch: what it returns from is in the system's hands and survives `kill -9`.
@@ -304,17 +317,19 @@ impl Segments {
             self.length = 0;
             self.remove_surplus()?;
         }
-        let mut bytes = Vec::with_capacity(batch.iter().map(|line| line.len() + 1).sum());
+        let bytes = &mut self.buffer;
+        bytes.clear();
         for line in batch {
             bytes.extend_from_slice(line);
             bytes.push(b'\n');
         }
-        if let Err(error) = self.file.write_all(&bytes) {
+        if let Err(error) = self.file.write_all(bytes) {
             // A full disk may have taken a part, with which the next record must not begin.
             self.file.set_len(self.length)?;
             return Err(error);
         }
         self.length += bytes.len() as u64;
+        bytes.shrink_to(BUFFER_BYTES_MAX);
         self.written += batch.len() as u64;
         Ok(())
     }

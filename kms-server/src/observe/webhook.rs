@@ -144,7 +144,8 @@ impl Post {
 
     /// Sends a notification until it is taken, refused, or given up.
     fn deliver(&self, fact: &Fact) -> Result<(), Stopped> {
-        let (body, host) = (eventbridge(fact), self.webhook.host());
+        let Some(body) = eventbridge(fact) else { return Ok(()) };
+        let host = self.webhook.host();
         let mut wait = BACKOFF_MIN;
         for attempt in 1.. {
             let failure = match self.attempt(&body) {

@@ -79,11 +79,16 @@ pub(super) fn open_asymmetric(
     })
 }
 
+/// Whether a Region is one of those with the algorithms of China.
+pub(super) fn is_in_china(region: Region) -> bool {
+    region.partition() == "aws-cn"
+}
+
 /// SM2 is for the Regions in China only, and ML-KEM for all others.
 ///
 /// AWS: KMS developer guide, "Key spec reference".
 pub(super) fn check_region(region: Region, member: &str, spec: KeySpec) -> Result<(), KmsError> {
-    let in_china = region.partition() == "aws-cn";
+    let in_china = is_in_china(region);
     let available = match spec {
         KeySpec::Sm2 => in_china,
         KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => !in_china,

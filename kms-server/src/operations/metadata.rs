@@ -1,11 +1,14 @@
 //! The response shapes that show keys.
 
+use std::sync::Arc;
+
 use lifecycle::clock::Timestamp;
-use lifecycle::state::View;
+use lifecycle::ids::{AccountId, KeyArn, KeyId, MaterialId, StoreId};
 use lifecycle::key::{
-    EncapsulationAlgorithm, EncryptionAlgorithm, Key, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyState,
-    KeyUsage, MacAlgorithm, Origin, SigningAlgorithm,
+    EncapsulationAlgorithm, EncryptionAlgorithm, ExpirationModel, Key, KeyAgreementAlgorithm, KeyManager,
+    KeySpec, KeyState, KeyUsage, MacAlgorithm, Origin, Presence, SigningAlgorithm,
 };
+use lifecycle::state::View;
 use serde::{Serialize, Serializer};
 
 /// A date in a response: seconds since the Unix epoch, with milliseconds.
@@ -23,16 +26,18 @@ impl Serialize for Date {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct KeyMetadata {
     #[serde(rename = "AWSAccountId")]
-    account: String,
-    key_id: String,
-    arn: String,
+    account: AccountId,
+    key_id: KeyId,
+    arn: KeyArn,
     creation_date: Date,
     enabled: bool,
-    description: String,
+    description: Arc<str>,
     key_usage: KeyUsage,
     key_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     deletion_date: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_deletion_window_in_days: Option<u32>,
     origin: Origin,
     key_manager: KeyManager,
     customer_master_key_spec: KeySpec,
@@ -43,11 +48,16 @@ pub(super) struct KeyMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     multi_region_configuration: Option<MultiRegionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    current_key_material_id: Option<String>,
+    current_key_material_id: Option<MaterialId>,
+    /// Of the first of the materials that expires; absent while one is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    custom_key_store_id: Option<String>,
+    expiration_model: Option<ExpirationModel>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cloud_hsm_cluster_id: Option<String>,
+    valid_to: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_key_store_id: Option<StoreId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_hsm_cluster_id: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     xks_key_configuration: Option<XksKeyConfiguration>,
 }
@@ -55,7 +65,7 @@ pub(super) struct KeyMetadata {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct XksKeyConfiguration {
-    id: String,
+    id: Arc<str>,
 }
 
 /// The algorithms of a key's one usage; all others are absent.
@@ -109,47 +119,64 @@ struct MultiRegionKey {
     region: String,
 }
 
+impl MultiRegionConfiguration {
+    /// What a multi-Region key is related to. Whatever is known of that, the primary holds.
+    fn of(key: &Key, primary: &Key) -> Option<Self> {
+        let multi_region_key_type = key.multi_region_type()?;
+        let related =
+            |arn: KeyArn| MultiRegionKey { arn: arn.to_string(), region: arn.scope.region.to_string() };
+        Some(MultiRegionConfiguration {
+            multi_region_key_type,
+            primary_key: related(key.primary()?),
+            replica_keys: primary.replicas().map(related).collect(),
+        })
+    }
+}
+
 impl KeyMetadata {
     /// What DescribeKey says of a key.
     pub(super) fn of(view: View<'_>, key: &Key) -> Self {
+        KeyMetadata::related(view, key, view.primary_of(key).map_or(key, |primary| primary))
+    }
+
+    /// The same of a key whose primary, or the key itself if it is no replica, is not in the view yet.
+    pub(super) fn related(view: View<'_>, key: &Key, primary: &Key) -> Self {
+        let now = view.now();
         let state = view.key_state(key);
-        let scope = key.arn.scope;
-        let configuration = || MultiRegionConfiguration {
-            multi_region_key_type: "PRIMARY",
-            primary_key: MultiRegionKey { arn: key.arn.to_string(), region: scope.region.to_string() },
-            replica_keys: Vec::new(),
-        };
+        let imported = (key.origin == Origin::External).then(|| key.presence_at(now));
+        let (scope, residence) = (key.arn.scope, key.custom_store.as_ref());
         KeyMetadata {
-            account: scope.account.to_string(),
-            key_id: key.arn.id.to_string(),
-            arn: key.arn.to_string(),
+            account: scope.account,
+            key_id: key.arn.id,
+            arn: key.arn,
             creation_date: Date(key.created_at),
             enabled: state == KeyState::Enabled,
-            description: key.description.to_string(),
+            description: Arc::clone(&key.description),
             key_usage: key.usage,
             key_state: state.as_str(),
-            deletion_date: key.pending_deletion.map(|pending| Date(pending.deletion_at)),
+            deletion_date: key.deletion_at().map(Date),
+            pending_deletion_window_in_days: key
+                .pending_deletion
+                .filter(|pending| pending.deletion_at.is_none())
+                .map(|pending| pending.window_days),
             origin: key.origin,
             key_manager: key.manager,
             customer_master_key_spec: key.spec,
             key_spec: key.spec,
             algorithms: Algorithms::of(key),
-            multi_region: key.multi_region,
-            multi_region_configuration: key.multi_region.then(configuration),
+            multi_region: key.multi_region.is_some(),
+            multi_region_configuration: MultiRegionConfiguration::of(key, primary),
             current_key_material_id: key
                 .current_material
                 .filter(|_| key.spec == KeySpec::SymmetricDefault && key.custom_store.is_none())
-                .map(|id| id.to_string()),
-            custom_key_store_id: key.custom_store.as_ref().map(|residence| residence.store.to_string()),
-            cloud_hsm_cluster_id: view
-                .store_of(key)
-                .and_then(|store| store.backing.cluster())
-                .map(|cluster| cluster.to_string()),
-            xks_key_configuration: key
-                .custom_store
-                .as_ref()
-                .and_then(|residence| residence.xks_key_id.as_ref())
-                .map(|id| XksKeyConfiguration { id: id.to_string() }),
+                .filter(|_| state != KeyState::Creating),
+            expiration_model: imported.and_then(|presence| presence.model_at(now)),
+            valid_to: imported.and_then(Presence::ends_at).map(Date),
+            custom_key_store_id: residence.map(|residence| residence.store),
+            cloud_hsm_cluster_id: view.store_of(key).and_then(|store| store.backing.cluster()).cloned(),
+            xks_key_configuration: residence
+                .and_then(|residence| residence.xks_key_id.clone())
+                .map(|id| XksKeyConfiguration { id }),
         }
     }
 }

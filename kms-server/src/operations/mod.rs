@@ -10,6 +10,7 @@ mod data_keys;
 pub mod declaration;
 mod encryption;
 mod grants;
+mod import;
 mod kem;
 mod key_pairs;
 mod keys;
@@ -18,14 +19,17 @@ mod material;
 mod metadata;
 mod page;
 mod policies;
+mod primary_region;
 mod public_key;
 mod random;
 pub mod registry;
+mod replicate;
 mod rotation;
 mod signing;
 mod tags;
 mod usage;
 
+pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
 pub(crate) use usage::last_activity;
@@ -59,6 +63,8 @@ pub struct Environment<'a> {
     pub marker_key: &'a MarkerKey,
     /// Makes and reads grant tokens.
     pub token_key: &'a TokenKey,
+    /// Seals and opens import tokens.
+    pub import_token_key: &'a ImportTokenKey,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.

@@ -146,7 +146,9 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
                 };
                 Demand { named, ..demand(*action, On::Key(&found.key)) }
             }
-            Target::Key { action, .. } => demand(action, On::Key(&found.key)),
+            Target::Key { action, .. } | Target::Replica { action, .. } => {
+                demand(action, On::Key(&found.key))
+            }
             Target::Alias { .. } => demand(operation, On::Key(&found.key)),
         })
     };

@@ -322,7 +322,7 @@ impl Facts<'_> {
         if let Some(key) = self.asked.key.or(self.asked.replicated) {
             let multi_region = match self.asked.replicated {
                 Some(_) => Some("REPLICA"),
-                None => key.multi_region.then_some("PRIMARY"),
+                None => key.multi_region_type(),
             };
             self.key_kind(key.spec.to_string(), key.usage.to_string(), key.origin.to_string(), multi_region);
         } else if self.makes_key() {

@@ -63,6 +63,16 @@ pub(super) fn resolve(
                     break;
                 }
             }
+            Target::Replica { member, .. } => {
+                // What is wrong if there is none, the operation says once the request is authorised.
+                let region = text(request, member).and_then(|region| region.parse().ok());
+                let primary = resolved.keys.first().filter(|found| found.key.is_primary());
+                let replica = primary.zip(region).and_then(|(found, region)| {
+                    let named = found.key.replicas().find(|arn| arn.scope.region == region)?;
+                    view.key(&named).cloned()
+                });
+                resolved.keys.extend(replica.map(|key| ResolvedKey { key, material: None }));
+            }
             Target::Alias { member } => {
                 let Some(name) = text(request, member) else { continue };
                 let lookup = Lookup { request, view, action: "", subject: Subject::Named };

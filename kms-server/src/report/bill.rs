@@ -105,11 +105,12 @@ pub fn bills(
     bills
 }
 
-/// A key that waits for its deletion is not charged; if that is cancelled, it is as if it had never been scheduled.
+/// A key that waits for its deletion is not charged once its waiting period runs; if that is cancelled, it is as if it had never been scheduled.
 fn billed_until(key: &Key, now: Timestamp) -> Timestamp {
-    let scheduled = key
-        .pending_deletion
-        .map(|pending| Timestamp(pending.deletion_at.0 - i64::from(pending.window_days) * 86_400_000));
+    let scheduled = key.pending_deletion.and_then(|pending| {
+        let deletion_at = pending.deletion_at?;
+        Some(Timestamp(deletion_at.0 - i64::from(pending.window_days) * 86_400_000))
+    });
     scheduled.map_or(now, |scheduled| scheduled.min(now))
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use lifecycle::clock::Timestamp;
 use lifecycle::ids::{KeyArn, Scope};
 
@@ -55,7 +56,7 @@ impl Counts {
 #[derive(Default)]
 struct Part {
     /// The callers, and what each did.
-    principals: HashMap<Box<str>, HashMap<Row, Counts>>,
+    principals: HashMap<Box<str>, HashMap<Row, Counts, RandomState>, RandomState>,
     rows: usize,
     uncounted: u64,
 }

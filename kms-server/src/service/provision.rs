@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use lifecycle::iam::Identity;
-use lifecycle::ids::{AliasArn, Uuid};
+use lifecycle::ids::{AliasArn, Region, Uuid};
 use lifecycle::managed::{self, Made};
 use lifecycle::policy::Principal;
-use serde_json::{Value, json};
+use lifecycle::state::State;
+use serde_json::json;
 
 use super::run::Behind;
 use super::{Exchange, Service};
@@ -66,9 +67,7 @@ impl Service {
         });
         match made.await?? {
             Some(made) if !made.key.arn.scope.account.is_aws() => {
-                let snapshot = self.0.engine.snapshot();
-                let elements = json!({ "KeyMetadata": key_metadata(snapshot.state.at(snapshot.now()), &made.key) });
-                place.record(|line| created(&made, &elements, exchange, event_id, line));
+                place.record(|line| created(&made, exchange, event_id, line));
             }
             _ => {}
         }
@@ -76,14 +75,17 @@ impl Service {
     }
 }
 
+/// A service of AWS that does something by itself.
+pub(super) fn service_caller(name: &str, region: Region) -> Option<Caller> {
+    let identity = Arc::new(Identity::undescribed(Principal::parse(name)?, None));
+    Some(Caller::unverified(identity, None, region))
+}
+
 /// Appends the record of the creation: a CreateKey that the service makes.
-fn created(made: &Made, elements: &Value, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>) {
+fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>) {
     let Made { service, key, .. } = made;
     let name = service.principal();
-    let caller = Principal::parse(&name).map(|principal| {
-        let identity = Arc::new(Identity::undescribed(principal, None));
-        Caller::unverified(identity, None, key.arn.scope.region)
-    });
+    let caller = service_caller(&name, key.arn.scope.region);
     let input = json!({
         "Policy": key.policy.as_str(),
         "Description": &*key.description,
@@ -91,12 +93,15 @@ fn created(made: &Made, elements: &Value, exchange: &Exchange, event_id: Uuid, l
         "KeySpec": key.spec.as_str(),
         "Origin": key.origin.as_str(),
     });
+    // All that there is to say of a new key is in its record.
+    let nothing_else = State::default();
+    let elements = json!({ "KeyMetadata": key_metadata(nothing_else.at(key.created_at), key) });
     let trace = Trace { resources: vec![Resource::Key(key.arn)], ..Trace::default() };
     let record = AuditRecord {
         entry: registry::find("CreateKey"),
         caller: caller.as_ref(),
         input: Some(&input),
-        elements: Some(elements),
+        elements: Some(&elements),
         trace: &trace,
         error: None,
         at: key.created_at,

@@ -144,6 +144,9 @@ impl Service {
         trace: &mut Trace,
         conversation: Option<&Conversation>,
     ) -> Option<Result<Answer, KmsError>> {
+        let Body::Query(run) = request.entry.body else {
+            return Some(Err(KmsError::bare(ErrorCode::KMSInternalException)));
+        };
         let snapshot = self.0.engine.snapshot();
         match behind {
             // The clock may have moved together with the state: an instant belongs to the state that it was read with.
@@ -155,10 +158,7 @@ impl Service {
             return None;
         }
         let view = snapshot.state.at(moment.at);
-        let answer = match request.entry.body {
-            Body::Query(run) => run(request, view, &self.environment_of(conversation), trace),
-            _ => Err(pipeline::not_built(request, view, &self.environment(), trace)),
-        };
+        let answer = run(request, view, &self.environment_of(conversation), trace);
         let waits = trace.asks_proxy || conversation.is_some_and(Conversation::is_pending);
         (trace.unmade.is_none() && !waits).then_some(answer)
     }

@@ -134,7 +134,13 @@ impl Call {
 
     /// Decrypt.
     #[must_use]
-    pub fn decrypt(target: Target, key: &str, metadata: &Metadata, proxied: &Proxied, context: &[u8]) -> Call {
+    pub fn decrypt(
+        target: Target,
+        key: &str,
+        metadata: &Metadata,
+        proxied: &Proxied,
+        context: &[u8],
+    ) -> Call {
         let members = json!({
             "ciphertext": STANDARD.encode(&proxied.ciphertext),
             "initializationVector": STANDARD.encode(&proxied.initialization_vector),

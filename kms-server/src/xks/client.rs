@@ -86,7 +86,10 @@ impl Client {
     }
 }
 
-async fn talk(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]) -> Result<Response, Failure> {
+async fn talk(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &[u8],
+) -> Result<Response, Failure> {
     stream.write_all(request).await.map_err(|_| Failure::Unreachable)?;
     stream.flush().await.map_err(|_| Failure::Unreachable)?;
     read(stream).await

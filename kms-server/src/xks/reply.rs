@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(key("AES_256", json!(["DECRYPT"]), "ENABLED"), Ok(Err(KeyFault::Usage)));
         assert_eq!(key("AES_256", both(), "DISABLED"), Ok(Err(KeyFault::Status)));
         assert_eq!(key("AES_256", both(), "SLEEPING"), Err(Failure::InvalidResponse));
-        assert_eq!(key("AES_256", json!(["X"; 11]), "ENABLED"), Err(Failure::InvalidResponse));
+        assert_eq!(key("AES_256", json!(vec!["X"; 11]), "ENABLED"), Err(Failure::InvalidResponse));
         assert_eq!(usable(b"{}"), Err(Failure::InvalidResponse));
     }
 

@@ -92,8 +92,10 @@ fn chunks(mut rest: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         if size == 0 {
             return Ok(Some(body));
         }
-        let size = usize::try_from(size).ok().filter(|size| *size <= BYTES_MAX).ok_or(Failure::InvalidResponse)?;
-        let (Some(chunk), Some(end)) = (rest.get(start..start + size), rest.get(start + size..start + size + 2))
+        let size =
+            usize::try_from(size).ok().filter(|size| *size <= BYTES_MAX).ok_or(Failure::InvalidResponse)?;
+        let (Some(chunk), Some(end)) =
+            (rest.get(start..start + size), rest.get(start + size..start + size + 2))
         else {
             return Ok(None);
         };

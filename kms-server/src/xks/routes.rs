@@ -33,7 +33,12 @@ pub struct RouteError {
 
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the certificates of an XKS proxy cannot be read from {}: {}", self.file.display(), self.reason)
+        write!(
+            f,
+            "the certificates of an XKS proxy cannot be read from {}: {}",
+            self.file.display(),
+            self.reason
+        )
     }
 }
 
@@ -61,7 +66,8 @@ impl Routes {
     /// One of the files is missing or holds none.
     pub fn new(routes: Vec<Route>) -> Result<Self, RouteError> {
         let public = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let public = config(public).map_err(|error| RouteError { file: PathBuf::new(), reason: error.to_string() })?;
+        let public =
+            config(public).map_err(|error| RouteError { file: PathBuf::new(), reason: error.to_string() })?;
         let known = routes.into_iter().map(|route| {
             let tls = match &route.ca {
                 Some(file) => authorities(file)?,
@@ -94,9 +100,11 @@ impl Routes {
     /// It is not there, or it is for another private DNS name.
     pub fn check_service(&self, proxy: &Proxy) -> Result<(), Failure> {
         let Some(service) = &proxy.service else { return Ok(()) };
-        let is_it = |(route, _): &&(Route, Way)| route.vpc_endpoint_service.as_deref() == Some(&*service.name);
+        let is_it =
+            |(route, _): &&(Route, Way)| route.vpc_endpoint_service.as_deref() == Some(&*service.name);
         let (route, _) = self.known.iter().find(is_it).ok_or(Failure::NoVpcService)?;
-        let leads_there = proxy.endpoint.strip_prefix("https://").is_some_and(|host| route.host.eq_ignore_ascii_case(host));
+        let leads_there =
+            proxy.endpoint.strip_prefix("https://").is_some_and(|host| route.host.eq_ignore_ascii_case(host));
         if leads_there { Ok(()) } else { Err(Failure::WrongVpcService) }
     }
 }

@@ -1,7 +1,7 @@
 //! Elliptic curves of NIST and SECG: ECDSA signatures in DER, ECDH secrets.
 
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521};
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer, EcPrivateKeyBin, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1,
     ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
@@ -48,14 +48,23 @@ impl Curve {
         }
     }
 
-    /// ECDH on the curve, and the `AlgorithmIdentifier` that names it in a public key; none on secp256k1, which is for
-    /// signatures only.
-    fn agreement(self) -> Option<(&'static agreement::Algorithm, &'static [u8])> {
+    /// ECDH on the curve; none on secp256k1, which is for signatures only.
+    fn agreement(self) -> Option<&'static agreement::Algorithm> {
         match self {
-            Curve::P256 => Some((&ECDH_P256, P256_IDENTIFIER)),
-            Curve::P384 => Some((&ECDH_P384, P384_IDENTIFIER)),
-            Curve::P521 => Some((&ECDH_P521, P521_IDENTIFIER)),
+            Curve::P256 => Some(&ECDH_P256),
+            Curve::P384 => Some(&ECDH_P384),
+            Curve::P521 => Some(&ECDH_P521),
             Curve::Secp256k1 => None,
+        }
+    }
+
+    /// The `AlgorithmIdentifier` that names the curve in documents with keys.
+    fn identifier(self) -> &'static [u8] {
+        match self {
+            Curve::P256 => P256_IDENTIFIER,
+            Curve::P384 => P384_IDENTIFIER,
+            Curve::P521 => P521_IDENTIFIER,
+            Curve::Secp256k1 => SECP256K1_IDENTIFIER,
         }
     }
 
@@ -91,12 +100,37 @@ impl Curve {
                 *first &= mask;
             }
             // FIPS 186-5, A.2.2: a candidate that is no scalar of the curve is drawn again.
-            if let Ok(key) = EcdsaKeyPair::from_private_key_der(self.signing(), &sec1(&scalar)) {
-                let document = key.to_pkcs8v1().map_err(|_| CryptoError::Failed)?;
-                return Ok(Secret::new(document.as_ref().to_vec()));
+            if let Some(document) = self.document(&scalar)? {
+                return Ok(document);
             }
         }
         Err(CryptoError::Failed)
+    }
+
+    /// A private key from elsewhere, in the form of [`Curve::generate`].
+    ///
+    /// # Errors
+    /// `Refused` for anything but PKCS#8 that names this curve, with a key that its public key, if it is there, belongs to.
+    pub fn import(self, key: &Secret) -> Result<Secret, CryptoError> {
+        // AWS-LC would also read an `ECPrivateKey` alone, and a curve that is described by its parameters.
+        let content = content_of_sequence(key.expose()).ok_or(CryptoError::Refused)?;
+        let versions: [&[u8]; 2] = [&[0x02, 0x01, 0x00], &[0x02, 0x01, 0x01]];
+        let content = versions.iter().find_map(|version| content.strip_prefix(*version));
+        if !content.is_some_and(|content| content.starts_with(self.identifier())) {
+            return Err(CryptoError::Refused);
+        }
+        let key = self.read(key).map_err(|_| CryptoError::Refused)?;
+        let scalar: EcPrivateKeyBin<'_> = key.private_key().as_be_bytes().map_err(|_| CryptoError::Failed)?;
+        self.document(scalar.as_ref())?.ok_or(CryptoError::Failed)
+    }
+
+    /// The one form in which a private key is kept: PKCS#8 without the public key. `None` if the curve has no such scalar.
+    fn document(self, scalar: &[u8]) -> Result<Option<Secret>, CryptoError> {
+        let Ok(key) = EcdsaKeyPair::from_private_key_der(self.signing(), &sec1(scalar)) else {
+            return Ok(None);
+        };
+        let document = key.to_pkcs8v1().map_err(|_| CryptoError::Failed)?;
+        Ok(Some(Secret::new(document.as_ref().to_vec())))
     }
 
     fn read(self, key: &Secret) -> Result<EcdsaKeyPair, CryptoError> {
@@ -139,15 +173,12 @@ impl Curve {
     /// # Errors
     /// `Refused` unless `peer` is the SubjectPublicKeyInfo of a point on this curve.
     pub fn agree(self, key: &Secret, peer: &[u8]) -> Result<Secret, CryptoError> {
-        let (algorithm, identifier) = self.agreement().ok_or(CryptoError::Refused)?;
+        let algorithm = self.agreement().ok_or(CryptoError::Refused)?;
         let private = agreement::PrivateKey::from_private_key_der(algorithm, key.expose())
             .map_err(|_| CryptoError::Failed)?;
         // AWS-LC would also read a bare point, and a curve that is described by its parameters.
-        let content = match peer {
-            [SEQUENCE, 0x81, _, content @ ..] | [SEQUENCE, 0..=0x7f, content @ ..] => content,
-            _ => return Err(CryptoError::Refused),
-        };
-        if !content.starts_with(identifier) {
+        let content = content_of_sequence(peer).ok_or(CryptoError::Refused)?;
+        if !content.starts_with(self.identifier()) {
             return Err(CryptoError::Refused);
         }
         let peer = agreement::UnparsedPublicKey::new(algorithm, peer);
@@ -156,6 +187,17 @@ impl Curve {
 }
 
 const SEQUENCE: u8 = 0x30;
+
+/// What follows the head of a document of at most 64 KiB; whether its length is right, the reader finds out.
+fn content_of_sequence(document: &[u8]) -> Option<&[u8]> {
+    match document {
+        [SEQUENCE, 0x82, _, _, content @ ..]
+        | [SEQUENCE, 0x81, _, content @ ..]
+        | [SEQUENCE, 0..=0x7f, content @ ..] => Some(content),
+        _ => None,
+    }
+}
+
 // `SEQUENCE { OID ecPublicKey, OID of the curve }`.
 const P256_IDENTIFIER: &[u8] = &[
     SEQUENCE, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
@@ -168,6 +210,10 @@ const P384_IDENTIFIER: &[u8] = &[
 const P521_IDENTIFIER: &[u8] = &[
     SEQUENCE, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
     0x23,
+];
+const SECP256K1_IDENTIFIER: &[u8] = &[
+    SEQUENCE, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
+    0x0a,
 ];
 
 /// `ECPrivateKey` of RFC 5915 with the scalar alone: the reader knows the curve, and computes the point.

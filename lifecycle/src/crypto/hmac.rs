@@ -1,4 +1,4 @@
-//! Message authentication codes of RFC 2104. A key is as long as its code.
+//! Message authentication codes of RFC 2104. A key is as long as its code; one that was imported may be longer.
 
 use aws_lc_rs::hmac;
 
@@ -16,6 +16,11 @@ pub enum Hmac {
     /// With SHA-512.
     Sha512,
 }
+
+/// The longest key that may be imported, in bytes.
+///
+/// AWS: KMS developer guide, "Importing key material", requirements for imported key material.
+pub const KEY_LENGTH_MAX: usize = 128;
 
 impl Hmac {
     fn algorithm(self) -> hmac::Algorithm {

@@ -10,13 +10,15 @@ pub mod ec;
 pub mod ed25519;
 mod entropy;
 pub mod envelope;
-pub mod external;
 #[cfg(feature = "kms")]
 mod error;
+pub mod external;
 #[cfg(feature = "kms")]
 pub mod hash;
 #[cfg(feature = "kms")]
 pub mod hmac;
+#[cfg(feature = "kms")]
+pub mod key_wrap;
 #[cfg(feature = "kms")]
 pub mod ml_dsa;
 #[cfg(feature = "kms")]

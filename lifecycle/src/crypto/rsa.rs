@@ -99,6 +99,16 @@ impl Modulus {
         if key.public_modulus_len() == self.length() { Ok(key) } else { Err(CryptoError::Failed) }
     }
 
+    /// A private key from elsewhere, in the form of [`Modulus::generate`].
+    ///
+    /// # Errors
+    /// `Refused` for anything but PKCS#8 with a key of two primes and this length.
+    pub fn import(self, key: &Secret) -> Result<Secret, CryptoError> {
+        let key = self.read(key).map_err(|_| CryptoError::Refused)?;
+        let document = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| CryptoError::Failed)?;
+        Ok(Secret::new(document.as_ref().to_vec()))
+    }
+
     /// The public key as SubjectPublicKeyInfo.
     ///
     /// # Errors

@@ -42,6 +42,16 @@ pub fn generate(entropy: &dyn Entropy) -> Result<Secret, CryptoError> {
     Err(CryptoError::Failed)
 }
 
+/// A private key from elsewhere, in the form of [`generate`].
+///
+/// # Errors
+/// `Refused` for anything but PKCS#8 with a key of this curve.
+pub fn import(key: &Secret) -> Result<Secret, CryptoError> {
+    let key = read(key).map_err(|_| CryptoError::Refused)?;
+    let document = key.to_pkcs8_der().map_err(|_| CryptoError::Failed)?;
+    Ok(Secret::new(document.as_bytes().to_vec()))
+}
+
 fn read(key: &Secret) -> Result<SecretKey, CryptoError> {
     SecretKey::from_pkcs8_der(key.expose()).map_err(|_| CryptoError::Failed)
 }
@@ -93,7 +103,20 @@ pub fn verify(key: &Secret, signed: Signed<'_>, signature: &[u8]) -> Result<(), 
 /// # Errors
 /// There are no random bytes.
 pub fn encrypt(key: &Secret, plaintext: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, CryptoError> {
-    let key = EncryptingKey::new(read(key)?.public_key());
+    encrypt_to(read(key)?.public_key(), plaintext, entropy)
+}
+
+/// Encrypts to the owner of a public key, which is SubjectPublicKeyInfo, as [`encrypt`] does.
+///
+/// # Errors
+/// `Refused` for anything but a point on the curve.
+pub fn encrypt_for(peer: &[u8], plaintext: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, CryptoError> {
+    let peer = PublicKey::from_public_key_der(peer).map_err(|_| CryptoError::Refused)?;
+    encrypt_to(peer, plaintext, entropy)
+}
+
+fn encrypt_to(public: PublicKey, plaintext: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, CryptoError> {
+    let key = EncryptingKey::new(public);
     key.encrypt_der(&mut Generator(entropy), plaintext).map_err(|_| CryptoError::Failed)
 }
 

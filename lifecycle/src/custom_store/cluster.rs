@@ -65,7 +65,8 @@ pub const HSMS_MAX: u32 = 28;
 #[must_use]
 pub fn is_cluster_id(text: &str) -> bool {
     let rest = text.strip_prefix("cluster-").unwrap_or_default();
-    (11..=16).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))
+    (11..=16).contains(&rest.len())
+        && rest.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))
 }
 
 /// HSMs that CreateCustomKeyStore, UpdateCustomKeyStore and CreateKey need.

@@ -86,7 +86,8 @@ impl CustomKeyStore {
 impl Proxy {
     fn clash(&self, other: &Proxy) -> Option<Clash> {
         let service = |proxy: &Proxy| proxy.service.as_ref().map(|service| Arc::clone(&service.name));
-        let both_public = self.connectivity == Connectivity::PublicEndpoint && self.connectivity == other.connectivity;
+        let both_public =
+            self.connectivity == Connectivity::PublicEndpoint && self.connectivity == other.connectivity;
         if service(self).is_some() && service(self) == service(other) {
             return Some(Clash::VpcService);
         }

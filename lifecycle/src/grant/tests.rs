@@ -194,7 +194,7 @@ fn what_can_be_granted_depends_on_the_key() {
         usage,
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
-        multi_region: false,
+        multi_region: None,
         description: "".into(),
         created_at: Timestamp(0),
         switch: Switch::Enabled,
@@ -206,6 +206,7 @@ fn what_can_be_granted_depends_on_the_key() {
         rotation: None,
         on_demand_rotations: 0,
         custom_store: None,
+        imported: Vec::new(),
     };
     let symmetric: &[_] = &[
         O::Decrypt,

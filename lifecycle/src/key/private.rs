@@ -4,7 +4,7 @@ use super::{EncryptionAlgorithm, KeySpec, MessageType, SigningAlgorithm};
 use crate::crypto::ec::Curve;
 use crate::crypto::envelope::MATERIAL_LENGTH;
 use crate::crypto::hash::{Hash, Signed};
-use crate::crypto::hmac::Hmac;
+use crate::crypto::hmac::{Hmac, KEY_LENGTH_MAX};
 use crate::crypto::ml_dsa::{MU_LENGTH, MlDsa};
 use crate::crypto::ml_kem::MlKem;
 use crate::crypto::rsa::{Modulus, Oaep, Padding};
@@ -67,6 +67,28 @@ impl KeySpec {
             Family::MlDsa(set) => set.generate(entropy),
             Family::MlKem(set) => set.generate(entropy),
             Family::Sm2 => sm2::generate(entropy),
+        }
+    }
+
+    /// Material in the form in which customers import it, brought to that of [`KeySpec::generate`]: whatever is the same
+    /// key gives the same bytes. Takes some milliseconds for RSA.
+    ///
+    /// AWS: KMS developer guide, "Importing key material", requirements for imported key material.
+    ///
+    /// # Errors
+    /// `Refused` for material of another kind, and for specs whose material cannot be imported.
+    pub fn import(self, material: &Secret) -> Result<Secret, CryptoError> {
+        let as_it_is = |lengths: std::ops::RangeInclusive<usize>| {
+            let fits = lengths.contains(&material.expose().len());
+            if fits { Ok(material.clone()) } else { Err(CryptoError::Refused) }
+        };
+        match Family::from(self) {
+            Family::Symmetric => as_it_is(MATERIAL_LENGTH..=MATERIAL_LENGTH),
+            Family::Hmac(hmac) => as_it_is(hmac.length()..=KEY_LENGTH_MAX),
+            Family::Rsa(modulus) => modulus.import(material),
+            Family::Ec(curve) => curve.import(material),
+            Family::Sm2 => sm2::import(material),
+            Family::Ed25519 | Family::MlDsa(_) | Family::MlKem(_) => Err(CryptoError::Refused),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, KeyManager, KeyState, Material, calendar, wire_enum};
+use super::{Key, KeyManager, Material, Switch, calendar, wire_enum};
 use crate::clock::Timestamp;
 use crate::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use crate::crypto::{Entropy, EntropyError, Secret};
@@ -93,7 +93,7 @@ impl Key {
     /// is off; the setting comes back with the key.
     #[must_use]
     pub fn rotation_at(&self, now: Timestamp) -> Option<AutomaticRotation> {
-        let rotation = self.rotation.filter(|_| self.state() != KeyState::PendingDeletion)?;
+        let rotation = self.rotation.filter(|_| self.pending_deletion.is_none())?;
         Some(match self.manager {
             KeyManager::Aws => {
                 let (period_days, next_at) = calendar::shown_at(now, rotation.since);
@@ -103,10 +103,13 @@ impl Key {
         })
     }
 
-    /// When the key rotates by itself: never while it is disabled or waits to be deleted.
+    /// When the key rotates by itself: never while it is disabled or waits to be deleted. A replica gets its material
+    /// when its primary rotates.
     #[must_use]
     pub fn rotates_at(&self) -> Option<Timestamp> {
-        self.rotation.filter(|_| self.state() == KeyState::Enabled).map(|rotation| rotation.next_at)
+        let waits = self.pending_deletion.is_some()
+            || self.transition().is_some_and(|it| it.state() == super::KeyState::Creating);
+        self.rotation.filter(|_| !waits && self.switch == Switch::Enabled).map(|rotation| rotation.next_at)
     }
 
     /// The key with new material, which encrypts from now on.

@@ -42,7 +42,7 @@ fn services_are_sorted_and_every_policy_says_something() {
             assert!(
                 key.policy.as_str().starts_with("{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"auto-")
             );
-            assert_eq!((key.manager, key.state().as_str()), (KeyManager::Aws, "Enabled"));
+            assert_eq!((key.manager, key.state_at(key.created_at).as_str()), (KeyManager::Aws, "Enabled"));
         }
     }
     for name in ["alias/aws/", "alias/aws/foo", "alias/aws/S3", "alias/s3", "alias/aws/s3/x"] {

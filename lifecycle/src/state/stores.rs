@@ -106,7 +106,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn key_for_external(&self, store: StoreName, xks_key_id: &Arc<str>) -> Option<&'a Arc<Key>> {
         let is_it = |key: &&Arc<Key>| {
-            key.custom_store.as_ref().is_some_and(|residence| residence.xks_key_id.as_ref() == Some(xks_key_id))
+            key.custom_store
+                .as_ref()
+                .is_some_and(|residence| residence.xks_key_id.as_ref() == Some(xks_key_id))
         };
         self.keys_in(store, xks_key_id).take(1).find(is_it)
     }
@@ -135,7 +137,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn key_state(&self, key: &Key) -> KeyState {
         let unavailable = || self.store_of(key).is_none_or(|store| !store.is_connected());
-        match key.state() {
+        match key.state_at(self.now) {
             KeyState::Enabled | KeyState::Disabled if key.custom_store.is_some() && unavailable() => {
                 KeyState::Unavailable
             }

@@ -108,7 +108,9 @@ async fn put_policy(kms: &TestKms, key: &str, statements: &[Value]) {
     let mut statements = statements.to_vec();
     statements.push(to("Allow", "kms:*", ADMIN.arn));
     let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
-    call_as(kms, ADMIN, "PutKeyPolicy", json!({"KeyId": key, "Policy": policy})).await.ok();
+    let region = key.split(':').nth(3).unwrap_or(REGION);
+    let input = json!({"KeyId": key, "Policy": policy});
+    call_of(kms, (ADMIN.key, region), "PutKeyPolicy", input).await.ok();
 }
 
 /// The end of a denial for want of a policy.

@@ -17,7 +17,7 @@ use super::wire::{Answer, call, control};
 pub(super) use errors::attempt;
 use proxy::Proxy;
 
-const CLUSTER: &str = "cluster-2a23b4cdefg";
+pub(super) const CLUSTER: &str = "cluster-2a23b4cdefg";
 const ANCHOR: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
 const PASSWORD: &str = "kmsPswd";
 
@@ -29,7 +29,7 @@ async fn put_cluster(kms: &TestKms, id: &str, members: Value) -> Answer {
 }
 
 /// A request for a store in a cluster.
-fn of_cluster(name: &str, cluster: &str) -> Value {
+pub(super) fn of_cluster(name: &str, cluster: &str) -> Value {
     json!({
         "CustomKeyStoreName": name, "CloudHsmClusterId": cluster, "TrustAnchorCertificate": ANCHOR,
         "KeyStorePassword": PASSWORD,
@@ -82,6 +82,27 @@ async fn in_cluster(kms: &TestKms) -> (String, String) {
     let input = json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store});
     let key = call(kms, "CreateKey", input).await.ok();
     (store, key["KeyMetadata"]["Arn"].as_str().unwrap().to_owned())
+}
+
+/// The store that an operation is about, in a state in which it works, if it needs one. To create one takes its cluster.
+pub(super) async fn for_operation(kms: &TestKms, operation: &str) -> Option<String> {
+    let existing = ["Connect", "Delete", "Disconnect", "Update"].map(|verb| format!("{verb}CustomKeyStore"));
+    if operation != "CreateCustomKeyStore" && !existing.iter().any(|name| name == operation) {
+        return None;
+    }
+    put_cluster(kms, CLUSTER, json!({})).await.ok();
+    if operation == "CreateCustomKeyStore" {
+        return None;
+    }
+    let found = call(kms, "DescribeCustomKeyStores", json!({})).await.ok();
+    if let Some(id) = found["CustomKeyStores"][0]["CustomKeyStoreId"].as_str() {
+        return Some(id.to_owned());
+    }
+    let store = create(kms, of_cluster("store", CLUSTER)).await;
+    if operation == "DisconnectCustomKeyStore" {
+        connect(kms, &store).await;
+    }
+    Some(store)
 }
 
 /// A KMS that knows the way to a proxy.

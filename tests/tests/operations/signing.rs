@@ -301,7 +301,6 @@ async fn a_slow_key_is_refused_like_a_quick_one() {
     let kms = TestKms::new();
     let cases = [
         (json!({"Policy": "no policy"}), "MalformedPolicyDocumentException"),
-        (json!({"Origin": "EXTERNAL"}), "NotImplementedException"),
         (json!({"KeyUsage": "KEY_AGREEMENT"}), "ValidationException"),
         (json!({"Tags": [{"TagKey": "aws:a", "TagValue": ""}]}), "TagException"),
     ];

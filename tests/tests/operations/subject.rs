@@ -4,7 +4,9 @@ use fixtures::TestKms;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::wire::{call, control};
+use super::custom_stores;
+use super::importing::wrap;
+use super::wire::{call, control, decoded, encoded};
 
 /// Any bytes in base64, where nothing opens them.
 pub(super) const BLOB: &str = "AAAA";
@@ -25,6 +27,10 @@ pub(super) struct Subject {
     pub(super) ciphertext: String,
     /// The id of the grant.
     pub(super) grant: String,
+    /// An import token and the material of the key wrapped for it, if the key is for an import.
+    pub(super) import: Option<[Value; 2]>,
+    /// The custom key store that the operation is about, if it is about one.
+    pub(super) store: Option<String>,
 }
 
 impl Subject {
@@ -33,10 +39,47 @@ impl Subject {
         Subject::of(kms, "Encrypt").await
     }
 
-    /// A new enabled key for an operation, with the alias if it is free.
+    /// A new enabled key for an operation, with the alias if it is free; with a replica in eu-west-1 if it needs one.
     pub(super) async fn of(kms: &TestKms, operation: &str) -> Subject {
+        if IMPORTS.contains(&operation) {
+            return Subject::external(kms, operation).await;
+        }
         let (spec, usage) = kind(operation);
-        let metadata = call(kms, "CreateKey", json!({"KeySpec": spec, "KeyUsage": usage})).await.ok();
+        let multi_region = ["ReplicateKey", "UpdatePrimaryRegion"].contains(&operation);
+        let creation = json!({"KeySpec": spec, "KeyUsage": usage, "MultiRegion": multi_region});
+        let subject = Subject::made(kms, usage, creation).await;
+        if operation == "UpdatePrimaryRegion" {
+            call(kms, "ReplicateKey", request("ReplicateKey", &subject.id, BLOB)).await.ok();
+            kms.clock().advance("5s").await.unwrap();
+        }
+        Subject { store: custom_stores::for_operation(kms, operation).await, ..subject }
+    }
+
+    /// A new enabled key whose material was imported, for an operation, with the alias if it is free.
+    pub(super) async fn external(kms: &TestKms, operation: &str) -> Subject {
+        let (spec, usage) = kind(operation);
+        let material = match usage {
+            "ENCRYPT_DECRYPT" | "GENERATE_VERIFY_MAC" => vec![7; 32],
+            _ => {
+                let sealing = call(kms, "CreateKey", json!({})).await.ok()["KeyMetadata"]["KeyId"].clone();
+                let pair = json!({"KeyId": sealing, "KeyPairSpec": spec});
+                decoded(&call(kms, "GenerateDataKeyPair", pair).await.ok()["PrivateKeyPlaintext"])
+            }
+        };
+        let tag = json!({"TagKey": "_custom_key_material_", "TagValue": encoded(&material)});
+        let input = json!({"KeySpec": spec, "KeyUsage": usage, "Origin": "EXTERNAL", "Tags": [tag]});
+        let subject = Subject::made(kms, usage, input).await;
+        if operation != "ImportKeyMaterial" {
+            return subject;
+        }
+        let parameters = request("GetParametersForImport", &subject.arn, BLOB);
+        let parameters = call(kms, "GetParametersForImport", parameters).await.ok();
+        let wrapped = wrap("RSAES_OAEP_SHA_256", &decoded(&parameters["PublicKey"]), &material);
+        Subject { import: Some([parameters["ImportToken"].clone(), encoded(&wrapped)]), ..subject }
+    }
+
+    async fn made(kms: &TestKms, usage: &str, input: Value) -> Subject {
+        let metadata = call(kms, "CreateKey", input).await.ok();
         let text = |name: &str| metadata["KeyMetadata"][name].as_str().unwrap().to_owned();
         let (arn, id) = (text("Arn"), text("KeyId"));
         call(kms, "CreateAlias", json!({"AliasName": ALIAS, "TargetKeyId": id})).await;
@@ -56,7 +99,7 @@ impl Subject {
         let granted = json!({"KeyId": id, "GranteePrincipal": ROLE, "RetiringPrincipal": ROLE, "Operations": operations});
         let granted = call(kms, "CreateGrant", granted).await.ok();
         let grant = granted["GrantId"].as_str().unwrap().to_owned();
-        Subject { arn, id, ciphertext, grant }
+        Subject { arn, id, ciphertext, grant, import: None, store: None }
     }
 
     /// A request of any operation on this key that every check lets pass while the key is enabled and of the
@@ -66,9 +109,19 @@ impl Subject {
         if let Some(id) = request.get_mut("GrantId") {
             *id = self.grant.as_str().into();
         }
+        if let Some(store) = &self.store {
+            request["CustomKeyStoreId"] = store.as_str().into();
+        }
+        if let Some([token, material]) = self.import.clone().filter(|_| operation == "ImportKeyMaterial") {
+            request["ImportToken"] = token;
+            request["EncryptedKeyMaterial"] = material;
+        }
         request
     }
 }
+
+/// The operations that need a key of the origin EXTERNAL.
+const IMPORTS: [&str; 3] = ["DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial"];
 
 /// The spec and usage of a key that an operation works on.
 pub(super) fn kind(operation: &str) -> (&'static str, &'static str) {
@@ -107,14 +160,14 @@ impl State {
 /// or whatever else it is to open or to compare.
 pub(super) fn request(operation: &str, key: &str, ciphertext: &str) -> Value {
     match operation {
-        "ConnectCustomKeyStore"
-        | "DeleteCustomKeyStore"
-        | "DisconnectCustomKeyStore"
-        | "UpdateCustomKeyStore" => {
+        "ConnectCustomKeyStore" | "DeleteCustomKeyStore" | "DisconnectCustomKeyStore" => {
             json!({"CustomKeyStoreId": "cks-1234567890abcdef0"})
         }
+        "UpdateCustomKeyStore" => {
+            json!({"CustomKeyStoreId": "cks-1234567890abcdef0", "NewCustomKeyStoreName": "new"})
+        }
         "CreateAlias" => json!({"AliasName": "alias/new", "TargetKeyId": key}),
-        "CreateCustomKeyStore" => json!({"CustomKeyStoreName": "store"}),
+        "CreateCustomKeyStore" => custom_stores::of_cluster("store", custom_stores::CLUSTER),
         "CreateGrant" => json!({
             "KeyId": key, "GranteePrincipal": ROLE, "Operations": ["DescribeKey"],
         }),
@@ -138,7 +191,10 @@ pub(super) fn request(operation: &str, key: &str, ciphertext: &str) -> Value {
         "GetParametersForImport" => {
             json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
         }
-        "ImportKeyMaterial" => json!({"KeyId": key, "ImportToken": BLOB, "EncryptedKeyMaterial": BLOB}),
+        "ImportKeyMaterial" => json!({
+            "KeyId": key, "ImportToken": BLOB, "EncryptedKeyMaterial": BLOB,
+            "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+        }),
         "ListRetirableGrants" => json!({"RetiringPrincipal": ROLE}),
         "PutKeyPolicy" => json!({"KeyId": key, "Policy": policy()}),
         "ReEncrypt" => {

@@ -90,7 +90,10 @@ async fn a_wait_that_says_nothing_clear_is_refused() {
         builder.limits(Limits { wait_max: Duration::from_secs(5), ..Limits::default() })
     });
     for (path, text) in [
-        ("clock?wait_for=RotateKeys", "no kind of event: RotateKey, DeleteKey"),
+        (
+            "clock?wait_for=RotateKeys",
+            "no kind of event: SynchronizeMultiRegionKey, RotateKey, DeleteKey, DeleteExpiredKeyMaterial",
+        ),
         ("clock?wait_for=", "is no instant"),
         ("clock?wait_for=2030-01-01", "is no instant"),
         ("clock?wait_for=2030-01-01T00:00:00Z&since=2026-01-01T00:00:00Z", "`since` is for kinds of events"),

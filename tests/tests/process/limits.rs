@@ -69,6 +69,8 @@ const NO_LIMITS: &[&str] = &[
     "auth.access_keys",
     "sts.web_identity",
     "grants.consistency_delay",
+    "multi_region.creating_time",
+    "multi_region.updating_time",
     "clock.start",
     "clock.rate",
     "clock.frozen",

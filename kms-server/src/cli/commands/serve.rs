@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::custom_store::Cluster;
 use lifecycle::crypto::SystemEntropy;
+use lifecycle::custom_store::Cluster;
 use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
@@ -169,7 +169,8 @@ fn clusters(config: &Config) -> Result<Vec<Cluster>, Failed> {
     let read = |cluster: &config::ConfiguredCluster| {
         let file = cluster.trust_anchor.display();
         let text = config::read_text(&cluster.trust_anchor, TRUST_ANCHOR_BYTES_MAX);
-        let text = text.map_err(|error| Failed::usage(format!("the certificate {file} cannot be read: {error}")))?;
+        let text =
+            text.map_err(|error| Failed::usage(format!("the certificate {file} cannot be read: {error}")))?;
         if text.len() > TRUST_ANCHOR_BYTES_MAX {
             return Err(Failed::usage(format!(
                 "the certificate {file} is longer than {TRUST_ANCHOR_BYTES_MAX} bytes"
@@ -218,6 +219,8 @@ fn build(
             aliases_per_key_max: config.limits.aliases_per_key_max as usize,
             grants_per_key_max: config.limits.grants_per_key_max as usize,
             grant_consistency_delay: config.grants.consistency_delay,
+            replica_creating_time: config.multi_region.creating_time,
+            primary_updating_time: config.multi_region.updating_time,
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             custom_key_stores_max: config.limits.custom_key_stores_max as usize,

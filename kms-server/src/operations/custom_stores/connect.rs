@@ -29,7 +29,10 @@ impl Operation for ConnectCustomKeyStore {
 }
 
 /// Why the attempt will fail, if it will.
-fn failure(authorized: &Authorized<'_>, store: &CustomKeyStore) -> Result<Option<ConnectionErrorCode>, KmsError> {
+fn failure(
+    authorized: &Authorized<'_>,
+    store: &CustomKeyStore,
+) -> Result<Option<ConnectionErrorCode>, KmsError> {
     match &store.backing {
         Backing::AwsCloudhsm { cluster: id, .. } => {
             let Some(cluster) = cluster(authorized, id) else {

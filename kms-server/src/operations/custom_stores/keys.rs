@@ -69,7 +69,9 @@ pub(in crate::operations) fn residence(
     if let (Some(external), Some(_)) = (&xks_key_id, taken) {
         return Err(KmsError::new(
             ErrorCode::XksKeyAlreadyInUseException,
-            format!("The external key {external} is already associated with a KMS key in this external key store."),
+            format!(
+                "The external key {external} is already associated with a KMS key in this external key store."
+            ),
         ));
     }
     Ok(Some(Residence { store: store.arn.id, xks_key_id }))

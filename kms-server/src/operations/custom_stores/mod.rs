@@ -75,9 +75,10 @@ fn ask(authorized: &Authorized<'_>, call: Call) -> Result<Answer, KmsError> {
 fn metadata(authorized: &Authorized<'_>) -> Metadata {
     Metadata {
         operation: authorized.request.entry.name(),
-        request_id: authorized.environment.conversation.map_or_else(String::new, |conversation| {
-            conversation.request_id().to_string()
-        }),
+        request_id: authorized
+            .environment
+            .conversation
+            .map_or_else(String::new, |conversation| conversation.request_id().to_string()),
         ..Metadata::default()
     }
 }

@@ -75,7 +75,9 @@ impl UpdateCustomKeyStoreRequest {
         let credential = settings.xks_proxy_authentication_credential.as_ref();
         Ok(Proxy {
             connectivity,
-            access_key_id: credential.map_or(&old.access_key_id, |credential| &credential.access_key_id).clone(),
+            access_key_id: credential
+                .map_or(&old.access_key_id, |credential| &credential.access_key_id)
+                .clone(),
             endpoint: settings.xks_proxy_uri_endpoint.as_ref().unwrap_or(&old.endpoint).clone(),
             path: settings.xks_proxy_uri_path.as_ref().unwrap_or(&old.path).clone(),
             service,
@@ -109,7 +111,11 @@ impl UpdateCustomKeyStoreRequest {
 }
 
 /// A store can move to a cluster that has the same keys only.
-fn check_move(authorized: &Authorized<'_>, old: &CustomKeyStore, new: &CustomKeyStore) -> Result<(), KmsError> {
+fn check_move(
+    authorized: &Authorized<'_>,
+    old: &CustomKeyStore,
+    new: &CustomKeyStore,
+) -> Result<(), KmsError> {
     let (Some(from), Some(to)) = (old.backing.cluster(), new.backing.cluster()) else { return Ok(()) };
     let target = cluster(authorized, to).ok_or_else(|| tell::of_cluster(to, ClusterError::NotFound))?;
     let is_related = from == to || cluster(authorized, from).is_some_and(|from| target.is_related_to(from));

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
-use lifecycle::ids::{KeyArn, KeyId};
+use lifecycle::ids::{KeyArn, KeyId, Scope};
 use lifecycle::key::{
-    Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, PrivateKey, Residence, Switch,
+    Import, Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, MultiRegion, Origin, Presence,
+    PrivateKey, Residence, Switch,
 };
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
@@ -17,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 use crate::operations::custom_stores;
-use crate::operations::material::check_region;
+use crate::operations::material::{check_region, internal};
 use crate::operations::metadata::KeyMetadata;
 use crate::operations::policies::{Lockout, accept_policy};
 use crate::operations::tags::check_tags;
-use crate::operations::{Authorized, Command, Operation, not_implemented};
+use crate::operations::{Authorized, Command, Operation};
 
 /// AWS: KMS API reference, "CreateKey".
 pub(in crate::operations) struct CreateKey;
@@ -114,17 +116,14 @@ type Accepted = (KeyPolicy, Option<Residence>);
 /// Everything that may refuse the request once it is authorised, but for what a proxy says.
 fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<Accepted, KmsError> {
     check_region(authorized.scope().region, "KeySpec", input.spec())?;
-    if input.origin() == Origin::External {
-        return Err(not_implemented(&format!("Origin {}", input.origin())));
-    }
     let (store, external) = (input.custom_key_store_id.as_deref(), input.xks_key_id.as_deref());
     let residence = custom_stores::residence(authorized, input.origin(), store, external)?;
     let lockout = match input.bypass_policy_lockout_safety_check {
         Some(true) => Lockout::Bypass,
         _ => Lockout::Check,
     };
-    let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
-    check_quota(authorized)?;
+    let policy = accept_policy(authorized, None, input.policy.as_deref(), lockout)?;
+    check_quota(authorized, authorized.scope())?;
     Ok((policy, residence))
 }
 
@@ -132,7 +131,8 @@ impl Command for CreateKey {
     fn prepare(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Option<Secret>, KmsError> {
         accept(authorized, input)?;
         let custom = CustomTags::read(input)?;
-        let made = custom.material.is_none().then(|| input.spec().generate(authorized.environment.entropy));
+        let is_made = custom.material.is_none() && input.origin() == Origin::AwsKms;
+        let made = is_made.then(|| input.spec().generate(authorized.environment.entropy));
         Ok(made.transpose()?)
     }
 
@@ -141,18 +141,19 @@ impl Command for CreateKey {
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let accepted = accept(authorized, input)?;
-        let made = make(authorized, input, accepted)?;
-        custom_stores::check_new_key(authorized, made.0.arn, made.0.custom_store.as_ref())?;
-        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(authorized.view, &made.0) };
-        let changes =
-            vec![Change::Put(Record::Material(Arc::new(made.1))), Change::Put(Record::Key(Arc::new(made.0)))];
-        Ok((output, changes))
+        let (key, material) = make(authorized, input, accepted)?;
+        custom_stores::check_new_key(authorized, key.arn, key.custom_store.as_ref())?;
+        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(authorized.view, &key) };
+        let material = material.map(|material| Record::Material(Arc::new(material)));
+        let records = material.into_iter().chain([Record::Key(Arc::new(key))]);
+        Ok((output, records.map(Change::Put).collect()))
     }
 }
 
-fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
+/// Whether an account and Region may have one more key.
+pub(in crate::operations) fn check_quota(authorized: &Authorized<'_>, scope: Scope) -> Result<(), KmsError> {
     let quota = authorized.environment.limits.keys_max;
-    let usage = authorized.view.customer_key_count(&authorized.scope());
+    let usage = authorized.view.customer_key_count(&scope);
     if usage < quota {
         return Ok(());
     }
@@ -166,7 +167,7 @@ fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
     (policy, custom_store): Accepted,
-) -> Result<(Key, Material), KmsError> {
+) -> Result<(Key, Option<Material>), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
     let multi_region = input.multi_region.unwrap_or(false);
@@ -183,8 +184,36 @@ fn make(
             "{CUSTOM_ID} must begin with mrk- exactly if MultiRegion is true"
         )));
     }
-    if authorized.view.key(&arn).is_some() {
+    // Keys of one multi-Region id are related: only ReplicateKey makes another.
+    let related = multi_region && authorized.view.has_key_of_id(arn.scope.account, id);
+    if related || authorized.view.key(&arn).is_some() {
         return Err(KmsError::new(ErrorCode::AlreadyExistsException, format!("Key {arn} already exists")));
+    }
+    let key = Key {
+        arn,
+        spec: input.spec(),
+        usage: input.key_usage.unwrap_or(KeyUsage::EncryptDecrypt),
+        origin: input.origin(),
+        manager: KeyManager::Customer,
+        multi_region: multi_region.then(MultiRegion::primary),
+        description: input.description.as_deref().unwrap_or_default().into(),
+        created_at: now,
+        switch: Switch::Enabled,
+        pending_deletion: None,
+        policy,
+        tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
+        current_material: None,
+        material_count: 0,
+        rotation: None,
+        on_demand_rotations: 0,
+        custom_store,
+        imported: Vec::new(),
+    };
+    if input.origin() == Origin::External {
+        return match custom.material {
+            Some(secret) => imported(&key, secret, now),
+            None => Ok((key, None)),
+        };
     }
     let secret = match custom.material.or_else(|| authorized.prepared.cloned()) {
         Some(secret) => secret,
@@ -198,26 +227,15 @@ fn make(
         rotation: None,
         secret: Some(secret),
     };
-    let key = Key {
-        arn,
-        spec: input.spec(),
-        usage: input.key_usage.unwrap_or(KeyUsage::EncryptDecrypt),
-        origin: input.origin(),
-        manager: KeyManager::Customer,
-        multi_region,
-        description: input.description.as_deref().unwrap_or_default().into(),
-        created_at: now,
-        switch: Switch::Enabled,
-        pending_deletion: None,
-        policy,
-        tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
-        current_material: Some(material.id),
-        material_count: 1,
-        rotation: None,
-        on_demand_rotations: 0,
-        custom_store,
-    };
-    Ok((key, material))
+    Ok((Key { current_material: Some(material.id), material_count: 1, ..key }, Some(material)))
+}
+
+/// A key that waits for no import, because its first material comes with it.
+fn imported(key: &Key, secret: Secret, now: Timestamp) -> Result<(Key, Option<Material>), KmsError> {
+    let presence = Presence::Unlimited;
+    let import = Import { secret, import_type: None, id: None, presence, description: None };
+    let imported = key.import(import, None, now);
+    imported.map(|(key, material)| (key, Some(material))).map_err(|_| internal())
 }
 
 const CUSTOM_ID: &str = "_custom_id_";

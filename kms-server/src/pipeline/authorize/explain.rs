@@ -9,7 +9,7 @@ use lifecycle::authorize::Named;
 use lifecycle::clock::Timestamp;
 use lifecycle::grant::Grant;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn, KeyReference, Region, Scope};
-use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Origin, Switch};
+use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, MultiRegion, Origin, Switch};
 use lifecycle::managed;
 use lifecycle::policy::Budget;
 use lifecycle::state::View;
@@ -277,7 +277,7 @@ fn made_up(arn: KeyArn, policy: &KeyPolicy, now: Timestamp) -> Key {
         usage: KeyUsage::EncryptDecrypt,
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
-        multi_region: arn.id.is_multi_region(),
+        multi_region: arn.id.is_multi_region().then(MultiRegion::primary),
         description: "".into(),
         created_at: now,
         switch: Switch::Enabled,
@@ -289,5 +289,6 @@ fn made_up(arn: KeyArn, policy: &KeyPolicy, now: Timestamp) -> Key {
         rotation: None,
         on_demand_rotations: 0,
         custom_store: None,
+        imported: Vec::new(),
     }
 }

@@ -51,7 +51,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         let own = of_keys.is_none().then_some(entry.name());
         let of_keys = of_keys.into_iter().flatten().filter_map(|target| match target {
             Target::Key { action, .. } | Target::Ciphertext { action, .. } => Some(*action),
-            Target::Alias { .. } => None,
+            // The same permission as on the key before.
+            Target::Replica { .. } | Target::Alias { .. } => None,
         });
         own.into_iter().chain(of_keys).map(move |name| Action { entry, name })
     })

@@ -34,7 +34,7 @@ Usage: bench [time] [--signed] [--requests N] [--keys N] [--connections N] [--se
   time             measure what virtual time costs instead: rotations, idle time, and the memory of histories
 
   --signed         measure a second time, as a user whose signatures are verified and whose identity policy decides
-  --requests N     requests per measurement (default 60000)
+  --requests N     requests per measurement (default 200000)
   --keys N         keys of the large database (default 100000)
   --connections N  clients of the throughput measurements (default 16)
   --server PATH    the kms-server binary (default: beside this one)
@@ -58,7 +58,7 @@ fn main() {
     let mut options = Options {
         time: false,
         signed: false,
-        requests: 60_000,
+        requests: 200_000,
         keys: 100_000,
         connections: 16,
         server: beside,
@@ -152,8 +152,8 @@ async fn throughput(options: &Options, caller: &Caller) {
         let reply = load::reply_length(server.port, &caller.request(operation, body)).await;
         // Alternate, so that a change of the machine's mood meets both.
         let (mut ours, mut theirs) = (Measured::default(), Measured::default());
-        for _ in 0..3 {
-            let load = Load { connections: options.connections, requests: options.requests / 3 };
+        for _ in 0..ROUNDS {
+            let load = Load { connections: options.connections, requests: options.requests / ROUNDS };
             ours += load.run(&server, &caller.request(operation, body)).await;
             theirs += load.run(&bare, &caller.bare_request(operation, body, reply)).await;
         }
@@ -199,6 +199,9 @@ fn path(path: &Path) -> &str {
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
+
+/// How often the two servers take turns.
+const ROUNDS: usize = 10;
 
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -90,7 +90,10 @@ async fn an_attempt_fails_for_the_reason_that_the_cluster_has() {
         put_cluster(&kms, CLUSTER, cluster).await.ok();
         connect(&kms, &store).await;
         let described = describe(&kms, &store).await;
-        assert_eq!((&described["ConnectionState"], &described["ConnectionErrorCode"]), (&json!("FAILED"), &json!(code)));
+        assert_eq!(
+            (&described["ConnectionState"], &described["ConnectionErrorCode"]),
+            (&json!("FAILED"), &json!(code))
+        );
         let again = call(&kms, "ConnectCustomKeyStore", json!({"CustomKeyStoreId": store})).await;
         assert_eq!(again.code(), "CustomKeyStoreInvalidStateException", "it has to be disconnected first");
         disconnect(&kms, &store).await;
@@ -124,11 +127,16 @@ async fn a_store_moves_to_a_related_cluster_only_while_it_is_disconnected() {
     call(&kms, "UpdateCustomKeyStore", update).await.ok();
     connect(&kms, &store).await;
     let described = describe(&kms, &store).await;
-    assert_eq!((&described["CloudHsmClusterId"], &described["CustomKeyStoreName"]), (&json!(OTHER), &json!("renamed")));
+    assert_eq!(
+        (&described["CloudHsmClusterId"], &described["CustomKeyStoreName"]),
+        (&json!(OTHER), &json!("renamed"))
+    );
     let metadata = call(&kms, "DescribeKey", json!({"KeyId": key})).await.ok();
     assert_eq!(metadata["KeyMetadata"]["CloudHsmClusterId"], OTHER);
     assert_eq!(key_state(&kms, &key).await, "Enabled");
-    for wrong in [json!({"XksProxyUriPath": "/kms/xks/v1"}), json!({"XksProxyConnectivity": "PUBLIC_ENDPOINT"})] {
+    for wrong in
+        [json!({"XksProxyUriPath": "/kms/xks/v1"}), json!({"XksProxyConnectivity": "PUBLIC_ENDPOINT"})]
+    {
         let mut update = wrong;
         update["CustomKeyStoreId"] = store.clone().into();
         assert_eq!(call(&kms, "UpdateCustomKeyStore", update).await.code(), "ValidationException");

@@ -24,7 +24,9 @@ pub(in super::super) async fn attempt(operation: &str, code: ErrorCode) -> Optio
     match operation {
         "CreateCustomKeyStore" => create_store(code).await,
         "UpdateCustomKeyStore" => update(code).await,
-        "ConnectCustomKeyStore" | "DisconnectCustomKeyStore" | "DeleteCustomKeyStore" => of_state(operation, code).await,
+        "ConnectCustomKeyStore" | "DisconnectCustomKeyStore" | "DeleteCustomKeyStore" => {
+            of_state(operation, code).await
+        }
         "CreateKey" => create_key(code).await,
         "GenerateRandom" => random(code).await,
         _ => None,
@@ -99,12 +101,16 @@ async fn create_store(code: ErrorCode) -> Option<Answer> {
             with(private(SERVICE, "xks.example.com"), "CustomKeyStoreName", "second")
         }
         E::XksProxyVpcEndpointServiceNotFoundException => private(&format!("{SERVICE}0"), "xks.example.com"),
-        E::XksProxyVpcEndpointServiceInvalidConfigurationException => private(OTHER_SERVICE, "xks.example.com"),
+        E::XksProxyVpcEndpointServiceInvalidConfigurationException => {
+            private(OTHER_SERVICE, "xks.example.com")
+        }
         E::XksProxyInvalidResponseException => {
             proxy.set_fault(Fault::Text("{}"));
             of_proxy("store")
         }
-        E::XksProxyInvalidConfigurationException => with(of_proxy("store"), "XksProxyUriPath", "/x/kms/xks/v1"),
+        E::XksProxyInvalidConfigurationException => {
+            with(of_proxy("store"), "XksProxyUriPath", "/x/kms/xks/v1")
+        }
         _ => return None,
     };
     Some(call(&kms, "CreateCustomKeyStore", input).await)
@@ -165,7 +171,9 @@ async fn update(code: ErrorCode) -> Option<Answer> {
             private(OTHER_SERVICE, "xks.example.com")
         }
         E::XksProxyVpcEndpointServiceNotFoundException => private(&format!("{SERVICE}0"), "xks.example.com"),
-        E::XksProxyVpcEndpointServiceInvalidConfigurationException => private(OTHER_SERVICE, "xks.example.com"),
+        E::XksProxyVpcEndpointServiceInvalidConfigurationException => {
+            private(OTHER_SERVICE, "xks.example.com")
+        }
         E::XksProxyInvalidResponseException => {
             proxy.set_fault(Fault::Error(500, "InternalException"));
             public("other.example.com")
@@ -187,7 +195,9 @@ async fn of_state(operation: &str, code: ErrorCode) -> Option<Answer> {
         }
         ("DeleteCustomKeyStore", E::CustomKeyStoreInvalidStateException) => {}
         ("DeleteCustomKeyStore", E::CustomKeyStoreHasCMKsException)
-        | ("DisconnectCustomKeyStore", E::CustomKeyStoreInvalidStateException) => disconnect(&kms, &store).await,
+        | ("DisconnectCustomKeyStore", E::CustomKeyStoreInvalidStateException) => {
+            disconnect(&kms, &store).await
+        }
         ("ConnectCustomKeyStore", E::CustomKeyStoreInvalidStateException) => {
             disconnect(&kms, &store).await;
             put_cluster(&kms, CLUSTER, json!({"failure": "USER_LOGGED_IN"})).await.ok();

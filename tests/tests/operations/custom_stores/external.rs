@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use super::super::wire::{call, control};
 use super::proxy::{self, ExternalKey, Fault, GOOD, Proxy};
-use super::{behind_proxy, beside, connect, create, describe, disconnect, key_state, new_key, of_proxy, with};
+use super::{
+    behind_proxy, beside, connect, create, describe, disconnect, key_state, new_key, of_proxy, with,
+};
 
 /// The spec's errors and other failures, what CreateKey and cryptography answer, and how the text begins.
 fn failures() -> Vec<(Fault, &'static str, &'static str)> {
@@ -21,16 +23,56 @@ fn failures() -> Vec<(Fault, &'static str, &'static str)> {
     let (config, store) = ("XksKeyInvalidConfigurationException", "CustomKeyStoreInvalidStateException");
     vec![
         (error(400, "ValidationException"), store, "AWS KMS cannot interpret"),
-        (error(400, "InvalidStateException"), config, "The external key associated with this KMS key in an external key store is not enabled"),
-        (error(400, "InvalidKeyUsageException"), config, "The external key associated with this KMS key in an external key store does not support"),
-        (error(401, "AuthenticationFailedException"), store, "The external key store proxy rejected the request because it could not authenticate"),
-        (error(403, "AccessDeniedException"), "KMSInvalidStateException", "The external key store proxy denied access"),
-        (error(404, "KeyNotFoundException"), "XksKeyNotFoundException", "The external key associated with this KMS key in an external key store was not found"),
-        (error(404, "InvalidUriPathException"), store, "The external key store proxy rejected the request because of an invalid URI path"),
-        (error(429, "ThrottlingException"), store, "The external key store proxy rejected the request due to a very high request rate"),
-        (error(500, "InternalException"), store, "The external key store proxy rejected the request because it cannot communicate"),
-        (error(501, "UnsupportedOperationException"), config, "The external key store proxy rejected the request because it does not support"),
-        (error(503, "DependencyTimeoutException"), store, "The external key store proxy did not respond to the request"),
+        (
+            error(400, "InvalidStateException"),
+            config,
+            "The external key associated with this KMS key in an external key store is not enabled",
+        ),
+        (
+            error(400, "InvalidKeyUsageException"),
+            config,
+            "The external key associated with this KMS key in an external key store does not support",
+        ),
+        (
+            error(401, "AuthenticationFailedException"),
+            store,
+            "The external key store proxy rejected the request because it could not authenticate",
+        ),
+        (
+            error(403, "AccessDeniedException"),
+            "KMSInvalidStateException",
+            "The external key store proxy denied access",
+        ),
+        (
+            error(404, "KeyNotFoundException"),
+            "XksKeyNotFoundException",
+            "The external key associated with this KMS key in an external key store was not found",
+        ),
+        (
+            error(404, "InvalidUriPathException"),
+            store,
+            "The external key store proxy rejected the request because of an invalid URI path",
+        ),
+        (
+            error(429, "ThrottlingException"),
+            store,
+            "The external key store proxy rejected the request due to a very high request rate",
+        ),
+        (
+            error(500, "InternalException"),
+            store,
+            "The external key store proxy rejected the request because it cannot communicate",
+        ),
+        (
+            error(501, "UnsupportedOperationException"),
+            config,
+            "The external key store proxy rejected the request because it does not support",
+        ),
+        (
+            error(503, "DependencyTimeoutException"),
+            store,
+            "The external key store proxy did not respond to the request",
+        ),
         (error(418, "TeapotException"), store, "AWS KMS cannot interpret"),
         (Fault::Text("not json"), store, "AWS KMS cannot interpret"),
         (Fault::Hang, store, "AWS KMS cannot communicate"),
@@ -72,8 +114,16 @@ async fn a_key_shows_its_external_key_and_encrypts_twice() {
     let proxy = Proxy::start();
     let kms = beside(&proxy, |builder| builder);
     let (store, key) = behind_proxy(&kms).await;
-    let heard: Vec<_> = proxy.heard().into_iter().map(|(resource, body)| (resource, body["requestMetadata"]["kmsOperation"].clone())).collect();
-    let expected = [("/health", "CreateCustomKeyStore"), ("/health", "ConnectCustomKeyStore"), ("/keys/key-1/metadata", "CreateKey")];
+    let heard: Vec<_> = proxy
+        .heard()
+        .into_iter()
+        .map(|(resource, body)| (resource, body["requestMetadata"]["kmsOperation"].clone()))
+        .collect();
+    let expected = [
+        ("/health", "CreateCustomKeyStore"),
+        ("/health", "ConnectCustomKeyStore"),
+        ("/keys/key-1/metadata", "CreateKey"),
+    ];
     assert_eq!(heard, expected.map(|(resource, operation)| (resource.to_owned(), json!(operation))));
     let metadata = call(&kms, "DescribeKey", json!({"KeyId": key})).await.ok()["KeyMetadata"].clone();
     assert_eq!(metadata["Origin"], "EXTERNAL_KEY_STORE");
@@ -96,7 +146,8 @@ async fn a_key_shows_its_external_key_and_encrypts_twice() {
     let inner = STANDARD.decode(body["plaintext"].as_str().unwrap()).unwrap();
     assert!(!inner.windows(32).any(|window| window == plain), "the proxy never sees a plaintext");
     let blob = data_key["CiphertextBlob"].clone();
-    let opened = call(&kms, "Decrypt", json!({"CiphertextBlob": blob, "EncryptionContext": context})).await.ok();
+    let opened =
+        call(&kms, "Decrypt", json!({"CiphertextBlob": blob, "EncryptionContext": context})).await.ok();
     assert_eq!((&opened["Plaintext"], &opened["KeyId"]), (&data_key["Plaintext"], &json!(key)));
 
     // Whoever has another context learns what the proxy says of it.
@@ -198,7 +249,10 @@ async fn an_attempt_to_connect_fails_for_the_reason_that_the_proxy_has() {
         proxy.set_fault(fault);
         connect(&kms, &store).await;
         let described = describe(&kms, &store).await;
-        assert_eq!((&described["ConnectionState"], &described["ConnectionErrorCode"]), (&json!("FAILED"), &json!(code)));
+        assert_eq!(
+            (&described["ConnectionState"], &described["ConnectionErrorCode"]),
+            (&json!("FAILED"), &json!(code))
+        );
         disconnect(&kms, &store).await;
     }
     let configuration = describe(&kms, &store).await["XksProxyConfiguration"].clone();
@@ -216,10 +270,14 @@ async fn a_connected_store_takes_another_credential_and_path_if_the_proxy_does()
     let (store, key) = behind_proxy(&kms).await;
     let update = json!({"CustomKeyStoreId": store});
     let wrong = json!({"AccessKeyId": proxy::ACCESS_KEY_ID, "RawSecretAccessKey": "b".repeat(43)});
-    let answer = call(&kms, "UpdateCustomKeyStore", with(update.clone(), "XksProxyAuthenticationCredential", wrong)).await;
+    let answer =
+        call(&kms, "UpdateCustomKeyStore", with(update.clone(), "XksProxyAuthenticationCredential", wrong))
+            .await;
     assert_eq!(answer.code(), "XksProxyIncorrectAuthenticationCredentialException");
     let right = json!({"AccessKeyId": proxy::ACCESS_KEY_ID, "RawSecretAccessKey": proxy::SECRET});
-    call(&kms, "UpdateCustomKeyStore", with(update.clone(), "XksProxyAuthenticationCredential", right)).await.ok();
+    call(&kms, "UpdateCustomKeyStore", with(update.clone(), "XksProxyAuthenticationCredential", right))
+        .await
+        .ok();
     let moved = with(update, "XksProxyUriEndpoint", "https://other.example.com");
     assert_eq!(call(&kms, "UpdateCustomKeyStore", moved).await.code(), "CustomKeyStoreInvalidStateException");
     call(&kms, "Encrypt", json!({"KeyId": key, "Plaintext": "AAAA"})).await.ok();
@@ -242,7 +300,9 @@ async fn a_slow_proxy_delays_no_other_request_and_is_given_up_in_time() {
         let own = call(&kms, "CreateKey", json!({})).await.ok()["KeyMetadata"]["Arn"].clone();
         for _ in 0..50 {
             call(&kms, "Encrypt", json!({"KeyId": own, "Plaintext": "AAAA"})).await.ok();
-            call(&kms, "TagResource", json!({"KeyId": own, "Tags": [{"TagKey": "a", "TagValue": ""}]})).await.ok();
+            call(&kms, "TagResource", json!({"KeyId": own, "Tags": [{"TagKey": "a", "TagValue": ""}]}))
+                .await
+                .ok();
         }
         let rsa = json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"});
         call(&kms, "CreateKey", rsa).await.ok();

@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_kms::config::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
-};
+use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -198,7 +196,8 @@ fn receive(stream: &mut impl std::io::BufRead) -> Option<(Vec<String>, Vec<u8>)>
 }
 
 fn header(head: &[String], name: &str) -> String {
-    let found = head.iter().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let found =
+        head.iter().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
@@ -262,7 +261,8 @@ fn act(keys: &BTreeMap<String, ExternalKey>, resource: &str, body: &Value) -> Re
     }
     let bytes = |member: &str| STANDARD.decode(body[member].as_str().unwrap_or_default()).unwrap();
     let material = digest::digest(&digest::SHA256, id.as_bytes());
-    let sealer = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, material.as_ref()).unwrap());
+    let sealer =
+        aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, material.as_ref()).unwrap());
     let context = bytes("additionalAuthenticatedData");
     let authenticated = |metadata: &[u8]| {
         let lengths = [&u16::try_from(context.len()).unwrap().to_be_bytes()[..], &context];
