@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lifecycle::crypto::Secret;
+use lifecycle::custom_store::CustomKeyStore;
 use lifecycle::ids::{AccountId, AliasArn, GrantId, KeyArn, MaterialId};
-use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage, Origin};
+use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage, Origin, Residence};
 use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
@@ -57,6 +58,8 @@ pub struct Trace {
     pub denial: Option<Value>,
     /// The predefined alias whose key has to be made before the query can be answered.
     pub unmade: Option<Box<AliasArn>>,
+    /// The custom key store that the request names.
+    pub store: Option<Arc<CustomKeyStore>>,
     /// Whether a query has to ask an external key store proxy before it can be answered.
     pub asks_proxy: bool,
 }
@@ -67,6 +70,8 @@ pub enum Resource {
     Key(KeyArn),
     /// A key, and the one of its materials that encrypted or decrypted.
     Used(KeyArn, MaterialId),
+    /// A key in a custom key store that was to encrypt or decrypt, and where it lives.
+    Stored(KeyArn, Residence),
     /// An alias.
     Alias(AliasArn),
 }
@@ -76,7 +81,7 @@ impl Resource {
     #[must_use]
     pub fn account(&self) -> AccountId {
         match self {
-            Resource::Key(key) | Resource::Used(key, _) => key.scope.account,
+            Resource::Key(key) | Resource::Used(key, _) | Resource::Stored(key, _) => key.scope.account,
             Resource::Alias(alias) => alias.scope.account,
         }
     }
@@ -86,7 +91,7 @@ impl Trace {
     /// The keys among the resources.
     pub fn keys(&self) -> impl Iterator<Item = KeyArn> + '_ {
         self.resources.iter().filter_map(|resource| match resource {
-            Resource::Key(key) | Resource::Used(key, _) => Some(*key),
+            Resource::Key(key) | Resource::Used(key, _) | Resource::Stored(key, _) => Some(*key),
             Resource::Alias(_) => None,
         })
     }
@@ -101,6 +106,18 @@ impl Trace {
             let has_id = found.key.spec == KeySpec::SymmetricDefault && found.key.custom_store.is_none();
             if let Some(material) = material.filter(|_| has_id) {
                 *resource = Resource::Used(found.key.arn, material);
+            }
+        }
+    }
+
+    /// Adds where each key lives that will encrypt or decrypt, if that is a custom key store.
+    fn add_stored(&mut self, entry: &Entry, resolved: &Resolved) {
+        if entry.declaration.usage != Some(KeyUsage::EncryptDecrypt) {
+            return;
+        }
+        for (resource, found) in self.resources.iter_mut().zip(&resolved.keys) {
+            if let Some(residence) = &found.key.custom_store {
+                *resource = Resource::Stored(found.key.arn, residence.clone());
             }
         }
     }
@@ -171,6 +188,7 @@ pub fn query<Q: Query>(
         trace.unmade = Some(Box::new(unmade.alias));
         return Err(KmsError::bare(ErrorCode::KMSInternalException));
     }
+    trace.add_stored(request.entry, &resolved);
     let is_external = |found: &ResolvedKey| found.key.origin == Origin::ExternalKeyStore;
     let encrypts = request.entry.declaration.usage == Some(KeyUsage::EncryptDecrypt);
     if environment.conversation.is_none() && encrypts && resolved.keys.iter().any(is_external) {
@@ -235,6 +253,7 @@ pub fn command<C: Command>(
         prepared,
         _permit: Permit(()),
     };
+    trace.store = C::store(&authorized, &input).cloned();
     let (output, changes) = C::decide(&authorized, &input)?;
     // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
     check_dry_run(request)?;

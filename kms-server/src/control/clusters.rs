@@ -105,6 +105,9 @@ async fn put(service: &Service, text: &str, body: &[u8]) -> Result<Value, Refusa
     if put.backup_of.as_deref().is_some_and(|origin| !is_cluster_id(origin)) {
         return Err(Refusal::bad_request("backup_of must be the id of a cluster"));
     }
+    if let Some(code) = put.failure.filter(|code| !code.is_of_cluster()) {
+        return Err(Refusal::bad_request(format!("no cluster fails with {code}: that is what a proxy does")));
+    }
     let cluster = Arc::new(Cluster {
         backup_of: put.backup_of.map_or_else(|| Arc::clone(&id), Into::into),
         id,

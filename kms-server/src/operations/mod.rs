@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError, Secret};
-use lifecycle::custom_store::Cluster;
+use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
 use lifecycle::ids::{AliasArn, MaterialId};
 use lifecycle::key::Key;
@@ -261,6 +261,11 @@ pub trait Command: Operation {
     /// AWS's error; then nothing changes.
     fn prepare(_: &Authorized<'_>, _input: &Self::Input) -> Result<Option<Secret>, KmsError> {
         Ok(None)
+    }
+
+    /// The custom key store that the request names, for its record.
+    fn store<'a>(_: &Authorized<'a>, _input: &Self::Input) -> Option<&'a Arc<CustomKeyStore>> {
+        None
     }
 
     /// Decides the answer and the changes. Nothing is changed unless all of them are stored.

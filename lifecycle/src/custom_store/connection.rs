@@ -49,6 +49,14 @@ wire_enum! {
     }
 }
 
+impl ConnectionErrorCode {
+    /// Whether a cluster can be the reason; the others are those of proxies.
+    #[must_use]
+    pub fn is_of_cluster(self) -> bool {
+        !self.as_str().starts_with("XKS_")
+    }
+}
+
 /// Whether a store can be used. Whoever waits for an end knows when it comes, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "SCREAMING_SNAKE_CASE")]

@@ -89,6 +89,11 @@ impl<'a> View<'a> {
         range.take_while(move |store| store.arn.scope == scope)
     }
 
+    /// The custom key stores of all accounts and Regions.
+    pub fn all_custom_stores(&self) -> impl Iterator<Item = &'a Arc<CustomKeyStore>> + use<'a> {
+        self.state.stores.stores()
+    }
+
     /// The store in which a key lives.
     #[must_use]
     pub fn store_of(&self, key: &Key) -> Option<&'a Arc<CustomKeyStore>> {

@@ -1,10 +1,12 @@
 //! Custom key stores, and keys in them.
 
+mod audit;
 mod cluster;
 mod errors;
 mod external;
 mod keys;
 mod proxy;
+mod states;
 
 use std::time::Duration;
 
@@ -75,7 +77,7 @@ async fn key_state(kms: &TestKms, key: &str) -> Value {
 }
 
 /// A connected store in a cluster, and a key in it.
-async fn in_cluster(kms: &TestKms) -> (String, String) {
+pub(super) async fn in_cluster(kms: &TestKms) -> (String, String) {
     put_cluster(kms, CLUSTER, json!({})).await.ok();
     let store = create(kms, of_cluster("hsm", CLUSTER)).await;
     connect(kms, &store).await;

@@ -52,6 +52,10 @@ fn failure(
 }
 
 impl Command for ConnectCustomKeyStore {
+    fn store<'a>(authorized: &Authorized<'a>, input: &Self::Input) -> Option<&'a Arc<CustomKeyStore>> {
+        find(authorized, &input.custom_key_store_id).ok()
+    }
+
     fn decide(authorized: &Authorized<'_>, input: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
         let store = find(authorized, &input.custom_key_store_id)?;
         let refused = |NotNow| invalid_state(store, "DISCONNECTED");
@@ -74,6 +78,10 @@ impl Operation for DisconnectCustomKeyStore {
 }
 
 impl Command for DisconnectCustomKeyStore {
+    fn store<'a>(authorized: &Authorized<'a>, input: &Self::Input) -> Option<&'a Arc<CustomKeyStore>> {
+        find(authorized, &input.custom_key_store_id).ok()
+    }
+
     fn decide(authorized: &Authorized<'_>, input: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
         let store = find(authorized, &input.custom_key_store_id)?;
         let until =

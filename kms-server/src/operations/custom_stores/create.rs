@@ -128,6 +128,10 @@ impl Operation for DeleteCustomKeyStore {
 }
 
 impl Command for DeleteCustomKeyStore {
+    fn store<'a>(authorized: &Authorized<'a>, input: &Self::Input) -> Option<&'a Arc<CustomKeyStore>> {
+        find(authorized, &input.custom_key_store_id).ok()
+    }
+
     fn decide(authorized: &Authorized<'_>, input: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
         let store = find(authorized, &input.custom_key_store_id)?;
         if store.connection != Connection::Disconnected {

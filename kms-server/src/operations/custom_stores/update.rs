@@ -129,6 +129,10 @@ fn check_move(
 }
 
 impl Command for UpdateCustomKeyStore {
+    fn store<'a>(authorized: &Authorized<'a>, input: &Self::Input) -> Option<&'a Arc<CustomKeyStore>> {
+        find(authorized, &input.custom_key_store_id).ok()
+    }
+
     fn decide(authorized: &Authorized<'_>, input: &Self::Input) -> Result<((), Vec<Change>), KmsError> {
         let old = find(authorized, &input.custom_key_store_id)?;
         let new = input.changed(old)?;

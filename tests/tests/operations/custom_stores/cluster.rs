@@ -5,6 +5,7 @@ use std::time::Duration;
 use fixtures::TestKms;
 use http::Method;
 use kms_server::limits::Limits;
+use lifecycle::custom_store::ConnectionErrorCode;
 use serde_json::{Value, json};
 
 use super::super::wire::{call, control};
@@ -76,14 +77,18 @@ async fn an_attempt_fails_for_the_reason_that_the_cluster_has() {
     let store = create(&kms, of_cluster("hsm", CLUSTER)).await;
     let injected = [
         "CLUSTER_NOT_FOUND",
+        "INSUFFICIENT_CLOUDHSM_HSMS",
         "INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET",
         "INTERNAL_ERROR",
+        "INVALID_CREDENTIALS",
         "NETWORK_ERRORS",
         "SUBNET_NOT_FOUND",
         "USER_LOCKED_OUT",
         "USER_LOGGED_IN",
         "USER_NOT_FOUND",
     ];
+    let of_clusters = ConnectionErrorCode::ALL.iter().filter(|code| code.is_of_cluster());
+    assert_eq!(of_clusters.map(|code| code.as_str()).collect::<Vec<_>>(), injected);
     let injected = injected.map(|code| (json!({"failure": code}), code));
     let wrong = (json!({"kmsuser_password": "another"}), "INVALID_CREDENTIALS");
     for (cluster, code) in injected.into_iter().chain([wrong]) {
@@ -201,6 +206,7 @@ async fn clusters_are_put_whole_and_refused_if_they_make_no_sense() {
         json!({"trust_anchor_certificate": ""}),
         json!({"backup_of": "x"}),
         json!({"failure": "TIRED"}),
+        json!({"failure": "XKS_PROXY_TIMED_OUT"}),
         json!({"unknown": 1}),
     ] {
         assert_eq!(put_cluster(&kms, CLUSTER, wrong.clone()).await.status, 400, "{wrong}");

@@ -2,10 +2,8 @@
 
 use fixtures::TestKms;
 use http::Method;
-use kms_server::operations::registry::OPERATIONS;
 use serde_json::json;
 
-use super::super::subject::{key_members, request};
 use super::super::wire::{call, control};
 use super::{CLUSTER, connect, disconnect, in_cluster, key_state, put_cluster};
 
@@ -32,81 +30,6 @@ async fn a_key_in_a_cluster_shows_where_it_is_and_encrypts() {
     assert!(call(&kms, "GenerateRandom", random).await.ok()["Plaintext"].is_string());
     let listed = call(&kms, "ListKeys", json!({})).await.ok();
     assert_eq!(listed["Keys"][0]["KeyArn"], json!(key));
-}
-
-/// What becomes of a request while the store is not connected.
-///
-/// AWS: KMS developer guide, "Key states of AWS KMS keys", column "Unavailable".
-fn outcome(operation: &str) -> &'static str {
-    match operation {
-        "Decrypt"
-        | "Encrypt"
-        | "GenerateDataKey"
-        | "GenerateDataKeyWithoutPlaintext"
-        | "ReEncrypt"
-        | "GenerateDataKeyPair"
-        | "GenerateDataKeyPairWithoutPlaintext" => "is unavailable.",
-        "CancelKeyDeletion" => "is not pending deletion.",
-        "EnableKeyRotation"
-        | "DisableKeyRotation"
-        | "GetKeyRotationStatus"
-        | "ListKeyRotations"
-        | "RotateKeyOnDemand" => "origin is AWS_CLOUDHSM which is not valid for this operation.",
-        _ => "",
-    }
-}
-
-/// Operations on keys that can live in a custom key store.
-fn concerned() -> impl Iterator<Item = &'static str> {
-    let other_keys = [
-        "Decapsulate",
-        "DeriveSharedSecret",
-        "Encapsulate",
-        "GenerateMac",
-        "GetPublicKey",
-        "Sign",
-        "Verify",
-        "VerifyMac",
-        // What stands here was built for material that is imported, and for several Regions.
-        "DeleteImportedKeyMaterial",
-        "GetParametersForImport",
-        "ImportKeyMaterial",
-        "ReplicateKey",
-        "UpdatePrimaryRegion",
-        // They need a grant.
-        "RetireGrant",
-        "RevokeGrant",
-    ];
-    let named = OPERATIONS.iter().map(|entry| entry.name()).filter(|name| !key_members(name).is_empty());
-    named.filter(move |name| !other_keys.contains(name))
-}
-
-#[tokio::test]
-async fn every_operation_on_a_key_whose_store_is_not_connected() {
-    for operation in concerned() {
-        let kms = TestKms::new();
-        let (store, key) = in_cluster(&kms).await;
-        let sealed = call(&kms, "Encrypt", json!({"KeyId": key, "Plaintext": "AAAA"})).await.ok();
-        call(&kms, "CreateAlias", json!({"AliasName": super::super::subject::ALIAS, "TargetKeyId": key}))
-            .await
-            .ok();
-        disconnect(&kms, &store).await;
-        assert_eq!(key_state(&kms, &key).await, "Unavailable");
-        let input = request(operation, &key, sealed["CiphertextBlob"].as_str().unwrap());
-        let answer = call(&kms, operation, input).await;
-        match outcome(operation) {
-            "" => assert_eq!(answer.status, 200, "{operation}: {}", answer.message()),
-            text => {
-                assert_eq!(answer.message(), format!("{key} {text}"), "{operation}");
-                let code = if text.starts_with("is") {
-                    "KMSInvalidStateException"
-                } else {
-                    "UnsupportedOperationException"
-                };
-                assert_eq!(answer.code(), code, "{operation}");
-            }
-        }
-    }
 }
 
 #[tokio::test]
