@@ -5,7 +5,6 @@ mod cluster;
 mod errors;
 mod external;
 mod keys;
-mod proxy;
 mod states;
 
 use std::time::Duration;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use fixtures::TestKms;
 use http::Method;
 use kms_server::builder::{Builder, PROXY_TIMEOUT};
+use kms_tests::xks_proxy as proxy;
 use serde_json::{Value, json};
 
 use super::wire::{Answer, call, control};

@@ -2,6 +2,7 @@
 //! checked against those of AWS's own signer.
 //!
 //! AWS: External Key Store Proxy API Specification, version 1.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
@@ -18,16 +19,19 @@ use kms_server::xks::Route;
 use ring::{aead, digest};
 use serde_json::{Value, json};
 
-pub(super) const ACCESS_KEY_ID: &str = "ABCDEFGHIJKLMNOPQRST";
-pub(super) const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
-pub(super) const PATH: &str = "/kms/xks/v1";
+/// Names the credential that the proxy takes.
+pub const ACCESS_KEY_ID: &str = "ABCDEFGHIJKLMNOPQRST";
+/// The secret of it.
+pub const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+/// Where its API begins.
+pub const PATH: &str = "/kms/xks/v1";
 
 /// The metadata that comes with every ciphertext.
 const METADATA: &[u8] = b"key_version=1";
 
 /// What the proxy does instead of what it is asked.
 #[derive(Clone)]
-pub(super) enum Fault {
+pub enum Fault {
     /// Answers with an error.
     Error(u16, &'static str),
     /// Answers with other members.
@@ -42,13 +46,17 @@ pub(super) enum Fault {
 
 /// A key of the key manager.
 #[derive(Clone)]
-pub(super) struct ExternalKey {
-    pub(super) spec: &'static str,
-    pub(super) usage: &'static [&'static str],
-    pub(super) status: &'static str,
+pub struct ExternalKey {
+    /// `keySpec`.
+    pub spec: &'static str,
+    /// `keyUsage`.
+    pub usage: &'static [&'static str],
+    /// `keyStatus`.
+    pub status: &'static str,
 }
 
-pub(super) const GOOD: ExternalKey =
+/// One that can back a KMS key.
+pub const GOOD: ExternalKey =
     ExternalKey { spec: "AES_256", usage: &["ENCRYPT", "DECRYPT"], status: "ENABLED" };
 
 #[derive(Default)]
@@ -60,19 +68,21 @@ struct Inner {
 
 /// A running proxy. Its threads end with the process.
 #[derive(Clone)]
-pub(super) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     inner: Arc<Mutex<Inner>>,
 }
 
 impl Proxy {
     /// Starts a proxy on a free port, with the external key `key-1`.
-    pub(super) fn start() -> Proxy {
+    #[must_use]
+    pub fn start() -> Proxy {
         Proxy::serve(|stream, proxy| proxy.answer(stream))
     }
 
     /// Starts one that speaks TLS.
-    pub(super) fn start_tls(config: Arc<rustls::ServerConfig>) -> Proxy {
+    #[must_use]
+    pub fn start_tls(config: Arc<rustls::ServerConfig>) -> Proxy {
         Proxy::serve(move |stream, proxy| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             proxy.answer(rustls::StreamOwned::new(connection, stream));
@@ -94,7 +104,8 @@ impl Proxy {
     }
 
     /// The way to it, as the host `xks.example.com`.
-    pub(super) fn route(&self) -> Route {
+    #[must_use]
+    pub fn route(&self) -> Route {
         Route {
             host: "xks.example.com".to_owned(),
             url: format!("http://{}", self.address),
@@ -103,20 +114,24 @@ impl Proxy {
         }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn set_key(&self, id: &str, key: ExternalKey) {
+    /// Gives the key manager a key, or changes it.
+    pub fn set_key(&self, id: &str, key: ExternalKey) {
         self.inner.lock().unwrap().keys.insert(id.to_owned(), key);
     }
 
-    pub(super) fn set_fault(&self, fault: impl Into<Option<Fault>>) {
+    /// What the proxy does from now on instead of what it is asked, if anything.
+    pub fn set_fault(&self, fault: impl Into<Option<Fault>>) {
         self.inner.lock().unwrap().fault = fault.into();
     }
 
     /// The calls since the last look: path below the API's, and body.
-    pub(super) fn heard(&self) -> Vec<(String, Value)> {
+    pub fn heard(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.inner.lock().unwrap().heard)
     }
 
