@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use lifecycle::crypto::envelope::{self, EncryptionContext};
 use lifecycle::crypto::external::{unwrap, wrap};
-use lifecycle::custom_store::{Backing, ClusterError, CustomKeyStore, HSMS_TO_CONNECT};
+use lifecycle::custom_store::{Backing, CustomKeyStore, HSMS_TO_CONNECT};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::Key;
 use lifecycle::policy::Principal;
 
-use super::{ask, cluster, metadata, tell};
+use super::{ask, metadata, serves, tell};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::operations::Authorized;
 use crate::xks::{Call, Metadata, Target, decrypted, encrypted};
@@ -33,12 +33,7 @@ fn place<'a>(authorized: &Authorized<'_>, key: &'a Key) -> Result<Option<Place<'
     let Some(residence) = &key.custom_store else { return Ok(None) };
     let store: &CustomKeyStore = authorized.view.store_of(key).ok_or_else(internal)?;
     if let Backing::AwsCloudhsm { cluster: id, .. } = &store.backing {
-        let missing = ClusterError::NotFound;
-        let serves = cluster(authorized, id).map_or(Err(missing), |cluster| cluster.serves(HSMS_TO_CONNECT));
-        serves.map_err(|error| {
-            let message = tell::of_cluster(id, error).message;
-            KmsError { code: ErrorCode::KMSInvalidStateException, message }
-        })?;
+        serves(authorized, id, HSMS_TO_CONNECT, ErrorCode::KMSInvalidStateException)?;
     }
     Ok(Some(Place { target: Target::of(store), external: residence.xks_key_id.as_ref() }))
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use lifecycle::custom_store::{Backing, CustomKeyStore, HSMS_TO_CREATE};
+use lifecycle::custom_store::{Backing, CustomKeyStore, HSMS_TO_CONNECT, HSMS_TO_CREATE};
 use lifecycle::ids::KeyArn;
 use lifecycle::key::{Origin, Residence};
 
 use super::crypt::describe;
-use super::{ask, cluster, find, tell};
+use super::{ask, find, serves, tell};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::operations::{Authorized, Resolved};
 use crate::xks::{Call, Target, usable};
@@ -56,13 +56,8 @@ pub(in crate::operations) fn residence(
     }
     check_connected(store)?;
     if let Backing::AwsCloudhsm { cluster: id, .. } = &store.backing {
-        let missing = lifecycle::custom_store::ClusterError::NotFound;
-        let serves = cluster(authorized, id).map_or(Err(missing), |cluster| cluster.serves(HSMS_TO_CREATE));
         // AWS: KMS API reference, "CreateKey": this one error says whatever is wrong with the cluster.
-        serves.map_err(|error| {
-            let message = tell::of_cluster(id, error).message;
-            KmsError { code: ErrorCode::CloudHsmClusterInvalidConfigurationException, message }
-        })?;
+        serves(authorized, id, HSMS_TO_CREATE, ErrorCode::CloudHsmClusterInvalidConfigurationException)?;
     }
     let xks_key_id: Option<Arc<str>> = xks_key_id.map(Into::into);
     let taken = xks_key_id.as_ref().and_then(|key| authorized.view.key_for_external(store.arn, key));
@@ -115,7 +110,10 @@ fn check_connected(store: &CustomKeyStore) -> Result<(), KmsError> {
 pub(in crate::operations) fn check_for_random(authorized: &Authorized<'_>, id: &str) -> Result<(), KmsError> {
     let store = find(authorized, id)?;
     match &store.backing {
-        Backing::AwsCloudhsm { .. } => check_connected(store),
+        Backing::AwsCloudhsm { cluster: id, .. } => {
+            check_connected(store)?;
+            serves(authorized, id, HSMS_TO_CONNECT, ErrorCode::CustomKeyStoreInvalidStateException)
+        }
         Backing::ExternalKeyStore(_) => Err(KmsError::new(
             ErrorCode::UnsupportedOperationException,
             "GenerateRandom is not supported in an external key store.",

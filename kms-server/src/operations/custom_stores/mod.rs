@@ -13,7 +13,7 @@ mod update;
 
 use std::sync::Arc;
 
-use lifecycle::custom_store::{Cluster, CustomKeyStore};
+use lifecycle::custom_store::{Cluster, ClusterError, CustomKeyStore};
 use lifecycle::ids::StoreName;
 
 pub(super) use connect::{ConnectCustomKeyStore, DisconnectCustomKeyStore};
@@ -62,6 +62,12 @@ fn invalid_state(store: &CustomKeyStore, wanted: &str) -> KmsError {
 fn cluster<'a>(authorized: &Authorized<'a>, id: &str) -> Option<&'a Cluster> {
     let configured = || authorized.environment.clusters.iter().find(|cluster| &*cluster.id == id);
     authorized.view.cluster(id).map(|cluster| &**cluster).or_else(configured)
+}
+
+/// Refuses, with an error of the operation's own, a cluster that cannot serve with so many HSMs.
+fn serves(authorized: &Authorized<'_>, id: &str, hsms: u32, code: ErrorCode) -> Result<(), KmsError> {
+    let serves = cluster(authorized, id).map_or(Err(ClusterError::NotFound), |cluster| cluster.serves(hsms));
+    serves.map_err(|error| KmsError { code, message: tell::of_cluster(id, error).message })
 }
 
 /// Asks a proxy on behalf of the request.

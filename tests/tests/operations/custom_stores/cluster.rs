@@ -60,6 +60,8 @@ async fn connecting_and_disconnecting_take_the_time_of_the_domain_clock() {
     assert_eq!(state().await, "CONNECTING", "a second call starts nothing anew");
     kms.clock().advance("1s").await.unwrap();
     assert_eq!(state().await, "CONNECTED");
+    let path = "/_kms/clock?wait_for=ConnectCustomKeyStore&since=2026-01-01T00:00:00Z&timeout=30s";
+    assert_eq!(control(&kms, Method::GET, path, "").await.ok()["reached"], true);
     disconnect(&kms, &store).await;
     assert_eq!(state().await, "DISCONNECTING");
     kms.clock().advance("60s").await.unwrap();

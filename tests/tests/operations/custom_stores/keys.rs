@@ -60,7 +60,7 @@ async fn a_switch_of_an_unavailable_key_counts_when_its_store_is_back() {
 #[tokio::test]
 async fn a_cluster_that_cannot_serve_fails_every_use_and_changes_no_state() {
     let kms = TestKms::new();
-    let (_, key) = in_cluster(&kms).await;
+    let (store, key) = in_cluster(&kms).await;
     let sealed = call(&kms, "Encrypt", json!({"KeyId": key, "Plaintext": "AAAA"})).await.ok();
     for cluster in [json!({"active_hsms": 0}), json!({"state": "DELETED"})] {
         put_cluster(&kms, CLUSTER, cluster).await.ok();
@@ -72,6 +72,9 @@ async fn a_cluster_that_cannot_serve_fails_every_use_and_changes_no_state() {
         ] {
             assert_eq!(call(&kms, operation, input).await.code(), "KMSInvalidStateException", "{operation}");
         }
+        let random = json!({"NumberOfBytes": 1, "CustomKeyStoreId": store});
+        let random = call(&kms, "GenerateRandom", random).await;
+        assert_eq!(random.code(), "CustomKeyStoreInvalidStateException");
     }
     put_cluster(&kms, CLUSTER, json!({"active_hsms": 1})).await.ok();
     call(&kms, "Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"]})).await.ok();
