@@ -30,7 +30,9 @@ use crate::api::shape::Output;
 use crate::auth::Caller;
 use crate::operations::declaration::{Declaration, States, Target};
 use crate::operations::registry::{Body, Entry};
-use crate::operations::{Authorized, Command, Environment, Operation, Query, Resolved, ResolvedKey};
+use crate::operations::{
+    Authorized, Command, Environment, NOT_CONNECTED, Operation, Query, Resolved, ResolvedKey,
+};
 
 /// Proof that a request went through this module: nobody else can make one.
 pub struct Permit(());
@@ -372,7 +374,11 @@ fn check_state(target: &Target, key: &Key, view: View<'_>) -> Result<(), KmsErro
         "disabled" => ErrorCode::DisabledException,
         _ => ErrorCode::KMSInvalidStateException,
     };
-    Err(KmsError::new(code, format!("{} is {what}.", key.arn)))
+    let message = match (what, key.origin) {
+        ("unavailable", Origin::ExternalKeyStore) => NOT_CONNECTED.to_owned(),
+        _ => format!("{} is {what}.", key.arn),
+    };
+    Err(KmsError::new(code, message))
 }
 
 /// How an error text names a state that does not allow the operation.

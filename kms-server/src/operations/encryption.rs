@@ -5,7 +5,7 @@ use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{EncryptionAlgorithm, Key};
 use serde::{Deserialize, Serialize};
 
-use super::custom_stores::{after_sealing, before_opening, shown_material};
+use super::custom_stores::{after_sealing, before_opening, not_opened, shown_material};
 use super::material::{incompatible, internal, open_asymmetric, seal_asymmetric, secret};
 use super::{Authorized, Operation, Query, Resolved, not_implemented};
 use crate::api::blob::{Blob, PublicBlob};
@@ -96,7 +96,7 @@ fn open(
     let none = EncryptionContext::new();
     let context = context.unwrap_or(&none);
     let blob = before_opening(authorized, &resolved.key, id, context, blob)?;
-    let opened = envelope::open(secret, id, context, &blob).map_err(|_| invalid())?;
+    let opened = envelope::open(secret, id, context, &blob).map_err(|_| not_opened(&resolved.key))?;
     Ok((opened.into(), id))
 }
 

@@ -29,6 +29,7 @@ mod signing;
 mod tags;
 mod usage;
 
+pub(crate) use custom_stores::NOT_CONNECTED;
 pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;

@@ -29,6 +29,8 @@ pub enum Failure {
     UnsupportedOperation,
     /// `ValidationException`, or an answer that does not follow the specification.
     InvalidResponse,
+    /// What it decrypted is not what it was once given to encrypt.
+    WrongPlaintext,
     /// It says that it works, but that no key manager behind it does.
     Unhealthy,
     /// No connection, or one that broke.
@@ -86,6 +88,10 @@ impl Failure {
             Failure::InvalidCiphertext => {
                 "The external key store proxy rejected the request because the specified ciphertext or encryption \
                  context is corrupted, missing, or otherwise invalid."
+            }
+            Failure::WrongPlaintext => {
+                "The ciphertext that the external key store proxy submitted for decryption, or the encryption context, is \
+                 corrupted, missing, or otherwise invalid."
             }
             Failure::InvalidKeyUsage => {
                 "The external key associated with this KMS key in an external key store does not support the requested \
@@ -166,7 +172,8 @@ impl Failure {
             | Failure::InvalidResponse
             | Failure::InvalidState
             | Failure::KeyNotFound
-            | Failure::UnsupportedOperation => Code::XksProxyInvalidResponse,
+            | Failure::UnsupportedOperation
+            | Failure::WrongPlaintext => Code::XksProxyInvalidResponse,
         }
     }
 }

@@ -140,16 +140,18 @@ fn integrity_value(proxied: &Proxied, context: &[u8]) -> Vec<u8> {
     hash.finish().as_ref().to_vec()
 }
 
-/// Reads Decrypt.
+/// Reads Decrypt, whose plaintext is as long as the ciphertext.
 ///
 /// # Errors
 /// The answer is malformed.
-pub fn decrypted(body: &[u8]) -> Result<Vec<u8>, Failure> {
+pub fn decrypted(body: &[u8], ciphertext_length: usize) -> Result<Vec<u8>, Failure> {
     #[derive(Deserialize)]
     struct Decrypted {
         plaintext: String,
     }
-    decoded(&read::<Decrypted>(body)?.plaintext)
+    let plaintext = decoded(&read::<Decrypted>(body)?.plaintext)?;
+    ensure(plaintext.len() == ciphertext_length)?;
+    Ok(plaintext)
 }
 
 #[cfg(test)]
@@ -210,6 +212,15 @@ mod tests {
         assert_eq!(key("AES_256", both(), "SLEEPING"), Err(Failure::InvalidResponse));
         assert_eq!(key("AES_256", json!(vec!["X"; 11]), "ENABLED"), Err(Failure::InvalidResponse));
         assert_eq!(usable(b"{}"), Err(Failure::InvalidResponse));
+    }
+
+    #[test]
+    fn a_plaintext_is_as_long_as_its_ciphertext() {
+        let body = json!({"plaintext": "aGVsbG8="}).to_string();
+        assert_eq!(decrypted(body.as_bytes(), 5), Ok(b"hello".to_vec()));
+        for (body, length) in [(body.as_str(), 4), ("{}", 0), (r#"{"plaintext":"aGVsbG8"}"#, 5)] {
+            assert_eq!(decrypted(body.as_bytes(), length), Err(Failure::InvalidResponse), "{body}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cluster;
+mod connections;
 mod errors;
 mod external;
 mod keys;

@@ -10,13 +10,13 @@ use lifecycle::crypto::envelope::{self, EncryptionContext};
 use lifecycle::crypto::external::{unwrap, wrap};
 use lifecycle::custom_store::{Backing, CustomKeyStore, HSMS_TO_CONNECT};
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::Key;
+use lifecycle::key::{Key, Origin};
 use lifecycle::policy::Principal;
 
 use super::{ask, metadata, serves, tell};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::operations::Authorized;
-use crate::xks::{Call, Metadata, Target, decrypted, encrypted};
+use crate::xks::{Call, Failure, Metadata, Target, decrypted, encrypted};
 
 /// The store of a key, with a proxy if it is an external one.
 struct Place<'a> {
@@ -94,7 +94,15 @@ pub(in crate::operations) fn before_opening<'b>(
     let proxied = unwrap(id, blob).map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertextException))?;
     let (metadata, data) = (describe(authorized, key.arn, Some(key)), authenticated(context));
     let answer = ask(authorized, Call::decrypt(target, external, &metadata, &proxied, &data))?;
-    Ok(Cow::Owned(answer.and_then(|body| decrypted(&body)).map_err(tell::of_use)?))
+    Ok(Cow::Owned(answer.and_then(|body| decrypted(&body, proxied.ciphertext.len())).map_err(tell::of_use)?))
+}
+
+/// What is told if the key's own material does not open what [`before_opening`] gave.
+pub(in crate::operations) fn not_opened(key: &Key) -> KmsError {
+    match key.origin {
+        Origin::ExternalKeyStore => tell::of_use(Failure::WrongPlaintext),
+        _ => KmsError::bare(ErrorCode::InvalidCiphertextException),
+    }
 }
 
 /// The material that a response names: those of keys in custom key stores have no id that is shown.

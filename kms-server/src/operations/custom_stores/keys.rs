@@ -87,15 +87,18 @@ pub(in crate::operations) fn check_new_key(
     usable.map_err(tell::of_key_fault)
 }
 
+/// What is told of an external key store that is not connected, and of the use of a key in it.
+///
+/// AWS: External Key Store Proxy API Specification, "KMS exception messages".
+pub(crate) const NOT_CONNECTED: &str = "This KMS key is in a custom key store that is not connected to its external key \
+                                        store proxy. Connect the external key store and try the request again.";
+
 fn check_connected(store: &CustomKeyStore) -> Result<(), KmsError> {
     if store.is_connected() {
         return Ok(());
     }
     let message = match &store.backing {
-        Backing::ExternalKeyStore(_) => {
-            "This KMS key is in a custom key store that is not connected to its external key store proxy. Connect the \
-             external key store and try the request again."
-        }
+        Backing::ExternalKeyStore(_) => NOT_CONNECTED,
         Backing::AwsCloudhsm { .. } => {
             "The custom key store is not connected to its AWS CloudHSM cluster. Connect the custom key store and try the \
              request again."

@@ -18,8 +18,9 @@ use lifecycle::ids::StoreName;
 
 pub(super) use connect::{ConnectCustomKeyStore, DisconnectCustomKeyStore};
 pub(super) use create::{CreateCustomKeyStore, DeleteCustomKeyStore};
-pub(super) use crypt::{after_sealing, before_opening, shown_material};
+pub(super) use crypt::{after_sealing, before_opening, not_opened, shown_material};
 pub(super) use describe::DescribeCustomKeyStores;
+pub(crate) use keys::NOT_CONNECTED;
 pub(super) use keys::{check_for_random, check_new_key, check_pairs, check_request, residence};
 pub(super) use update::UpdateCustomKeyStore;
 

@@ -30,7 +30,8 @@ pub(super) fn of_store(failure: Failure) -> KmsError {
         | Failure::InvalidResponse
         | Failure::InvalidState
         | Failure::KeyNotFound
-        | Failure::UnsupportedOperation => ErrorCode::XksProxyInvalidResponseException,
+        | Failure::UnsupportedOperation
+        | Failure::WrongPlaintext => ErrorCode::XksProxyInvalidResponseException,
     };
     KmsError::new(code, failure.message())
 }

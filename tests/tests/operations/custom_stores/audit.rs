@@ -132,11 +132,27 @@ async fn no_record_holds_what_opens_a_store() {
     let mut mixed = of_cluster("mixed", CLUSTER);
     mixed["XksProxyAuthenticationCredential"] = credential;
     call(&kms, "CreateCustomKeyStore", mixed).await;
+    // One that is refused as it is.
+    let mut short = of_cluster("short", CLUSTER);
+    short["KeyStorePassword"] = "s3cret".into();
+    let mut wrong = of_proxy("wrong");
+    wrong["XksProxyAuthenticationCredential"] =
+        json!({"AccessKeyId": "AKIDwrong", "RawSecretAccessKey": "unfinished-secret!"});
+    for input in [short, wrong] {
+        let answer = call(&kms, "CreateCustomKeyStore", input).await;
+        assert_eq!(answer.code(), "ValidationException");
+        for secret in ["s3cret", "unfinished-secret", "AKIDwrong"] {
+            assert!(!answer.message().contains(secret), "{}", answer.message());
+        }
+    }
     call(&kms, "CreateKey", new_key(&store, "key-1")).await;
     call(&kms, "Encrypt", json!({"KeyId": key, "Plaintext": "AAAA"})).await.ok();
     let all = Value::from(events(&kms, "limit=10000").await).to_string();
     assert!(all.contains("UpdateCustomKeyStore"));
-    for secret in [PASSWORD, proxy::SECRET, proxy::ACCESS_KEY_ID, "BEGIN CERTIFICATE"] {
+    let refused = ["s3cret", "unfinished-secret", "AKIDwrong"];
+    for secret in
+        [PASSWORD, proxy::SECRET, proxy::ACCESS_KEY_ID, "BEGIN CERTIFICATE"].into_iter().chain(refused)
+    {
         assert!(!all.contains(secret), "{secret}");
     }
 }

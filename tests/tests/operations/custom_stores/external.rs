@@ -180,8 +180,9 @@ async fn a_key_shows_its_external_key_and_encrypts_twice() {
     let input = json!({"KeyId": key, "Plaintext": "AAAA"});
     assert_eq!(call(&kms, "Encrypt", input.clone()).await.code(), "DisabledException");
     disconnect(&kms, &store).await;
-    let text = format!("{key} is unavailable.");
-    call(&kms, "Encrypt", input).await.refuses("KMSInvalidStateException", text.as_str());
+    let text = "This KMS key is in a custom key store that is not connected to its external key store proxy. Connect the \
+                external key store and try the request again.";
+    call(&kms, "Encrypt", input).await.refuses("KMSInvalidStateException", text);
     assert!(proxy.heard().is_empty());
 }
 
@@ -206,9 +207,20 @@ async fn an_answer_that_is_not_whole_or_not_right_is_refused() {
     // A proxy that gives something else back is found out by the inner layer.
     proxy.set_fault(None);
     let sealed = call(&kms, "Encrypt", json!({"KeyId": key, "Plaintext": "AAAA"})).await.ok();
-    proxy.set_fault(Fault::Members(json!({"plaintext": "AAAA"})));
+    let _ = proxy.heard();
     let input = json!({"CiphertextBlob": sealed["CiphertextBlob"]});
-    call(&kms, "Decrypt", input).await.refuses("InvalidCiphertextException", None);
+    call(&kms, "Decrypt", input.clone()).await.ok();
+    let [(_, body)] = &proxy.heard()[..] else { panic!("one call") };
+    let other = body["ciphertext"].clone();
+    proxy.set_fault(Fault::Members(json!({ "plaintext": other })));
+    let answer = call(&kms, "Decrypt", input.clone()).await;
+    assert_eq!(answer.code(), "KMSInvalidStateException");
+    assert!(answer.message().starts_with("The ciphertext that the external key store proxy submitted"));
+    // One that is too short is none.
+    proxy.set_fault(Fault::Members(json!({"plaintext": "AAAA"})));
+    let answer = call(&kms, "Decrypt", input).await;
+    assert_eq!(answer.code(), "KMSInvalidStateException");
+    assert!(answer.message().starts_with("AWS KMS cannot interpret"), "{}", answer.message());
 }
 
 #[tokio::test]

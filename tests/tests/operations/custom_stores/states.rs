@@ -123,6 +123,11 @@ async fn check(origin: &str, kms: &TestKms, store: &str, key: &str) {
                 Disabled => wrong("DisabledException", "is disabled."),
                 Pending => wrong("KMSInvalidStateException", "is pending deletion."),
                 NotPending => wrong("KMSInvalidStateException", "is not pending deletion."),
+                Unavailable if origin == "EXTERNAL_KEY_STORE" => {
+                    let text = "This KMS key is in a custom key store that is not connected to its external key store \
+                                proxy. Connect the external key store and try the request again.";
+                    ("KMSInvalidStateException", text.to_owned())
+                }
                 Unavailable => wrong("KMSInvalidStateException", "is unavailable."),
                 Origin => {
                     wrong(unsupported, &format!("origin is {origin} which is not valid for this operation."))
