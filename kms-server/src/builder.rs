@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
+use lifecycle::custom_store::Cluster;
 use lifecycle::grant::TokenKey;
 use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
@@ -26,9 +28,15 @@ use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
+use crate::xks::{Client, Route, RouteError, Routes};
 
 /// The default account, as in every local emulator.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// How long a call to an external key store proxy may take.
+///
+/// AWS: External Key Store Proxy API Specification, "Performance".
+pub const PROXY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The default Region.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -54,6 +62,9 @@ pub struct Builder {
     account: Option<AccountId>,
     region: Option<Region>,
     on_unknown_outcome: OnUnknownOutcome,
+    clusters: Vec<Cluster>,
+    proxies: Vec<Route>,
+    proxy_timeout: Duration,
 }
 
 /// Why a KMS could not be built.
@@ -67,6 +78,8 @@ pub enum BuildError {
     Delivery(std::io::Error),
     /// The key of temporary credentials.
     Sessions(SealError),
+    /// The certificates of external key store proxies.
+    Proxies(RouteError),
     /// A default that does not parse.
     Default,
 }
@@ -83,6 +96,7 @@ impl fmt::Display for BuildError {
                 folder.display()
             ),
             BuildError::Sessions(error) => error.fmt(f),
+            BuildError::Proxies(error) => error.fmt(f),
             BuildError::Default => f.write_str("the default account or Region is malformed"),
         }
     }
@@ -114,6 +128,9 @@ impl Builder {
             account: None,
             region: None,
             on_unknown_outcome: Box::new(|_| {}),
+            clusters: Vec::new(),
+            proxies: Vec::new(),
+            proxy_timeout: PROXY_TIMEOUT,
         }
     }
 
@@ -219,6 +236,18 @@ impl Builder {
         Builder { identity_providers, ..self }
     }
 
+    /// The AWS CloudHSM clusters that there are from the start. The control API may put others in their place.
+    #[must_use]
+    pub fn clusters(self, clusters: Vec<Cluster>) -> Self {
+        Builder { clusters, ..self }
+    }
+
+    /// The ways to external key store proxies that differ from those on AWS, and how long each call may take.
+    #[must_use]
+    pub fn proxies(self, proxies: Vec<Route>, timeout: Duration) -> Self {
+        Builder { proxies, proxy_timeout: timeout, ..self }
+    }
+
     /// Loads the store and starts the writer and the audit log.
     ///
     /// # Errors
@@ -227,6 +256,7 @@ impl Builder {
         let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
+        let routes = Routes::new(self.proxies).map_err(BuildError::Proxies)?;
         let engine = Engine::open(
             self.store,
             self.principals,
@@ -274,6 +304,8 @@ impl Builder {
             faults: Faults::default(),
             request_quotas: RequestQuotas::new(self.request_quota_share),
             tally: Tally::default(),
+            clusters: self.clusters,
+            proxies: Client::new(routes, self.proxy_timeout),
         }))
     }
 }

@@ -8,6 +8,7 @@ pub mod alias;
 pub mod authorize;
 pub mod clock;
 pub mod crypto;
+pub mod custom_store;
 pub mod due;
 pub mod event;
 pub mod grant;

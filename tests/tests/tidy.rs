@@ -32,6 +32,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "service",
             "store",
             "sts",
+            "xks",
         ],
     ),
     (
@@ -57,7 +58,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ),
     // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
     ("cloudtrail", &["api", "auth", "engine", "message", "observe", "operations", "pipeline", "service"]),
-    ("config", &["document", "principals", "sts"]),
+    ("config", &["document", "principals", "sts", "xks"]),
     (
         "control",
         &[
@@ -89,7 +90,7 @@ const SERVER: &[(&str, &[&str])] = &[
     // know the edge's refusals.
     ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
-    ("operations", &["api", "auth", "limits", "pipeline"]),
+    ("operations", &["api", "auth", "limits", "pipeline", "xks"]),
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
     ("quotas", &["operations"]),
@@ -113,12 +114,15 @@ const SERVER: &[(&str, &[&str])] = &[
             "quotas",
             "report",
             "sts",
+            "xks",
         ],
     ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
     // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
     ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
+    // What it asks of proxies is signed.
+    ("xks", &["auth"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -127,7 +131,8 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
-    ("due", &["clock", "ids", "key"]),
+    ("custom_store", &["clock", "crypto", "ids", "key"]),
+    ("due", &["clock", "custom_store", "ids", "key"]),
     ("event", &["clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
@@ -136,7 +141,10 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("managed", &["alias", "clock", "crypto", "ids", "key", "policy", "state"]),
     ("policy", &["ids"]),
     ("schedule", &["clock", "crypto", "due", "event", "ids", "key", "state"]),
-    ("state", &["alias", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"]),
+    (
+        "state",
+        &["alias", "clock", "crypto", "custom_store", "due", "event", "grant", "iam", "ids", "key", "policy"],
+    ),
     ("tag", &[]),
 ];
 

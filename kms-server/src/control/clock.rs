@@ -153,7 +153,7 @@ fn show(snapshot: &Snapshot) -> Value {
 }
 
 fn told(due: &Due) -> Value {
-    json!({ "at": due.at.to_string(), "event": due.event.kind(), "resource": due.event.key().to_string() })
+    json!({ "at": due.at.to_string(), "event": due.event.kind(), "resource": due.event.resource() })
 }
 
 /// Where the clock is to go: exactly one of the first three.
