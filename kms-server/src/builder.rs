@@ -10,11 +10,19 @@ use lifecycle::ids::{AccountId, Region};
 
 use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAccessKey};
 use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
+use crate::faults::Faults;
 use crate::limits::Limits;
-use crate::observe::audit::{AuditLog, AuditOptions};
+use crate::observe::audit::AuditLog;
+use crate::observe::delivery::Delivery;
+use crate::observe::log::{Log, LogOptions};
 use crate::observe::metrics::Metrics;
-use crate::operations::MarkerKey;
+use crate::observe::notifications::Notifications;
+use crate::observe::webhook::Webhook;
+use crate::operations::{ImportTokenKey, MarkerKey};
 use crate::pipeline::Authorization;
+use crate::quotas::RequestQuotas;
+use crate::report::Tally;
+use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
@@ -34,8 +42,11 @@ pub struct Builder {
     limits: Limits,
     authorization: Authorization,
     service_headers: ServiceHeaders,
+    request_quota_share: f64,
     json_depth_max: usize,
-    audit: AuditOptions,
+    audit: LogOptions,
+    notifications: LogOptions,
+    webhook: Option<Webhook>,
     principals: Vec<iam::Entry>,
     identity_providers: Vec<IdentityProvider>,
     signatures: Signatures,
@@ -50,8 +61,10 @@ pub struct Builder {
 pub enum BuildError {
     /// The engine or its store.
     Engine(OpenError),
-    /// The audit log.
-    Audit(std::path::PathBuf, std::io::Error),
+    /// The audit log, or that of notifications.
+    Log(std::path::PathBuf, std::io::Error),
+    /// The thread that tells what has happened.
+    Delivery(std::io::Error),
     /// The key of temporary credentials.
     Sessions(SealError),
     /// A default that does not parse.
@@ -62,9 +75,10 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BuildError::Engine(error) => error.fmt(f),
-            BuildError::Audit(folder, error) => write!(
+            BuildError::Delivery(error) => write!(f, "no thread for what happens by itself: {error}"),
+            BuildError::Log(folder, error) => write!(
                 f,
-                "the audit log in {} cannot be opened: {error}. Make the directory writable, choose another with \
+                "the log in {} cannot be opened: {error}. Make the directory writable, choose another with \
                  --data-dir, or keep nothing with --memory",
                 folder.display()
             ),
@@ -88,8 +102,11 @@ impl Builder {
             limits: Limits::default(),
             authorization: Authorization::default(),
             service_headers: ServiceHeaders::Heed,
+            request_quota_share: 0.0,
             json_depth_max: 32,
-            audit: AuditOptions::default(),
+            audit: LogOptions::default(),
+            notifications: LogOptions::default(),
+            webhook: None,
             principals: Vec::new(),
             identity_providers: Vec::new(),
             signatures: Signatures::Verify,
@@ -136,6 +153,12 @@ impl Builder {
         Builder { service_headers, ..self }
     }
 
+    /// What share of AWS's request quotas is granted before requests are throttled; 0 enforces none.
+    #[must_use]
+    pub fn request_quota_share(self, request_quota_share: f64) -> Self {
+        Builder { request_quota_share, ..self }
+    }
+
     /// How deep the JSON of a request may nest.
     #[must_use]
     pub fn json_depth_max(self, json_depth_max: usize) -> Self {
@@ -144,8 +167,20 @@ impl Builder {
 
     /// Where audit records go.
     #[must_use]
-    pub fn audit(self, audit: AuditOptions) -> Self {
+    pub fn audit(self, audit: LogOptions) -> Self {
         Builder { audit, ..self }
+    }
+
+    /// Where notifications are kept.
+    #[must_use]
+    pub fn notifications(self, notifications: LogOptions) -> Self {
+        Builder { notifications, ..self }
+    }
+
+    /// Where notifications are sent, if anywhere.
+    #[must_use]
+    pub fn webhook(self, webhook: Option<Webhook>) -> Self {
+        Builder { webhook, ..self }
     }
 
     /// The configured accounts, users, roles and access keys. They are not stored, and nothing changes them.
@@ -201,8 +236,13 @@ impl Builder {
             self.on_unknown_outcome,
         )
         .map_err(BuildError::Engine)?;
-        let audit = AuditLog::open(&self.audit)
-            .map_err(|error| BuildError::Audit(self.audit.folder.clone().unwrap_or_default(), error))?;
+        let audit = log("audit", &self.audit)?;
+        let notifications = log("notifications", &self.notifications)?;
+        let logs = (Arc::clone(&audit), Arc::clone(&notifications));
+        let delivery = Delivery::start(engine.outbox(), logs.0, logs.1, self.webhook);
+        let delivery = Arc::new(delivery.map_err(BuildError::Delivery)?);
+        let audit = AuditLog::new(audit, Arc::clone(&delivery));
+        let notifications = Notifications::new(notifications, delivery);
         let sessions = SessionKey::new(engine.installation_secret()).map_err(BuildError::Sessions)?;
         let mut authenticator =
             Authenticator::new(account, region, sessions).with_signatures(self.signatures);
@@ -210,11 +250,14 @@ impl Builder {
             authenticator = authenticator.with_unknown_access_key(unknown);
         }
         let token_key = TokenKey::new(engine.installation_secret());
+        let import_token_key = ImportTokenKey::new(engine.installation_secret());
         let marker_key = Arc::new(MarkerKey::new(engine.installation_secret()));
+        let waits = Waits::new(self.limits.waiters_max, self.limits.wait_max);
         Ok(Service::new(Inner {
             engine,
             authenticator,
             audit,
+            notifications,
             metrics: Metrics::default(),
             entropy: self.entropy,
             limits: self.limits,
@@ -223,9 +266,20 @@ impl Builder {
             region,
             marker_key,
             token_key,
+            import_token_key,
             identity_providers: self.identity_providers,
             authorization: self.authorization,
             service_headers: self.service_headers,
+            waits,
+            faults: Faults::default(),
+            request_quotas: RequestQuotas::new(self.request_quota_share),
+            tally: Tally::default(),
         }))
     }
+}
+
+/// A log with a thread of that name.
+fn log(thread_name: &str, options: &LogOptions) -> Result<Arc<Log>, BuildError> {
+    let opened = Log::open(thread_name, options).map(Arc::new);
+    opened.map_err(|error| BuildError::Log(options.folder.clone().unwrap_or_default(), error))
 }

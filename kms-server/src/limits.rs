@@ -1,4 +1,4 @@
-//! Quotas of the service, and its delays, each with AWS's default but for delays, which are none.
+//! Quotas of the service, and its delays, each with AWS's default but for delays, which are none or short.
 //!
 //! AWS: KMS developer guide, "Quotas".
 
@@ -15,12 +15,22 @@ pub struct Limits {
     pub grants_per_key_max: usize,
     /// Domain time until a new grant counts for requests without its token.
     pub grant_consistency_delay: Duration,
+    /// Domain time for which a new replica of a multi-Region key is Creating.
+    pub replica_creating_time: Duration,
+    /// Domain time for which a multi-Region key is Updating after a change of the primary Region.
+    pub primary_updating_time: Duration,
     /// Tags per key.
     pub tags_per_key_max: usize,
     /// Bytes of a key policy.
     pub policy_bytes_max: usize,
     /// Bytes of an encryption context in its length-prefixed form.
     pub encryption_context_bytes_max: usize,
+    /// Named snapshots of the whole state. AWS has none.
+    pub snapshots_max: usize,
+    /// Requests of the control API that wait for something to happen.
+    pub waiters_max: usize,
+    /// How long such a request waits at most.
+    pub wait_max: Duration,
 }
 
 impl Default for Limits {
@@ -30,9 +40,14 @@ impl Default for Limits {
             aliases_per_key_max: 50,
             grants_per_key_max: 50_000,
             grant_consistency_delay: Duration::ZERO,
+            replica_creating_time: Duration::from_secs(5),
+            primary_updating_time: Duration::from_secs(5),
             tags_per_key_max: 50,
             policy_bytes_max: 32_768,
             encryption_context_bytes_max: 8_192,
+            snapshots_max: 16,
+            waiters_max: 1_000,
+            wait_max: Duration::from_secs(60),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
+use lifecycle::clock::Timestamp;
 use lifecycle::ids::Uuid;
 
 /// The connection a request came over.
@@ -161,12 +162,16 @@ pub struct OperationReply {
     pub status: u16,
     /// Names the request; absent when there was no entropy for one.
     pub request_id: Option<Uuid>,
+    /// The instant that the request was decided at.
+    pub at: Timestamp,
     /// The body, JSON or empty.
     pub body: Bytes,
 }
 
 /// The content type of requests and answers.
 pub const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+/// The header that tells the domain time of a decision.
+pub const DOMAIN_TIME: &str = "x-kms-domain-time";
 /// The header that names a request.
 pub const REQUEST_ID: &str = "x-amzn-requestid";
 /// What the answers of successful operations say to caches.
@@ -191,10 +196,26 @@ impl Reply {
         if let Some(Ok(id)) = reply.request_id.map(|id| HeaderValue::from_str(id.as_str())) {
             headers.insert(REQUEST_ID, id);
         }
+        add_domain_time(headers, reply.at);
         if reply.status == 200 {
             headers.extend(UNCACHED.map(|(name, value)| (name, HeaderValue::from_static(value))));
         }
         response
+    }
+}
+
+/// Tells the instant that a request was decided at.
+pub fn add_domain_time(headers: &mut HeaderMap, at: Timestamp) {
+    if let Ok(value) = domain_time(at, HeaderValue::from_bytes) {
+        headers.insert(DOMAIN_TIME, value);
+    }
+}
+
+/// The value of [`DOMAIN_TIME`], made by `value` from its bytes.
+pub fn domain_time<T>(at: Timestamp, value: impl FnOnce(&[u8]) -> T) -> T {
+    match at.rfc3339() {
+        Some(text) => value(&text),
+        None => value(at.to_string().as_bytes()),
     }
 }
 
@@ -231,11 +252,12 @@ mod tests {
     #[test]
     fn a_reply_says_to_keep_nothing_only_when_it_succeeds() {
         let reply = |status| {
-            let reply = OperationReply { status, request_id: None, body: Bytes::new() };
+            let reply = OperationReply { status, request_id: None, at: Timestamp(0), body: Bytes::new() };
             Reply::Operation(reply).into_response()
         };
         assert_eq!(reply(200).headers()["cache-control"], "no-cache, no-store, must-revalidate, private");
         assert_eq!(reply(200).headers()["content-type"], CONTENT_TYPE);
+        assert_eq!(reply(200).headers()[DOMAIN_TIME], "1970-01-01T00:00:00.000Z");
         assert!(!reply(400).headers().contains_key("cache-control"));
         assert_eq!(reply(400).status(), 400);
     }

@@ -10,11 +10,14 @@ mod resolve;
 pub use authorize::{
     Action, Authorization, DescribedGrant, GivenGrant, Mode, Question, Unanswerable, actions, explain,
 };
-pub use facts::{Circumstances, ServiceCall};
+pub use facts::{Circumstances, Endpoint, ServiceCall};
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use lifecycle::ids::{AliasArn, GrantId, KeyArn};
-use lifecycle::key::{Key, KeyState};
+use lifecycle::crypto::Secret;
+use lifecycle::ids::{AccountId, AliasArn, GrantId, KeyArn, MaterialId};
+use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage};
 use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
@@ -52,23 +55,51 @@ pub struct Trace {
     pub ended: Option<GrantId>,
     /// Why policies and grants do not allow the request, if they do not.
     pub denial: Option<Value>,
+    /// The predefined alias whose key has to be made before the query can be answered.
+    pub unmade: Option<Box<AliasArn>>,
 }
 
 /// Something that a request concerns.
 pub enum Resource {
     /// A key.
     Key(KeyArn),
+    /// A key, and the one of its materials that encrypted or decrypted.
+    Used(KeyArn, MaterialId),
     /// An alias.
     Alias(AliasArn),
+}
+
+impl Resource {
+    /// The account that it belongs to.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        match self {
+            Resource::Key(key) | Resource::Used(key, _) => key.scope.account,
+            Resource::Alias(alias) => alias.scope.account,
+        }
+    }
 }
 
 impl Trace {
     /// The keys among the resources.
     pub fn keys(&self) -> impl Iterator<Item = KeyArn> + '_ {
         self.resources.iter().filter_map(|resource| match resource {
-            Resource::Key(key) => Some(*key),
+            Resource::Key(key) | Resource::Used(key, _) => Some(*key),
             Resource::Alias(_) => None,
         })
+    }
+
+    /// Adds which material of each key was used, where a key may have several.
+    fn add_used(&mut self, entry: &Entry, resolved: &Resolved) {
+        if entry.declaration.usage != Some(KeyUsage::EncryptDecrypt) {
+            return;
+        }
+        for (resource, found) in self.resources.iter_mut().zip(&resolved.keys) {
+            let material = found.material.or(found.key.current_material);
+            if let Some(material) = material.filter(|_| found.key.spec == KeySpec::SymmetricDefault) {
+                *resource = Resource::Used(found.key.arn, material);
+            }
+        }
     }
 
     /// Adds what a command makes anew or finds by itself; everything else that it changes was found before.
@@ -100,14 +131,30 @@ pub struct Answer {
 /// The body of a query in the registry.
 pub type QueryBody = fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Answer, KmsError>;
 
+/// Makes what a command needs and what takes long, before the writer decides.
+pub type Preparation =
+    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Option<Secret>, KmsError>;
+
+/// Decides a command on the writer's state, with what was prepared.
+pub type Decision =
+    fn(&Request<'_>, Option<&Secret>, View<'_>, &Environment<'_>, &mut Trace) -> Result<Decided, KmsError>;
+
+/// What a command decided: its answer, and the changes without which it does not count.
+pub type Decided = (Answer, Vec<Change>);
+
 /// The body of a command in the registry.
-pub type CommandBody =
-    fn(&Request<'_>, View<'_>, &Environment<'_>, &mut Trace) -> Result<(Answer, Vec<Change>), KmsError>;
+pub struct CommandBody {
+    /// Only for requests that take long.
+    pub prepare: Preparation,
+    /// For every request.
+    pub decide: Decision,
+}
 
 /// Runs a query.
 ///
 /// # Errors
-/// AWS's error for the first check that fails, in AWS's order.
+/// AWS's error for the first check that fails, in AWS's order. A query that passes all of them, but is for a key that
+/// AWS has yet to make, fails too: [`Trace::unmade`] says what to make before it is run again.
 pub fn query<Q: Query>(
     request: &Request<'_>,
     view: View<'_>,
@@ -116,16 +163,45 @@ pub fn query<Q: Query>(
 ) -> Result<Answer, KmsError> {
     let Admitted { input, resolved } = admit::<Q>(request, view, environment, trace)?;
     check_dry_run(request)?;
+    if let Some(unmade) = resolved.unmade {
+        trace.unmade = Some(Box::new(unmade.alias));
+        return Err(KmsError::bare(ErrorCode::KMSInternalException));
+    }
     let authorized = Authorized {
         view,
         request,
         caller: request.caller,
         resolved: &resolved,
         environment,
+        prepared: None,
         _permit: Permit(()),
     };
     let output = Q::run(&authorized, &input)?;
+    trace.add_used(request.entry, &resolved);
     Ok(Answer { body: encode(request.entry.declaration.model.output, &output)?, elements: None })
+}
+
+/// Prepares a command.
+///
+/// # Errors
+/// AWS's error for the first check that fails, in AWS's order; then nothing changes.
+pub fn prepare<C: Command>(
+    request: &Request<'_>,
+    view: View<'_>,
+    environment: &Environment<'_>,
+    trace: &mut Trace,
+) -> Result<Option<Secret>, KmsError> {
+    let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
+    let authorized = Authorized {
+        view,
+        request,
+        caller: request.caller,
+        resolved: &resolved,
+        environment,
+        prepared: None,
+        _permit: Permit(()),
+    };
+    C::prepare(&authorized, &input)
 }
 
 /// Decides a command.
@@ -134,10 +210,11 @@ pub fn query<Q: Query>(
 /// AWS's error for the first check that fails, in AWS's order; then nothing changes.
 pub fn command<C: Command>(
     request: &Request<'_>,
+    prepared: Option<&Secret>,
     view: View<'_>,
     environment: &Environment<'_>,
     trace: &mut Trace,
-) -> Result<(Answer, Vec<Change>), KmsError> {
+) -> Result<Decided, KmsError> {
     let Admitted { input, resolved } = admit::<C>(request, view, environment, trace)?;
     let authorized = Authorized {
         view,
@@ -145,6 +222,7 @@ pub fn command<C: Command>(
         caller: request.caller,
         resolved: &resolved,
         environment,
+        prepared,
         _permit: Permit(()),
     };
     let (output, changes) = C::decide(&authorized, &input)?;
@@ -184,7 +262,8 @@ struct Admitted<I> {
 
 /// The order of checks.
 ///
-/// AWS (observed): usage before state, state before spec and algorithm; a dry run ends after all of them.
+/// AWS (observed): a ciphertext of another key than the named one before usage, usage before state, state before spec
+/// and algorithm; a dry run ends after all of them.
 fn admit<O: Operation>(
     request: &Request<'_>,
     view: View<'_>,
@@ -199,15 +278,27 @@ fn admit<O: Operation>(
     resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
     resolved.granted = O::granted(&input)?;
     authorize::authorize(request, view, environment, &resolved, trace)?;
+    if resolved.is_of_other_key {
+        return Err(KmsError::new(
+            ErrorCode::IncorrectKeyException,
+            "The key ID in the request does not identify a CMK that can perform this operation.",
+        ));
+    }
     O::before_usage(&input)?;
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
         check_usage(declaration, target, &found.key)?;
     }
     for (target, found) in key_targets(declaration).zip(&resolved.keys) {
-        check_state(target, &found.key)?;
+        check_state(target, &found.key, view)?;
     }
     O::compatible(&input, &resolved)?;
     Ok(Admitted { input, resolved })
+}
+
+/// The keys that a request names, or that its ciphertext belongs to; none if any of them cannot be found.
+pub(crate) fn keys_of(request: &Request<'_>, view: View<'_>) -> Vec<Arc<Key>> {
+    let resolved = resolve::resolve(request, view, &mut Trace::default());
+    resolved.map_or_else(|_| Vec::new(), |found| found.keys.into_iter().map(|found| found.key).collect())
 }
 
 /// The facts of another permission, without `kms:`, on a key of the same request.
@@ -238,7 +329,9 @@ fn key_targets(declaration: &Declaration) -> impl Iterator<Item = &'static Targe
 
 fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<(), KmsError> {
     let action = match target {
-        Target::Key { action, .. } | Target::Ciphertext { action, .. } => action,
+        Target::Key { action, .. } | Target::Ciphertext { action, .. } | Target::Replica { action, .. } => {
+            action
+        }
         Target::Alias { .. } => return Ok(()),
     };
     if declaration.usage.is_none_or(|usage| usage == key.usage) {
@@ -250,13 +343,13 @@ fn check_usage(declaration: &Declaration, target: &Target, key: &Key) -> Result<
     ))
 }
 
-fn check_state(target: &Target, key: &Key) -> Result<(), KmsError> {
+fn check_state(target: &Target, key: &Key, view: View<'_>) -> Result<(), KmsError> {
     let states = match target {
-        Target::Key { states, .. } => *states,
+        Target::Key { states, .. } | Target::Replica { states, .. } => *states,
         Target::Ciphertext { .. } => crate::operations::declaration::USABLE,
         Target::Alias { .. } => return Ok(()),
     };
-    let state = key.state();
+    let state = view.key_state(key);
     let awaiting = matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
     let (admitted, what) = match states {
         States::Every => (true, ""),

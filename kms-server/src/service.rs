@@ -1,6 +1,11 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
+mod abroad;
 mod circumstances;
+mod disturbance;
+mod provision;
+mod run;
+pub mod waits;
 
 use std::sync::Arc;
 
@@ -10,25 +15,34 @@ use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
 use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, Uuid};
+use lifecycle::policy::Principal;
 use lifecycle::state::Usage;
 use serde_json::Value;
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
+use crate::cloudtrail;
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
+use crate::faults::Faults;
 use crate::http::{Handler, Refused};
 use crate::limits::Limits;
 use crate::message::{Message, OperationReply, Reply};
 use crate::observe::audit::AuditLog;
+use crate::observe::log::Place;
 use crate::observe::metrics::{Metrics, Outcome};
-use crate::observe::record::AuditRecord;
+use crate::observe::notifications::Notifications;
+use crate::observe::record::{self, AuditRecord};
 use crate::operations::declaration::Tracking;
-use crate::operations::registry::{self, Body, Entry};
-use crate::operations::{Environment, MarkerKey};
+use crate::operations::registry::{self, Entry};
+use crate::operations::{Environment, ImportTokenKey, MarkerKey};
 use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
+use crate::quotas::RequestQuotas;
+use crate::report::{Month, Row, Tally, price_class};
 use crate::sts::{self, IdentityProvider};
+use run::{Moment, Order};
+use waits::Waits;
 
 pub use circumstances::ServiceHeaders;
 
@@ -47,6 +61,8 @@ pub struct Inner {
     pub authenticator: Authenticator,
     /// The record of every request.
     pub audit: AuditLog,
+    /// The events that were sent of what happens by itself.
+    pub notifications: Notifications,
     /// Counters.
     pub metrics: Metrics,
     /// Random bytes for keys, nonces and ids.
@@ -63,12 +79,22 @@ pub struct Inner {
     pub marker_key: Arc<MarkerKey>,
     /// Makes and reads grant tokens.
     pub token_key: TokenKey,
+    /// Seals and opens import tokens.
+    pub import_token_key: ImportTokenKey,
     /// Whose tokens AssumeRoleWithWebIdentity takes.
     pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
     pub authorization: Authorization,
     /// Whether clients may play services.
     pub service_headers: ServiceHeaders,
+    /// Requests that wait for something to happen.
+    pub waits: Waits,
+    /// What tests inject.
+    pub faults: Faults,
+    /// How often accounts may call.
+    pub request_quotas: RequestQuotas,
+    /// Requests by caller, key and operation.
+    pub tally: Tally,
 }
 
 /// A request on its way: what is known of it so far.
@@ -80,7 +106,7 @@ struct Exchange {
     input: Option<Arc<Value>>,
     circumstances: Circumstances,
     trace: Trace,
-    at: Timestamp,
+    moment: Moment,
 }
 
 impl Exchange {
@@ -113,17 +139,13 @@ impl Service {
         let entry =
             registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
         validate(entry.declaration.model.input, &mut input)?;
-        let service = self.clone();
-        let decided = self.0.engine.submit(move |draft| {
-            let request = pipeline::Request {
-                entry,
-                caller: &caller,
-                input: &input,
-                circumstances: &Circumstances::default(),
-            };
-            service.decide(&request, draft, &mut Trace::default()).map(|_| ())
-        });
-        decided.await?
+        let order = Order { entry, caller, input: Arc::new(input), circumstances: Circumstances::default() };
+        let (decided, ..) = self.command(order).await?;
+        decided.map(|_| ())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.engine.snapshot().now()
     }
 
     /// Answers a request.
@@ -139,24 +161,29 @@ impl Service {
             if sts::is_request(&request) {
                 return Box::pin(sts::call(self, &request)).await;
             }
+            if cloudtrail::is_request(&request) {
+                return Box::pin(cloudtrail::call(self, &request)).await;
+            }
             self.operation(&Message::of(&request)).await.into_response()
         }
     }
 
-    /// Stores what memory holds and stops the writer and the audit log. Later requests fail.
+    /// Tells what has happened, stores what memory holds and stops the writer and the logs. Later requests fail.
     pub async fn stop(&self) {
+        self.0.waits.stop();
+        self.0.notifications.stop_telling().await;
         self.0.engine.stop().await;
+        self.0.notifications.stop().await;
         self.0.audit.stop().await;
     }
 
     async fn operation(&self, message: &Message<'_>) -> Reply {
         let Ok([request_id, event_id]) = self.ids() else {
-            return failure(&KmsError::bare(ErrorCode::KMSInternalException), None);
+            return failure(&KmsError::bare(ErrorCode::KMSInternalException), None, self.now());
         };
-        let Ok(place) = self.0.audit.reserve().await else {
-            let error =
-                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
-            return failure(&error, Some(request_id));
+        let moment = {
+            let snapshot = self.0.engine.snapshot();
+            Moment { at: snapshot.now(), version: snapshot.version }
         };
         let mut exchange = Exchange {
             request_id,
@@ -166,14 +193,28 @@ impl Service {
             input: None,
             circumstances: circumstances::of_connection(message),
             trace: Trace::default(),
-            at: self.0.engine.snapshot().now(),
+            moment,
         };
-        let result = self.run(message, &mut exchange).await;
+        let mut prepared = self.prepare(message, &mut exchange);
+        if let (Ok(entry), true) = (&prepared, self.disturbs()) {
+            let entry = *entry;
+            prepared = Box::pin(self.disturb(entry, &mut exchange)).await.map(|()| entry);
+        }
+        // Nothing has been done yet: what cannot be recorded does not happen.
+        let Ok(place) = self.0.audit.reserve().await else {
+            let error =
+                KmsError::new(ErrorCode::KMSInternalException, "The audit log takes no more records.");
+            return failure(&error, Some(request_id), exchange.moment.at);
+        };
+        let result = match prepared {
+            Ok(entry) => self.run(entry, &mut exchange).await,
+            Err(error) => Err(error),
+        };
         self.count(&exchange, &result);
-        place.record(|line| self.write_record(&exchange, &result, line));
+        self.record(place, &exchange, &result);
         match result {
-            Ok(answer) => reply(200, Some(exchange.request_id), answer.body),
-            Err(error) => failure(&error, Some(exchange.request_id)),
+            Ok(answer) => reply(200, Some(exchange.request_id), exchange.moment.at, answer.body),
+            Err(error) => failure(&error, Some(exchange.request_id), exchange.moment.at),
         }
     }
 
@@ -182,37 +223,6 @@ impl Service {
         let mut random = [[0; 16]; 2];
         self.0.entropy.fill(random.as_flattened_mut())?;
         Ok(random.map(Uuid::v4))
-    }
-
-    async fn run(&self, message: &Message<'_>, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let entry = self.prepare(message, exchange)?;
-        match entry.body {
-            Body::Query(_) | Body::NotBuilt => {
-                if self.0.engine.is_behind(exchange.at) {
-                    Box::pin(self.0.engine.catch_up()).await?;
-                }
-                self.answer(entry, exchange)
-            }
-            Body::Command(_) => {
-                let (caller, input) = exchange.prepared()?;
-                let (caller, input) = (caller.clone(), Arc::clone(input));
-                let (service, circumstances) = (self.clone(), exchange.circumstances.clone());
-                let decided = Box::pin(self.0.engine.submit(move |draft| {
-                    let mut trace = Trace::default();
-                    let request = pipeline::Request {
-                        entry,
-                        caller: &caller,
-                        input: &input,
-                        circumstances: &circumstances,
-                    };
-                    let decided = service.decide(&request, draft, &mut trace);
-                    (decided, trace)
-                }));
-                let (decided, trace) = decided.await?;
-                exchange.trace = trace;
-                decided
-            }
-        }
     }
 
     /// The stages before the pipeline, in AWS's order: operation, caller, JSON, validation.
@@ -224,7 +234,7 @@ impl Service {
         let entry = target(message).and_then(registry::find).ok_or_else(unknown)?;
         exchange.entry = Some(entry);
         let snapshot = self.0.engine.snapshot();
-        let now = Now { wall: wall::now(), domain: exchange.at, epoch: snapshot.clock.epoch() };
+        let now = Now { wall: wall::now(), domain: exchange.moment.at, epoch: snapshot.clock.epoch() };
         let caller = self.0.authenticator.authenticate(message, "kms", now, snapshot.state.directory())?;
         exchange.caller = Some(match self.0.service_headers {
             ServiceHeaders::Heed => {
@@ -236,37 +246,6 @@ impl Service {
         let validated = validate(entry.declaration.model.input, &mut input);
         exchange.input = Some(Arc::new(input));
         validated.map(|()| entry)
-    }
-
-    /// Runs an operation that changes nothing on the state of this moment.
-    fn answer(&self, entry: &'static Entry, exchange: &mut Exchange) -> Result<Answer, KmsError> {
-        let mut trace = std::mem::take(&mut exchange.trace);
-        let (caller, input) = exchange.prepared()?;
-        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
-        let snapshot = self.0.engine.snapshot();
-        let view = snapshot.state.at(exchange.at);
-        let answer = match entry.body {
-            Body::Query(run) => run(&request, view, &self.environment(), &mut trace),
-            _ => Err(pipeline::not_built(&request, view, &self.environment(), &mut trace)),
-        };
-        exchange.trace = trace;
-        answer
-    }
-
-    /// Runs a command on the writer's state.
-    fn decide(
-        &self,
-        request: &pipeline::Request<'_>,
-        draft: &mut crate::engine::Draft<'_>,
-        trace: &mut Trace,
-    ) -> Result<Answer, KmsError> {
-        let Body::Command(decide) = request.entry.body else {
-            return Err(KmsError::bare(ErrorCode::KMSInternalException));
-        };
-        let view = draft.state().at(draft.now());
-        let (answer, changes) = decide(request, view, &self.environment(), trace)?;
-        draft.apply(changes);
-        Ok(answer)
     }
 
     /// What surrounds a request apart from services.
@@ -281,6 +260,7 @@ impl Service {
             limits: &self.0.limits,
             marker_key: &self.0.marker_key,
             token_key: &self.0.token_key,
+            import_token_key: &self.0.import_token_key,
             ledger: self.0.engine.ledger(),
             authorization: self.0.authorization,
         }
@@ -290,13 +270,14 @@ impl Service {
         let name = exchange.entry.map_or("", Entry::name);
         let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
         self.0.metrics.count(name, outcome);
+        self.tally(exchange, outcome);
         let tracked = exchange.entry.filter(|entry| entry.declaration.tracking == Tracking::Tracked);
         if let (Some(entry), Outcome::Success) = (tracked, outcome) {
             for key in exchange.trace.keys() {
                 self.0.engine.ledger().record(Usage {
                     key,
                     operation: entry.name().into(),
-                    at: exchange.at,
+                    at: exchange.moment.at,
                     event_id: exchange.event_id,
                     request_id: exchange.request_id,
                 });
@@ -304,25 +285,65 @@ impl Service {
         }
     }
 
-    fn write_record(&self, exchange: &Exchange, result: &Result<Answer, KmsError>, line: &mut Vec<u8>) {
-        let scope = exchange.caller.as_ref().map(Caller::scope);
-        let circumstances = &exchange.circumstances;
-        let record = AuditRecord {
-            entry: exchange.entry,
-            caller: exchange.caller.as_ref(),
-            input: exchange.input.as_deref(),
-            elements: result.as_ref().ok().and_then(|answer| answer.elements.as_ref()),
-            trace: &exchange.trace,
-            error: result.as_ref().err(),
-            at: exchange.at,
-            event_id: exchange.event_id.as_str(),
-            request_id: exchange.request_id.as_str(),
-            source_ip: circumstances.source_ip,
-            user_agent: circumstances.user_agent(),
-            region: scope.as_ref().map_or(self.0.region.as_str(), |scope| scope.region.as_str()),
-            account: scope.as_ref().map_or(self.0.account.as_str(), |scope| scope.account.as_str()),
+    /// Counts the request for the report: on the account of its caller, sessions of a role together.
+    fn tally(&self, exchange: &Exchange, outcome: Outcome) {
+        let (Some(entry), Some(caller)) = (exchange.entry, &exchange.caller) else { return };
+        let snapshot = self.0.engine.snapshot();
+        let view = snapshot.state.at(exchange.moment.at);
+        let pair = exchange.input.as_ref().and_then(|input| input.get("KeyPairSpec")).and_then(Value::as_str);
+        let specs = exchange.trace.keys().filter_map(|key| view.key(&key)).map(|key| key.spec);
+        let row = Row {
+            month: Month::of(exchange.moment.at),
+            scope: caller.scope(),
+            key: exchange.trace.keys().next(),
+            operation: entry.name(),
+            class: price_class(entry, pair, specs),
         };
-        record.write(line);
+        let principal = match (caller.principal(), caller.arn().rsplit_once('/')) {
+            (Principal::AssumedRole { .. }, Some((role, _session))) => role,
+            _ => caller.arn(),
+        };
+        self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.moment.at);
+    }
+
+    /// Hands over the record of a request, one for each account that it concerns, and one for another Region.
+    fn record(&self, place: Place<'_>, exchange: &Exchange, result: &Result<Answer, KmsError>) {
+        let (caller, error) = (exchange.caller.as_ref(), result.as_ref().err());
+        let recipients = record::recipients(caller, self.0.account, &exchange.trace, error);
+        let abroad = result.as_ref().ok().and_then(|answer| Some((answer, abroad::key_abroad(exchange)?)));
+        let circumstances = &exchange.circumstances;
+        // A service has no account whose record would be the first of several.
+        let service = caller.is_some_and(|caller| matches!(caller.principal(), Principal::Service(_)));
+        let shared = recipients.len() > 1 || service && !exchange.trace.resources.is_empty();
+        let first = exchange.event_id;
+        place.records(recipients.len() + usize::from(abroad.is_some()), |at, line| {
+            let recipient = recipients.get(at).or(recipients.first()).copied().unwrap_or(self.0.account);
+            let event_id = if at == 0 { first } else { record::derived_id(first, recipient.as_str()) };
+            let record = AuditRecord {
+                entry: exchange.entry,
+                caller,
+                input: exchange.input.as_deref(),
+                elements: result.as_ref().ok().and_then(|answer| answer.elements.as_ref()),
+                trace: &exchange.trace,
+                error,
+                at: exchange.moment.at,
+                event_id: event_id.as_str(),
+                request_id: exchange.request_id.as_str(),
+                source_ip: circumstances.source_ip,
+                user_agent: circumstances.user_agent(),
+                via: circumstances.via(),
+                region: caller.map_or(self.0.region.as_str(), |caller| caller.region.as_str()),
+                recipient,
+                shared_event_id: shared.then(|| record::derived_id(first, "shared")),
+            };
+            match abroad.filter(|_| at == recipients.len()) {
+                Some((answer, key)) => {
+                    let event_id = record::derived_id(first, key.scope.region.as_str());
+                    abroad::write(key, answer, &record, event_id.as_str(), line);
+                }
+                None => record.write(line),
+            }
+        });
     }
 }
 
@@ -337,7 +358,8 @@ impl Handler for Service {
             match message.to_request() {
                 Ok(request) => Reply::Other(Box::pin(Service::call(self, request)).await),
                 Err(error) => {
-                    failure(&KmsError::new(ErrorCode::SerializationException, error.to_string()), None)
+                    let error = KmsError::new(ErrorCode::SerializationException, error.to_string());
+                    failure(&error, None, self.now())
                 }
             }
         }
@@ -353,12 +375,12 @@ fn target<'a>(message: &Message<'a>) -> Option<&'a str> {
     message.headers.text(TARGET)?.strip_prefix(TARGET_PREFIX)
 }
 
-fn failure(error: &KmsError, request_id: Option<Uuid>) -> Reply {
-    reply(error.code.status(), request_id, error.body().into())
+fn failure(error: &KmsError, request_id: Option<Uuid>, at: Timestamp) -> Reply {
+    reply(error.code.status(), request_id, at, error.body().into())
 }
 
-fn reply(status: u16, request_id: Option<Uuid>, body: Bytes) -> Reply {
-    Reply::Operation(OperationReply { status, request_id, body })
+fn reply(status: u16, request_id: Option<Uuid>, at: Timestamp, body: Bytes) -> Reply {
+    Reply::Operation(OperationReply { status, request_id, at, body })
 }
 
 impl From<AuthError> for KmsError {
@@ -377,11 +399,7 @@ impl From<AuthError> for KmsError {
 impl From<SubmitError> for KmsError {
     fn from(error: SubmitError) -> Self {
         match error {
-            // AWS: KMS developer guide, "Throttling AWS KMS requests".
-            SubmitError::Full => KmsError::new(
-                ErrorCode::ThrottlingException,
-                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
-            ),
+            SubmitError::Full => KmsError::throttled(),
             SubmitError::Stopped | SubmitError::Commit(_) | SubmitError::Entropy(_) => {
                 KmsError::new(ErrorCode::KMSInternalException, error.to_string())
             }

@@ -180,7 +180,7 @@ fn key() -> Key {
         usage: KeyUsage::EncryptDecrypt,
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
-        multi_region: false,
+        multi_region: None,
         description: "".into(),
         created_at: Timestamp(0),
         switch: Switch::Enabled,
@@ -191,6 +191,7 @@ fn key() -> Key {
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        imported: Vec::new(),
     }
 }
 

@@ -19,33 +19,3 @@ pub struct Alias {
     /// When it was created or last pointed elsewhere.
     pub updated_at: Timestamp,
 }
-
-/// Services whose alias `alias/aws/{service}` exists in every account before any key stands behind it.
-///
-/// AWS (observed): ListAliases names these without a target until the service first uses its key.
-pub const PREDEFINED_SERVICES: [&str; 18] = [
-    "acm",
-    "backup",
-    "dynamodb",
-    "ebs",
-    "elasticfilesystem",
-    "es",
-    "glue",
-    "kinesis",
-    "kinesisvideo",
-    "lambda",
-    "rds",
-    "redshift",
-    "s3",
-    "secretsmanager",
-    "sns",
-    "sqs",
-    "ssm",
-    "xray",
-];
-
-/// Whether `name` is an alias that AWS predefines in every account.
-#[must_use]
-pub fn is_predefined(name: &str) -> bool {
-    name.strip_prefix("alias/aws/").is_some_and(|service| PREDEFINED_SERVICES.contains(&service))
-}

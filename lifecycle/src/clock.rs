@@ -31,6 +31,41 @@ impl Timestamp {
     pub fn whole_seconds(self) -> i64 {
         self.0.div_euclid(1_000)
     }
+
+    /// The text of [`Display`](fmt::Display) as ASCII, without an allocation: for what is written into every answer.
+    /// `None` for an instant outside the years 0 to 9999, which has no such text of fixed length.
+    #[must_use]
+    pub fn rfc3339(self) -> Option<[u8; 24]> {
+        const DAY: i64 = 86_400_000;
+        // Days since 0000-03-01, so that a leap day is the last day of its year; eras of 400 years all have as many days.
+        let days = self.0.div_euclid(DAY) + 719_468;
+        let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let year = era * 400 + year_of_era + i64::from(month <= 2);
+        if !(0..=9_999).contains(&year) {
+            return None;
+        }
+        let of_day = self.0.rem_euclid(DAY);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+        let pair = |number: i64| [digit(number / 10), digit(number)];
+        [text[0], text[1]] = pair(year / 100);
+        [text[2], text[3]] = pair(year);
+        [text[5], text[6]] = pair(month);
+        [text[8], text[9]] = pair(day);
+        [text[11], text[12]] = pair(of_day / 3_600_000);
+        [text[14], text[15]] = pair(of_day / 60_000 % 60);
+        [text[17], text[18]] = pair(of_day / 1_000 % 60);
+        let milliseconds = of_day % 1_000;
+        [text[20], text[21], text[22]] =
+            [digit(milliseconds / 100), digit(milliseconds / 10), digit(milliseconds)];
+        Some(text)
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -131,6 +166,7 @@ impl VirtualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_clock_runs_at_its_rate_and_never_goes_back() {
@@ -168,5 +204,27 @@ mod tests {
     fn dates_print_as_rfc_3339() {
         assert_eq!(Timestamp(1_614_905_581_947).to_string(), "2021-03-05T00:53:01.947Z");
         assert_eq!(Timestamp(-1).whole_seconds(), -1);
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_without_an_allocation_is_the_text(milliseconds in -62_167_219_200_000..253_402_300_800_000_i64) {
+            let at = Timestamp(milliseconds);
+            prop_assert_eq!(String::from_utf8(at.rfc3339().unwrap().to_vec()).unwrap(), at.to_string());
+        }
+    }
+
+    #[test]
+    fn the_text_has_the_edges_of_its_years() {
+        for (at, text) in [
+            (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+        ] {
+            assert_eq!(Timestamp(at).rfc3339().unwrap(), text.as_bytes());
+        }
+        for beyond in [-62_167_219_200_001, 253_402_300_800_000, i64::MIN, i64::MAX] {
+            assert_eq!(Timestamp(beyond).rfc3339(), None);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::clock::Timestamp;
-use crate::ids::KeyArn;
+use crate::ids::{KeyArn, MaterialId};
 use crate::key::Key;
 
 /// Something that happens by itself at an instant. Ordered by instant, then kind, then resource.
@@ -18,34 +18,51 @@ pub struct Due {
 /// The kinds of due events. Of two at one instant, the kind that is declared first comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
+    /// A multi-Region key is ready: a new replica has its material, or a change of the primary Region is complete.
+    SynchronizeMultiRegionKey(KeyArn),
     /// A key gets new material on its schedule.
     RotateKey(KeyArn),
     /// The waiting period of a key ends: the key, its material, its aliases and its grants cease to exist.
     DeleteKey(KeyArn),
+    /// Imported material of a key expires.
+    DeleteExpiredKeyMaterial(KeyArn, MaterialId),
 }
 
 impl Event {
+    /// The names of all kinds, in their order.
+    pub const KINDS: &[&str] =
+        &["SynchronizeMultiRegionKey", "RotateKey", "DeleteKey", "DeleteExpiredKeyMaterial"];
+
     /// The name of the kind, which is that of the service event in the audit log.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Event::SynchronizeMultiRegionKey(_) => "SynchronizeMultiRegionKey",
             Event::RotateKey(_) => "RotateKey",
             Event::DeleteKey(_) => "DeleteKey",
+            Event::DeleteExpiredKeyMaterial(..) => "DeleteExpiredKeyMaterial",
         }
     }
 
     /// Whether it makes something that a view of its instant cannot show before it has happened. An end needs no
-    /// such wait: what has ended is not in the view any more.
+    /// such wait: what has ended is not in the view any more. But with a replica, its primary changes.
     #[must_use]
     pub fn makes(&self) -> bool {
-        matches!(self, Event::RotateKey(_))
+        match self {
+            Event::SynchronizeMultiRegionKey(_) | Event::RotateKey(_) => true,
+            Event::DeleteKey(key) => key.id.is_multi_region(),
+            Event::DeleteExpiredKeyMaterial(..) => false,
+        }
     }
 
     /// The key that it happens to.
     #[must_use]
     pub fn key(&self) -> KeyArn {
         match self {
-            Event::RotateKey(key) | Event::DeleteKey(key) => *key,
+            Event::SynchronizeMultiRegionKey(key)
+            | Event::RotateKey(key)
+            | Event::DeleteKey(key)
+            | Event::DeleteExpiredKeyMaterial(key, _) => *key,
         }
     }
 }
@@ -59,7 +76,12 @@ impl fmt::Display for Event {
 /// What will happen to a key as it is.
 pub(crate) fn of_key(key: &Key) -> impl Iterator<Item = Due> {
     let rotation = key.rotates_at().map(|at| Due { at, event: Event::RotateKey(key.arn) });
-    let deletion =
-        key.pending_deletion.map(|pending| Due { at: pending.deletion_at, event: Event::DeleteKey(key.arn) });
-    rotation.into_iter().chain(deletion)
+    let deletion = key.deletion_at().map(|at| Due { at, event: Event::DeleteKey(key.arn) });
+    let ready =
+        key.transition().map(|it| Due { at: it.until(), event: Event::SynchronizeMultiRegionKey(key.arn) });
+    let expiries = key.imported.iter().filter_map(|material| {
+        let event = Event::DeleteExpiredKeyMaterial(key.arn, material.id);
+        material.presence.ends_at().map(|at| Due { at, event })
+    });
+    ready.into_iter().chain(rotation).chain(deletion).chain(expiries)
 }

@@ -46,7 +46,7 @@ macro_rules! as_text {
 
 as_text!(AccountId, Region, KeyId, MaterialId, GrantId, Uuid, AliasName, KeyArn, AliasArn);
 
-/// A 12-digit AWS account id.
+/// A 12-digit AWS account id, or [`AccountId::aws`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(ArrayString<12>);
 
@@ -57,7 +57,26 @@ impl AccountId {
         AccountId(ArrayString::from("000000000000").unwrap_or_default())
     }
 
-    /// The twelve digits.
+    /// `aws`, the account of AWS itself: services act in it, and the keys that AWS owns live in it. No credential and
+    /// no setting can name it, because it is no account id that [`FromStr`] reads.
+    // AWS: ARNs of what AWS itself owns, such as managed policies, name it so.
+    #[must_use]
+    pub fn aws() -> AccountId {
+        AccountId(ArrayString::from("aws").unwrap_or_default())
+    }
+
+    /// Whether this is the account of AWS itself.
+    #[must_use]
+    pub fn is_aws(&self) -> bool {
+        self.as_str() == "aws"
+    }
+
+    /// The account in an ARN, where that of AWS may stand, too.
+    fn in_arn(text: &str) -> Result<AccountId, ParseIdError> {
+        if text == AccountId::aws().as_str() { Ok(AccountId::aws()) } else { text.parse() }
+    }
+
+    /// The twelve digits, or `aws`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -419,7 +438,7 @@ impl KeyReference {
         let (partition, service, region, account) = (part()?, part()?, part()?, part()?);
         let resource = part()?;
         let region: Region = region.parse().map_err(|_| malformed)?;
-        let account: AccountId = account.parse().map_err(|_| malformed)?;
+        let account = AccountId::in_arn(account).map_err(|_| malformed)?;
         if service != "kms" || partition != region.partition() {
             return Err(malformed);
         }
@@ -537,6 +556,17 @@ mod tests {
         assert!(
             matches!(KeyReference::parse(alias), Ok(KeyReference::AliasArn(a)) if a.to_string() == alias)
         );
+    }
+
+    #[test]
+    fn the_account_of_aws_stands_in_arns_only() {
+        let arn = format!("arn:aws:kms:us-east-1:aws:key/{ID}");
+        let key: KeyArn = arn.parse().unwrap();
+        assert!(key.scope.account.is_aws() && key.to_string() == arn);
+        let alias: AliasArn = "arn:aws-cn:kms:cn-north-1:aws:alias/aws/s3".parse().unwrap();
+        assert_eq!(alias.scope.account, AccountId::aws());
+        assert!("aws".parse::<AccountId>().is_err());
+        assert!(!AccountId::zero().is_aws());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! and by nothing else.
 
 mod grants;
+mod related;
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -15,17 +16,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::alias::Alias;
 use crate::clock::Timestamp;
+use crate::crypto::{Entropy, EntropyError};
 use crate::due::{self, Due};
+use crate::event::{self, Fact, FactId, ServiceEvent};
 use crate::grant::Grant;
 use crate::iam::{Clash, Directory, Entry, EntryId, Source};
 use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, Uuid};
-use crate::key::{Key, KeyManager, Material};
+use crate::key::{Key, KeyManager, KeyState, Material};
 
 /// Something that is stored, whole.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// An alias.
     Alias(Arc<Alias>),
+    /// Something that has happened and is to be told.
+    Fact(Arc<Fact>),
     /// A grant.
     Grant(Arc<Grant>),
     /// A key without its secret bytes.
@@ -43,6 +48,8 @@ pub enum Record {
 pub enum RecordId {
     /// An alias.
     Alias(AliasArn),
+    /// Something that has happened.
+    Fact(FactId),
     /// One grant of one key.
     Grant(KeyArn, GrantId),
     /// A key.
@@ -61,6 +68,7 @@ impl Record {
     pub fn id(&self) -> RecordId {
         match self {
             Record::Alias(alias) => RecordId::Alias(alias.arn.clone()),
+            Record::Fact(fact) => RecordId::Fact(fact.id),
             Record::Grant(grant) => RecordId::Grant(grant.key, grant.id),
             Record::Key(key) => RecordId::Key(key.arn),
             Record::Material(material) => RecordId::Material(material.key, material.id),
@@ -111,6 +119,9 @@ pub struct State {
     materials_by_key: RedBlackTreeMapSync<(KeyArn, u32), Arc<Material>>,
     due: RedBlackTreeSetSync<Due>,
     directory: Directory,
+    outbox: RedBlackTreeMapSync<FactId, Arc<Fact>>,
+    /// One more than any fact had that was ever put: a number is never used again, whatever was removed.
+    next_fact: u64,
 }
 
 impl State {
@@ -161,7 +172,26 @@ impl State {
         let grants = self.grants.all().map(|grant| Record::Grant(Arc::clone(grant)));
         let stored = self.directory.entries().filter(|(_, source)| *source == Source::Stored);
         let principals = stored.map(|(entry, _)| Record::Principal(entry));
-        keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals)
+        let facts = self.outbox.values().map(|fact| Record::Fact(Arc::clone(fact)));
+        keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals).chain(facts)
+    }
+
+    /// What has happened and is to be told, in its order: what comes after `after`.
+    pub fn outbox(&self, after: Option<FactId>) -> impl Iterator<Item = &Arc<Fact>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.outbox.range((start, Bound::Unbounded)).map(|(_, fact)| fact)
+    }
+
+    /// How much is to be told.
+    #[must_use]
+    pub fn outbox_len(&self) -> usize {
+        self.outbox.size()
+    }
+
+    /// What is to be told last.
+    #[must_use]
+    pub fn outbox_last(&self) -> Option<FactId> {
+        self.outbox.last().map(|(id, _)| *id)
     }
 
     /// How many keys there are, in all accounts and Regions.
@@ -172,7 +202,10 @@ impl State {
 
     /// What falls due, soonest first.
     pub fn due(&self) -> impl Iterator<Item = &Due> {
-        self.due.iter()
+        let due = self.due.iter();
+        #[cfg(test)]
+        let due = due.inspect(|_| DUE_LOOKED_AT.with(|count| count.set(count.get() + 1)));
+        due
     }
 
     fn material(&self, key: &KeyArn, id: MaterialId) -> Option<&Arc<Material>> {
@@ -206,6 +239,10 @@ impl State {
                 self.usages.insert_mut(usage.key, usage);
             }
             Record::Principal(entry) => self.directory.store(entry),
+            Record::Fact(fact) => {
+                self.next_fact = self.next_fact.max(fact.id.number.saturating_add(1));
+                self.outbox.insert_mut(fact.id, fact);
+            }
         }
     }
 
@@ -241,6 +278,9 @@ impl State {
                 self.usages.remove_mut(arn);
             }
             RecordId::Principal(id) => self.directory.remove(id),
+            RecordId::Fact(id) => {
+                self.outbox.remove_mut(id);
+            }
         }
     }
 
@@ -250,6 +290,12 @@ impl State {
             self.customer_keys.insert_mut(key.arn.scope, count.saturating_add_signed(step));
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many due entries this thread has looked at.
+    pub(crate) static DUE_LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 fn target_of(alias: &Alias) -> KeyArn {
@@ -281,6 +327,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn key(&self, arn: &KeyArn) -> Option<&'a Arc<Key>> {
         self.state.keys.get(arn).filter(|key| !key.is_deleted_at(self.now))
+    }
+
+    /// The state of a key.
+    #[must_use]
+    pub fn key_state(&self, key: &Key) -> KeyState {
+        key.state_at(self.now)
     }
 
     /// An alias by ARN.
@@ -362,6 +414,38 @@ impl<'a> View<'a> {
         self.state.customer_keys.get(scope).copied().unwrap_or(0)
     }
 
+    /// The record by which it is told what happens to `key` at `at`. It belongs beside the change that makes it happen.
+    /// There is none for a key whose account hears nothing of it.
+    ///
+    /// # Errors
+    /// The source of randomness failed.
+    pub fn tell(
+        &self,
+        key: &Key,
+        at: Timestamp,
+        event: ServiceEvent,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Change>, EntropyError> {
+        self.tell_after(0, key, at, event, entropy)
+    }
+
+    /// The same, after `before` other facts of the same changes.
+    fn tell_after(
+        &self,
+        before: usize,
+        key: &Key,
+        at: Timestamp,
+        event: ServiceEvent,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Change>, EntropyError> {
+        if !event::is_told(&key.arn) {
+            return Ok(None);
+        }
+        let number = self.state.next_fact.saturating_add(before as u64);
+        let id = FactId { number, id: Uuid::v4(entropy.array()?) };
+        Ok(Some(Change::Put(Record::Fact(Arc::new(Fact { id, at, event })))))
+    }
+
     /// The last use of a key that has been recorded.
     #[must_use]
     pub fn usage(&self, key: &KeyArn) -> Option<&'a Arc<Usage>> {
@@ -408,7 +492,7 @@ mod tests {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
-            multi_region: false,
+            multi_region: None,
             description: "".into(),
             created_at: Timestamp(0),
             switch: Switch::Enabled,
@@ -419,6 +503,7 @@ mod tests {
             material_count: 1,
             rotation: None,
             on_demand_rotations: 0,
+            imported: Vec::new(),
         }
     }
 
@@ -493,7 +578,9 @@ mod tests {
                 crate::schedule::changes(&state, &due, &crate::crypto::SeededEntropy::new(1)).unwrap();
             state.apply(changes);
         }
-        assert_eq!(state.records().count(), 0, "nothing is left behind");
+        let left: Vec<Record> = state.records().collect();
+        let [Record::Fact(fact)] = &left[..] else { panic!("nothing but the fact is left behind: {left:?}") };
+        assert_eq!((fact.at, &fact.event), (end, &ServiceEvent::DeleteKey { key: arn(1) }));
     }
 
     #[test]
@@ -534,6 +621,33 @@ mod tests {
         Entry::Account(Arc::new(Account::new(scope().account)))
     }
 
+    fn fact(number: u8) -> Fact {
+        let id = FactId { number: number.into(), id: Uuid::v4([number; 16]) };
+        Fact { id, at: Timestamp(0), event: ServiceEvent::DeleteKey { key: arn(number) } }
+    }
+
+    #[test]
+    fn the_number_of_a_fact_is_never_used_again() {
+        let mut state = State::default();
+        let entropy = crate::crypto::SeededEntropy::new(1);
+        let mut last = None;
+        for round in 0..4 {
+            let event = ServiceEvent::DeleteKey { key: arn(1) };
+            let told = state.at(Timestamp(0)).tell(&key(1), Timestamp(round), event, &entropy);
+            state.apply(told.unwrap());
+            let waiting: Vec<FactId> = state.outbox(last).map(|fact| fact.id).collect();
+            assert_eq!(waiting.len(), 1, "it comes after all that came before");
+            last = waiting.first().copied();
+            // Every other time all are told before the next happens.
+            if round % 2 == 1 {
+                let all: Vec<_> =
+                    state.outbox(None).map(|fact| Change::Delete(RecordId::Fact(fact.id))).collect();
+                state.apply(all);
+                assert_eq!(state.outbox(None).count(), 0);
+            }
+        }
+    }
+
     fn change() -> impl Strategy<Value = Change> {
         let number = 0..6_u8;
         prop_oneof![
@@ -559,6 +673,8 @@ mod tests {
                 .prop_map(|(n, key, who)| Change::Put(Record::Grant(Arc::new(grant(n, key, who))))),
             (number.clone(), number.clone())
                 .prop_map(|(n, key)| Change::Delete(RecordId::Grant(arn(key), GrantId([n; 32])))),
+            number.clone().prop_map(|n| Change::Put(Record::Fact(Arc::new(fact(n))))),
+            number.clone().prop_map(|n| Change::Delete(RecordId::Fact(fact(n).id))),
             number.prop_map(|n| Change::Delete(RecordId::Alias(alias(n, 0).arn))),
         ]
     }

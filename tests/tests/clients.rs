@@ -1,6 +1,7 @@
-//! The clients that most users have, boto3 and the AWS CLI, against the server over a port.
+//! The clients that most users have against the server over a port: boto3, the AWS CLI, the AWS SDK for JavaScript.
 //!
-//! Their locked versions are installed once into `target/python/clients`; the cases are in `fixtures/python`.
+//! Their locked versions are installed once into `target/python/clients` and `target/node/clients`; the cases are in
+//! `fixtures/python` and `fixtures/node`.
 
 #![cfg(test)]
 
@@ -19,31 +20,74 @@ fn boto3_and_the_aws_cli_work_unchanged() {
     let home = tempfile::tempdir().unwrap();
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/python");
     let endpoint = format!("http://127.0.0.1:{}", server.port());
-    let output = Command::new(&python)
-        .args(["-m", "pytest", "--quiet", "--color=no", "-p", "no:cacheprovider"])
-        .arg(&cases)
-        // Nothing of the user's own set-up may leak in: no profile, no proxy, no credentials.
+    let mut pytest = Command::new(&python);
+    pytest.args(["-m", "pytest", "--quiet", "--color=no", "-p", "no:cacheprovider"]).arg(&cases);
+    isolate(&mut pytest, python.parent().unwrap(), home.path());
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("KMS_SERVER_BINARY", binary());
+    check(pytest.env("AWS_ENDPOINT_URL_KMS", endpoint));
+}
+
+#[test]
+fn the_sdk_for_javascript_works_unchanged() {
+    let folder = installed_node();
+    let server = ServerProcess::start(&["--memory"]).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let mut cases = Command::new("node");
+    cases.args(["--test", "kms.test.js"]).current_dir(folder);
+    let node = which("node");
+    isolate(&mut cases, node.parent().unwrap(), home.path());
+    check(cases.env("AWS_ENDPOINT_URL_KMS", format!("http://127.0.0.1:{}", server.port())));
+}
+
+/// Nothing of the user's own set-up may leak in: no profile, no proxy, no credentials.
+fn isolate(command: &mut Command, binaries: &Path, home: &Path) {
+    command
         .env_clear()
-        .env("PATH", fixed_path(&python))
-        .env("HOME", home.path())
-        .env("TMPDIR", home.path())
+        .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", binaries.display()))
+        .env("HOME", home)
+        .env("TMPDIR", home)
         .env("LANG", "C.UTF-8")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("AWS_CONFIG_FILE", home.path().join("no-config"))
-        .env("AWS_SHARED_CREDENTIALS_FILE", home.path().join("no-credentials"))
+        .env("AWS_CONFIG_FILE", home.join("no-config"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", home.join("no-credentials"))
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_MAX_ATTEMPTS", "1")
-        .env("AWS_ENDPOINT_URL_KMS", endpoint)
-        .env("KMS_SERVER_BINARY", binary())
-        .output()
-        .unwrap();
+        .env("AWS_MAX_ATTEMPTS", "1");
+}
+
+fn check(command: &mut Command) {
+    let output = command.output().unwrap();
     assert!(
         output.status.success(),
-        "pytest: {}\n{}\n{}",
+        "{command:?}: {}\n{}\n{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// A folder with the cases for Node and the locked versions of what they import, installed first if they are not there.
+fn installed_node() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/node");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("node/clients");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = fs::read_to_string(source.join("package-lock.json")).unwrap();
+    let stamp = folder.join("lock.stamp");
+    for file in ["package.json", "package-lock.json", "kms.test.js"] {
+        fs::copy(source.join(file), folder.join(file)).unwrap();
+    }
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        return folder;
+    }
+    let options = ["ci", "--no-audit", "--no-fund", "--silent", "--ignore-scripts"];
+    run(Command::new("npm").args(options).current_dir(&folder));
+    fs::write(&stamp, lock).unwrap();
+    folder
+}
+
+/// Where a command of the machine is: its folder stays on the path when everything else is taken away.
+fn which(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    found.find(|file| file.is_file()).unwrap_or_else(|| panic!("{name} is not installed; see the README"))
 }
 
 /// The Python of an environment that has the locked versions, installed first if they are not there yet.
@@ -64,13 +108,11 @@ fn installed_python() -> PathBuf {
     python
 }
 
-fn fixed_path(python: &Path) -> String {
-    format!("{}:/usr/local/bin:/usr/bin:/bin", python.parent().unwrap().display())
-}
-
 fn run(command: &mut Command) {
     let status = command.status().unwrap_or_else(|error| {
-        panic!("{command:?}: {error}; these tests need python3 (3.11 or later) with its venv module")
+        panic!(
+            "{command:?}: {error}; these tests need python3 (3.11 or later) with its venv module, and Node 20"
+        )
     });
     assert!(status.success(), "{command:?}: {status}");
 }

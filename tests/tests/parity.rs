@@ -10,11 +10,13 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use flate2::read::GzDecoder;
 use kms_server::api::error::ErrorCode;
 use kms_server::api::model::OPERATIONS;
 use kms_server::api::shape::{Bounds, Operation, Output, Sensitivity, Shape, StringShape, Structure};
+use kms_server::sts;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -38,14 +40,40 @@ const OVERRIDES: &[&str] = &[
 
 #[test]
 fn model_is_the_published_one() {
-    let file = published_model();
+    compare("kms/2014-11-01", OVERRIDES, |comparison| {
+        comparison.operations();
+        comparison.exceptions();
+    });
+}
+
+/// Everything that differs from the published model of STS on purpose.
+const STS_OVERRIDES: &[&str] = &[];
+
+#[test]
+fn model_of_sts_is_the_published_one() {
+    compare(&format!("sts/{}", sts::VERSION), STS_OVERRIDES, |comparison| {
+        let published = comparison.model["operations"].as_object().unwrap();
+        let theirs: BTreeSet<&str> = published.keys().map(String::as_str).collect();
+        let ours: BTreeSet<&str> = sts::operations().map(|(name, _)| name).collect();
+        comparison.equal("operations", &ours, &theirs);
+        for (name, input) in sts::operations() {
+            // Of an operation that is not built, the name is all that there is.
+            if let (Some(input), Some(published)) = (input, published.get(name)) {
+                comparison.structure(input, text(&published["input"]["shape"]));
+            }
+        }
+    });
+}
+
+/// Holds a model against the published one, and fails with all differences that are not documented.
+fn compare(service: &str, documented: &[&str], run: impl FnOnce(&mut Comparison<'_>)) {
+    let file = published_model(service);
     let model = serde_json::from_slice(&file).unwrap();
     let order: Order = serde_json::from_slice(&file).unwrap();
     let mut comparison =
         Comparison { model: &model, order: &order, differences: Vec::new(), overrides: BTreeSet::new() };
-    comparison.operations();
-    comparison.exceptions();
-    let documented: BTreeSet<String> = OVERRIDES.iter().map(|text| (*text).to_owned()).collect();
+    run(&mut comparison);
+    let documented: BTreeSet<String> = documented.iter().map(|text| (*text).to_owned()).collect();
     for text in comparison.overrides.difference(&documented) {
         comparison.differences.push(format!("undocumented override: {text}"));
     }
@@ -56,21 +84,26 @@ fn model_is_the_published_one() {
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }
 
-/// `service-2.json` of the locked package, installed first if it is not there yet.
-fn published_model() -> Vec<u8> {
+/// `service-2.json` of a service and version.
+fn published_model(service: &str) -> Vec<u8> {
+    static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
+    let file = PACKAGES.get_or_init(packages).join(format!("botocore/data/{service}/service-2.json.gz"));
+    let file = fs::File::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let mut text = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut text).unwrap();
+    text
+}
+
+/// Where the locked packages are, installed first if they are not there yet.
+fn packages() -> PathBuf {
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("python/parity");
-    let packages = site_packages(&venv).unwrap_or_else(|| {
+    site_packages(&venv).unwrap_or_else(|| {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
         run(Command::new(venv.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .arg(format!("botocore=={BOTOCORE}")));
         site_packages(&venv).expect("botocore is installed")
-    });
-    let file = packages.join("botocore/data/kms/2014-11-01/service-2.json.gz");
-    let file = fs::File::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let mut text = Vec::new();
-    GzDecoder::new(file).read_to_end(&mut text).unwrap();
-    text
+    })
 }
 
 /// The members of every structure as they stand in the file, in which order violations are told: a [`Value`] sorts them.

@@ -16,10 +16,23 @@ const LINES_MAX: usize = 800;
 /// What each module of `kms-server` imports from the others: exactly this, so that a new arrow is a decision.
 const SERVER: &[(&str, &[&str])] = &[
     ("api", &[]),
-    ("auth", &[]),
+    ("auth", &["message"]),
     (
         "builder",
-        &["auth", "engine", "limits", "observe", "operations", "pipeline", "service", "store", "sts"],
+        &[
+            "auth",
+            "engine",
+            "faults",
+            "limits",
+            "observe",
+            "operations",
+            "pipeline",
+            "quotas",
+            "report",
+            "service",
+            "store",
+            "sts",
+        ],
     ),
     (
         "cli",
@@ -42,32 +55,70 @@ const SERVER: &[(&str, &[&str])] = &[
             "sts",
         ],
     ),
+    // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
+    ("cloudtrail", &["api", "auth", "engine", "message", "observe", "operations", "pipeline", "service"]),
     ("config", &["document", "principals", "sts"]),
     (
         "control",
-        &["document", "engine", "http", "observe", "operations", "pipeline", "principals", "service"],
+        &[
+            "document",
+            "engine",
+            "faults",
+            "http",
+            "limits",
+            "message",
+            "observe",
+            "operations",
+            "pipeline",
+            "principals",
+            "quotas",
+            "report",
+            "service",
+        ],
     ),
     ("cron", &["service"]),
     ("document", &[]),
     // Only the trait by which a query asks for last uses.
     ("engine", &["operations", "store"]),
-    ("http", &[]),
+    // Who calls, what is called and what that may answer; faults are read as other documents are.
+    ("faults", &["api", "auth", "document", "operations"]),
+    ("http", &["message"]),
+    ("message", &[]),
     ("limits", &[]),
-    // The audit log asks the engine's wall clock for the age of its files; the metrics know the edge's refusals.
+    // The logs ask the engine's wall clock for the age of their files, and its outbox for what has happened; the metrics
+    // know the edge's refusals.
     ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
     ("operations", &["api", "auth", "limits", "pipeline"]),
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
+    ("quotas", &["operations"]),
+    ("report", &["engine", "observe", "operations"]),
     ("seed", &["api", "auth", "config", "document", "service"]),
     (
         "service",
-        &["api", "auth", "control", "engine", "http", "limits", "observe", "operations", "pipeline", "sts"],
+        &[
+            "api",
+            "auth",
+            "cloudtrail",
+            "control",
+            "engine",
+            "faults",
+            "http",
+            "limits",
+            "message",
+            "observe",
+            "operations",
+            "pipeline",
+            "quotas",
+            "report",
+            "sts",
+        ],
     ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
     // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
-    ("sts", &["api", "auth", "engine", "http", "observe", "service"]),
+    ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -77,13 +128,15 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("crypto", &["ids"]),
     ("due", &["clock", "ids", "key"]),
+    ("event", &["clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
     ("key", &["clock", "crypto", "ids", "policy", "tag"]),
+    ("managed", &["alias", "clock", "crypto", "ids", "key", "policy", "state"]),
     ("policy", &["ids"]),
-    ("schedule", &["clock", "crypto", "due", "ids", "key", "state"]),
-    ("state", &["alias", "clock", "due", "grant", "iam", "ids", "key", "policy"]),
+    ("schedule", &["clock", "crypto", "due", "event", "ids", "key", "state"]),
+    ("state", &["alias", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"]),
     ("tag", &[]),
 ];
 
@@ -95,6 +148,8 @@ const NEVER: &[(&str, &[&str])] = &[
     ("engine", &["control", "pipeline", "service", "http"]),
     ("service", &["cli", "cron"]),
     ("sts", &["cli", "control", "operations", "pipeline", "store"]),
+    ("cloudtrail", &["cli", "control", "store"]),
+    ("observe", &["cli", "control", "service", "store"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
     ("policy", &["authorize", "key"]),
 ];

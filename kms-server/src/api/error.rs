@@ -197,6 +197,18 @@ impl KmsError {
         KmsError { code, message: None }
     }
 
+    /// The refusal of a caller who asks too often.
+    ///
+    /// AWS: KMS developer guide, "Throttling AWS KMS requests".
+    pub const fn throttled() -> KmsError {
+        KmsError {
+            code: ErrorCode::ThrottlingException,
+            message: Some(Cow::Borrowed(
+                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+            )),
+        }
+    }
+
     /// A `ValidationException`.
     pub fn validation(message: impl Into<Cow<'static, str>>) -> KmsError {
         KmsError::new(ErrorCode::ValidationException, message)

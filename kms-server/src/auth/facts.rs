@@ -9,6 +9,34 @@ use lifecycle::clock::Timestamp;
 
 use super::Caller;
 
+/// What surrounds a request to another service than KMS.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) at: Timestamp,
+    pub(crate) region: &'a str,
+    pub(crate) source_ip: &'a str,
+    pub(crate) user_agent: &'a str,
+    /// Whether it came over TLS.
+    pub(crate) secure: bool,
+}
+
+/// What is known of a request to another service than KMS: of its time, its way and its caller.
+pub(crate) fn of_request(caller: Option<&Caller>, around: Surroundings<'_>) -> Context {
+    let nobody = || Context::new().with("aws:PrincipalIsAWSService", "false");
+    let mut context = caller
+        .map_or_else(nobody, |caller| of_caller(caller, Context::new()))
+        .with("aws:CurrentTime", instant(around.at))
+        .with("aws:EpochTime", around.at.whole_seconds().to_string())
+        .with("aws:RequestedRegion", around.region)
+        .with("aws:SecureTransport", around.secure.to_string())
+        .with("aws:SourceIp", around.source_ip)
+        .with("aws:ViaAWSService", "false");
+    if !around.user_agent.is_empty() {
+        context.insert("aws:UserAgent", around.user_agent);
+    }
+    context
+}
+
 /// Adds to an empty context what is true of the caller whatever it asks for.
 pub(crate) fn of_caller(caller: &Caller, mut context: Context) -> Context {
     let identity = &caller.identity;

@@ -3,8 +3,9 @@
 use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
+use super::faults::{FaultsCommand, ReportArguments};
 use super::question::ExplainArguments;
-use super::settings::{SettingsArguments, hide_settings_but};
+use super::settings::{DataArguments, SettingsArguments, hide_settings_but};
 use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use lifecycle::ids::{AccountId, Region};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A local AWS KMS with real cryptography, durable sealed keys and a clock that you move.
 ///
@@ -65,25 +67,40 @@ pub enum Command {
     /// Print the variables that point the AWS CLI and SDKs at a server
     Env(EnvArguments),
     /// Look at keys
-    #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(OnData<KeysCommand>),
     /// Show the server's clock, move it forward, freeze it, or let it run at another rate
-    #[command(subcommand)]
-    Clock(ClockCommand),
+    Clock(OnData<ClockCommand>),
     /// Look at accounts, users, roles and access keys, and change those that are stored
-    #[command(subcommand)]
-    Principals(PrincipalsCommand),
+    Principals(OnData<PrincipalsCommand>),
     /// Tell whether somebody may do something, and why; ends with code 7 if not
-    Explain(ExplainArguments),
+    Explain(Box<ExplainArguments>),
     /// Show the calls that were made, as CloudTrail records
     Events(EventsArguments),
-    /// Save, load or clear all keys, aliases, grants and tags
+    /// Show the EventBridge events of what happened to keys by itself
+    Notifications(NotificationsArguments),
+    /// Make requests slow or let them fail, as they sometimes do on AWS
     #[command(subcommand)]
-    State(StateCommand),
+    Faults(FaultsCommand),
+    /// Tell who used what, what AWS would have charged, and how near the quotas are
+    Report(ReportArguments),
+    /// Save, load or clear all keys, aliases, grants and tags
+    State(OnData<StateCommand>),
     /// Check the settings, the data directory and the root key, and say what to repair
     Doctor(DoctorArguments),
     /// Seal all keys under a new root key, while the server is stopped
     Rekey(RekeyArguments),
+}
+
+/// A family of commands that call a server, or work on a data directory without one.
+#[derive(Debug, Clone, Args)]
+pub struct OnData<C: Subcommand> {
+    /// The data directory.
+    #[command(flatten)]
+    pub data: DataArguments,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: C,
 }
 
 /// The arguments of `serve`.
@@ -191,11 +208,29 @@ pub enum ClockCommand {
         #[arg(value_name = "DURATION")]
         by: String,
     },
-    /// Move it forward to an instant, and tell what happens on the way
+    /// Move it forward to an instant and tell what happens on the way, or let it run at a rate, or both
     Set {
         /// Instant such as 2030-01-01T00:00:00Z
-        #[arg(value_name = "INSTANT")]
-        to: String,
+        #[arg(value_name = "INSTANT", required_unless_present = "rate")]
+        to: Option<String>,
+
+        /// Seconds that pass on it in one second; 0 stops it
+        #[arg(long, value_name = "NUMBER")]
+        rate: Option<f64>,
+    },
+    /// Wait until it shows an instant, or until an event happens; ends with code 8 if that takes too long
+    Wait {
+        /// Instant such as 2030-01-01T00:00:00Z, or kind of event such as RotateKey
+        #[arg(value_name = "INSTANT|EVENT")]
+        awaited: String,
+
+        /// Count an event from this instant of the clock on, not only from now on
+        #[arg(long, value_name = "INSTANT", value_parser = value::<Timestamp>)]
+        since: Option<Timestamp>,
+
+        /// How long to wait
+        #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = value::<Duration>)]
+        timeout: Duration,
     },
     /// Stop it where it is; it can still be moved
     Freeze,
@@ -272,6 +307,46 @@ pub struct EventsArguments {
     /// Only after the event with this id, to go on where an earlier answer ended
     #[arg(long, value_name = "ID")]
     pub after: Option<String>,
+
+    /// Wait so long for the first one, if there is none
+    #[arg(long, value_name = "DURATION", value_parser = value::<Duration>)]
+    pub wait: Option<Duration>,
+
+    /// The data directory, where no server runs.
+    #[command(flatten)]
+    pub data: DataArguments,
+}
+
+/// The arguments of `notifications`: those given must all hold.
+#[derive(Debug, Clone, Args)]
+pub struct NotificationsArguments {
+    /// Only from this moment on, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub since: Option<Timestamp>,
+
+    /// Only before this moment, on the server's clock
+    #[arg(long, value_name = "MOMENT", value_parser = value::<Timestamp>)]
+    pub until: Option<Timestamp>,
+
+    /// Only of this detail-type, such as `KMS CMK Rotation`
+    #[arg(long, value_name = "DETAIL_TYPE")]
+    pub event: Option<String>,
+
+    /// Only about this key
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub key: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
+
+    /// Only after the notification with this id, to go on where an earlier answer ended
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
+
+    /// The data directory, where no server runs.
+    #[command(flatten)]
+    pub data: DataArguments,
 }
 
 /// The commands about all that a server holds.
@@ -297,7 +372,35 @@ pub enum StateCommand {
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
     },
-    /// Remove everything: keys that are not exported are lost for ever
+    /// Keep everything as it is now, the clock included, under a name to come back to
+    Snapshot {
+        /// Letters, digits, dots, hyphens and underscores
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// Keep it in the server's memory only, until that stops
+        #[arg(long)]
+        in_memory: bool,
+
+        /// Let it take the place of the one with this name
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Bring back everything as it was when the snapshot was taken: what came since is lost
+    Restore {
+        /// Name of the snapshot
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List the snapshots
+    Snapshots,
+    /// Remove a snapshot, with the key material that only it holds
+    DeleteSnapshot {
+        /// Name of the snapshot
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Remove everything but snapshots: keys that are in none, and not exported, are lost for ever
     Reset {
         /// Yes, remove all keys
         #[arg(long, required = true)]
@@ -378,9 +481,30 @@ impl Arguments {
             .after_long_help(format!("{EXAMPLES}\n\nExit codes:{codes}"))
             .mut_subcommand("serve", |serve| serve.after_help(SERVE_EXAMPLES))
             .mut_subcommand("env", |env| env.after_help(ENV_EXAMPLES))
+            .mut_subcommand("clock", |clock| clock.after_help(CLOCK_EXAMPLES))
             .mut_subcommand("explain", |explain| explain.after_help(EXPLAIN_EXAMPLES))
+            .mut_subcommand("faults", |faults| faults.after_help(FAULTS_EXAMPLES))
             .mut_subcommand("doctor", |doctor| hide_settings_but(&["storage", "root_key"], doctor))
             .mut_subcommand("rekey", |rekey| hide_settings_but(&["storage", "root_key"], rekey))
+    }
+
+    /// The data directory of a command that can do without a server.
+    fn data(&self) -> Option<&DataArguments> {
+        match &self.command {
+            Command::Keys(keys) => Some(&keys.data),
+            Command::Clock(clock) => Some(&clock.data),
+            Command::Principals(principals) => Some(&principals.data),
+            Command::Explain(explain) => Some(&explain.data),
+            Command::Events(events) => Some(&events.data),
+            Command::Notifications(filters) => Some(&filters.data),
+            Command::State(state) => Some(&state.data),
+            Command::Serve(_)
+            | Command::Env(_)
+            | Command::Faults(_)
+            | Command::Report(_)
+            | Command::Doctor(_)
+            | Command::Rekey(_) => None,
+        }
     }
 
     /// An option without effect is a mistake.
@@ -388,6 +512,14 @@ impl Arguments {
         let reason = match &self.command {
             Command::Serve(_) if self.client.json => {
                 "serve has no output to print as JSON; use --log-format json"
+            }
+            _ if self.data().is_some_and(|data| data.is_idle()) => {
+                "settings of the root key say nothing without --data-dir or --config"
+            }
+            _ if self.client.endpoint.is_some()
+                && self.data().is_some_and(|data| data.settings().is_some()) =>
+            {
+                "with --data-dir or --config the command calls no server, so --endpoint has no effect; leave one out"
             }
             Command::Serve(_) | Command::Rekey(_) if self.client.endpoint.is_some() => {
                 "this command calls no server, so --endpoint has no effect; leave it out"
@@ -426,6 +558,13 @@ Examples:
   kms-server env --shell powershell | Out-String | Invoke-Expression
   kms-server env --json --account 111122223333 --region eu-west-1";
 
+const CLOCK_EXAMPLES: &str = "\
+Examples:
+  kms-server clock advance '1y 2w'
+  kms-server clock set 2030-01-01T00:00:00Z --rate 0
+  kms-server clock wait RotateKey --timeout 30s
+  kms-server clock advance 90d --data-dir kms-data   # while no server runs on it";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   kms-server explain --principal arn:aws:iam::111122223333:role/app --action kms:Decrypt --key alias/app
@@ -433,6 +572,15 @@ Examples:
   kms-server explain --principal arn:aws:iam::111122223333:user/alice --action kms:Encrypt \\
     --key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab \\
     --key-policy key.json --identity-policy alice.json --encryption-context tenant=a";
+
+const FAULTS_EXAMPLES: &str = "\
+Faults live in the memory of the server: they end with it.
+
+Examples:
+  kms-server faults add --error ThrottlingException --operation Decrypt --count 3
+  kms-server faults add --error KMSInternalException --share 0.1 --seed 42
+  kms-server faults add --latency 2s --key alias/app --until 2026-02-01T00:00:00Z
+  kms-server faults clear";
 
 /// Puts `serve` where the command is missing.
 fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

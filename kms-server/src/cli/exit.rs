@@ -21,11 +21,13 @@ pub enum ExitCode {
     Findings,
     /// `explain`: the answer is that it is denied.
     Denied,
+    /// `clock wait`: it has not come about in time.
+    TimedOut,
 }
 
 impl ExitCode {
     /// Every exit code, in ascending order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -34,6 +36,7 @@ impl ExitCode {
         Self::Data,
         Self::Findings,
         Self::Denied,
+        Self::TimedOut,
     ];
 
     /// The number that the process ends with.
@@ -47,6 +50,7 @@ impl ExitCode {
             Self::Data => 5,
             Self::Findings => 6,
             Self::Denied => 7,
+            Self::TimedOut => 8,
         }
     }
 
@@ -61,6 +65,7 @@ impl ExitCode {
             Self::Data => "the data directory is locked, damaged, or sealed under another root key",
             Self::Findings => "doctor found something to repair",
             Self::Denied => "explain answers that it is denied",
+            Self::TimedOut => "clock wait has waited in vain",
         }
     }
 

@@ -60,6 +60,7 @@ impl ClientEnvironment {
         let mut assignments = vec![
             ("AWS_ENDPOINT_URL_KMS", endpoint),
             ("AWS_ENDPOINT_URL_STS", endpoint),
+            ("AWS_ENDPOINT_URL_CLOUDTRAIL", endpoint),
             (ENDPOINT_VARIABLE, endpoint),
             ("AWS_REGION", region),
             // Older tools, and the AWS CLI before version 2, read only this one.

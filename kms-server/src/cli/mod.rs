@@ -5,6 +5,7 @@ pub mod commands;
 mod endpoint;
 mod exit;
 mod exports;
+mod faults;
 mod question;
 mod settings;
 
@@ -13,11 +14,12 @@ mod tests;
 
 pub use self::arguments::{
     Arguments, ClientArguments, ClockCommand, Command, DoctorArguments, EnvArguments, EventsArguments,
-    KeysCommand, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget, ScopeArguments, ServeArguments,
-    StateCommand,
+    KeysCommand, NotificationsArguments, OnData, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget,
+    ScopeArguments, ServeArguments, StateCommand,
 };
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;
 pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
+pub use self::faults::{FaultArguments, FaultsCommand, ReportArguments};
 pub use self::question::ExplainArguments;
-pub use self::settings::{SettingFlags, SettingsArguments};
+pub use self::settings::{DataArguments, SettingFlags, SettingsArguments};

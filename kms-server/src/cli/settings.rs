@@ -30,6 +30,67 @@ impl SettingsArguments {
     }
 }
 
+/// The data directory that a command works on instead of calling a server, and what leads to its root key. All other
+/// settings come from the file and the environment, as for `serve`.
+#[derive(Debug, Clone, Default)]
+pub struct DataArguments {
+    config: Option<PathBuf>,
+    flags: SettingFlags,
+}
+
+/// The id of the flag that names the settings file.
+const CONFIG: &str = "config";
+
+impl DataArguments {
+    /// Where settings come from, if the command is to do without a server: that is, if it names a data directory, or
+    /// the file of settings that does.
+    pub fn settings(&self) -> Option<SettingsArguments> {
+        let names = |flag: &FlagValue| flag.setting.path() == "storage.data_dir";
+        let named = self.config.is_some() || self.flags.as_slice().iter().any(names);
+        named.then(|| SettingsArguments { config: self.config.clone(), flags: self.flags.clone() })
+    }
+
+    /// Whether there are settings, but no data directory.
+    pub(super) fn is_idle(&self) -> bool {
+        self.settings().is_none() && !self.flags.as_slice().is_empty()
+    }
+
+    fn flags() -> impl Iterator<Item = &'static Setting> {
+        let leads =
+            |setting: &&Setting| setting.path() == "storage.data_dir" || setting.table() == "root_key";
+        Setting::all().iter().filter(leads)
+    }
+}
+
+impl FromArgMatches for DataArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let config = matches.get_one::<PathBuf>(CONFIG).cloned();
+        Ok(Self { config, flags: SettingFlags::of(Self::flags(), matches) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for DataArguments {
+    fn augment_args(command: Command) -> Command {
+        const HEADING: &str = "Without a server";
+        let config = Arg::new(CONFIG)
+            .long(CONFIG)
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("TOML file with the settings that lead to the data directory");
+        let flags = Self::flags().map(flag);
+        command.args([config].into_iter().chain(flags).map(|arg| arg.global(true).help_heading(HEADING)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
 /// The settings given as flags, as they were typed.
 #[derive(Debug, Clone, Default)]
 pub struct SettingFlags(Vec<FlagValue>);
@@ -39,15 +100,19 @@ impl SettingFlags {
     pub fn as_slice(&self) -> &[FlagValue] {
         &self.0
     }
-}
 
-impl FromArgMatches for SettingFlags {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+    fn of(settings: impl Iterator<Item = &'static Setting>, matches: &ArgMatches) -> Self {
         let values = |setting: &'static Setting| {
             let texts = matches.get_many::<String>(setting.flag()).into_iter().flatten();
             texts.map(move |text| FlagValue { setting, text: text.clone() })
         };
-        Ok(Self(Setting::all().iter().flat_map(values).collect()))
+        Self(settings.flat_map(values).collect())
+    }
+}
+
+impl FromArgMatches for SettingFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self::of(Setting::all().iter(), matches))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

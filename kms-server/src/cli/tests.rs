@@ -113,6 +113,9 @@ fn wrong_arguments_say_what_to_do() {
         ("env --keep-credentials --account 111122223333", ErrorKind::ArgumentConflict, "--account"),
         ("serve --json", ErrorKind::ArgumentConflict, "use --log-format json"),
         ("--json", ErrorKind::ArgumentConflict, "use --log-format json"),
+        ("clock set", ErrorKind::MissingRequiredArgument, "<INSTANT>"),
+        ("clock show --root-key-file f", ErrorKind::ArgumentConflict, "without --data-dir"),
+        ("--endpoint http://x events --data-dir d", ErrorKind::ArgumentConflict, "calls no server"),
         ("--endpoint http://x --port 1", ErrorKind::ArgumentConflict, "--endpoint has no effect"),
         ("rekey --to-file f --endpoint http://x", ErrorKind::ArgumentConflict, "--endpoint has no effect"),
     ];
@@ -125,6 +128,28 @@ fn wrong_arguments_say_what_to_do() {
 }
 
 #[test]
+fn commands_name_a_data_directory_before_or_after_what_to_do() {
+    for line in [
+        "clock show --data-dir /d --root-key-file /k",
+        "clock --data-dir /d show --root-key-file /k",
+        "events --root-key-file /k --data-dir /d",
+        "state reset --yes --data-dir /d --root-key-file /k",
+    ] {
+        let data = match parse(line).unwrap().command {
+            Command::Clock(clock) => clock.data,
+            Command::Events(events) => events.data,
+            Command::State(state) => state.data,
+            other => panic!("{other:?}"),
+        };
+        let config = data.settings().unwrap().load(&Environment::default()).unwrap().config;
+        let paths = (config.storage.data_dir.clone(), config.root_key_file());
+        assert_eq!(paths, (PathBuf::from("/d"), PathBuf::from("/k")), "{line}");
+    }
+    let Command::Clock(clock) = parse("clock show").unwrap().command else { panic!() };
+    assert!(clock.data.settings().is_none(), "a server is asked");
+}
+
+#[test]
 fn commands_of_clients() {
     for line in [
         "keys list --json --endpoint http://h:1",
@@ -134,12 +159,16 @@ fn commands_of_clients() {
         let arguments = parse(line).unwrap();
         assert_eq!(arguments.client.output(), Output::Json, "{line}");
         assert_eq!(arguments.client.endpoint.unwrap().as_str(), "http://h:1", "{line}");
-        let Command::Keys(KeysCommand::List { scope }) = arguments.command else { panic!("{line}") };
+        let Command::Keys(OnData { command: KeysCommand::List { scope }, .. }) = arguments.command else {
+            panic!("{line}")
+        };
         assert_eq!((scope.account.as_str(), scope.region.as_str()), ("000000000000", "us-east-1"));
     }
     let arguments = parse("keys show alias/app --region eu-west-1 --account 111122223333").unwrap();
     assert_eq!(arguments.client.output(), Output::Text);
-    let Command::Keys(KeysCommand::Show { key, scope }) = arguments.command else { panic!() };
+    let Command::Keys(OnData { command: KeysCommand::Show { key, scope }, .. }) = arguments.command else {
+        panic!()
+    };
     assert_eq!(
         (key.as_str(), scope.account.as_str(), scope.region.as_str()),
         ("alias/app", "111122223333", "eu-west-1")
@@ -155,19 +184,21 @@ fn commands_of_clients() {
         (Some("p"), Some(5), Some("a"))
     );
 
-    let Command::State(StateCommand::Export { file, passphrase_file }) =
+    let Command::State(OnData { command: StateCommand::Export { file, passphrase_file }, .. }) =
         parse("state export - --passphrase-file p").unwrap().command
     else {
         panic!()
     };
     assert_eq!((file, passphrase_file), (PathBuf::from("-"), Some(PathBuf::from("p"))));
-    let Command::State(StateCommand::Import { file, passphrase_file }) =
+    let Command::State(OnData { command: StateCommand::Import { file, passphrase_file }, .. }) =
         parse("state import f").unwrap().command
     else {
         panic!()
     };
     assert_eq!((file, passphrase_file), (PathBuf::from("f"), None));
-    let Command::State(StateCommand::Reset { yes }) = parse("state reset --yes").unwrap().command else {
+    let Command::State(OnData { command: StateCommand::Reset { yes }, .. }) =
+        parse("state reset --yes").unwrap().command
+    else {
         panic!()
     };
     assert!(yes);
@@ -250,7 +281,7 @@ fn examples_parse() {
 #[test]
 fn exit_codes_are_distinct() {
     let codes: Vec<_> = ExitCode::ALL.iter().map(|code| code.code()).collect();
-    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[test]
@@ -293,6 +324,7 @@ fn exports_for_each_shell() {
         client.to_shell(Shell::Sh),
         "export AWS_ENDPOINT_URL_KMS='http://127.0.0.1:4566'\n\
          export AWS_ENDPOINT_URL_STS='http://127.0.0.1:4566'\n\
+         export AWS_ENDPOINT_URL_CLOUDTRAIL='http://127.0.0.1:4566'\n\
          export KMS_ENDPOINT='http://127.0.0.1:4566'\n\
          export AWS_REGION='eu-west-1'\n\
          export AWS_DEFAULT_REGION='eu-west-1'\n\
@@ -327,6 +359,7 @@ fn exports_for_each_shell() {
         serde_json::json!({
             "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:4566",
             "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:4566",
+            "AWS_ENDPOINT_URL_CLOUDTRAIL": "http://127.0.0.1:4566",
             "KMS_ENDPOINT": "http://127.0.0.1:4566",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -4,6 +4,7 @@
 //! settings are declared once, in `settings.rs`.
 
 mod access_key;
+mod cron_expression;
 mod environment;
 mod file;
 mod identity;
@@ -15,25 +16,30 @@ mod template;
 mod value;
 mod variable_name;
 mod web_identity;
+mod webhook_url;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::access_key::AccessKeys;
 pub(crate) use self::access_key::access_key;
+pub use self::cron_expression::CronExpression;
 pub use self::environment::Environment;
 pub use self::file::read_text;
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;
-pub use self::settings::{Audit, Auth, Clock, Config, Identity, Limits, Log, RootKey, Server, Storage, Sts};
+pub use self::settings::{
+    Audit, Auth, Clock, Config, Events, Identity, Limits, Log, RootKey, Server, Storage, Sts,
+};
 pub use self::template::to_toml;
 pub use self::value::{
-    Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
-    UnknownAccessKey, Value, ValueError,
+    Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Share, Signatures,
+    Tls, UnknownAccessKey, Value, ValueError,
 };
 pub use self::variable_name::VariableName;
 pub use self::web_identity::{WebIdentities, WebIdentity};
+pub use self::webhook_url::WebhookUrl;
 
 use std::path::PathBuf;
 

@@ -1,14 +1,16 @@
 //! The declaration of every setting. The [`Config`] types, the file, the flags, the variables and `config.toml` all come from it.
 
 use super::access_key::AccessKeys;
+use super::cron_expression::CronExpression;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
-    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Signatures, Tls,
+    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Share, Signatures, Tls,
     UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
 use super::web_identity::WebIdentities;
+use super::webhook_url::WebhookUrl;
 use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -95,6 +97,10 @@ settings! {
         request_timeout: Duration = Duration::from_secs(30), in SECOND..=DAY;
         /// How long an idle connection stays open for the next request.
         keep_alive: Duration = Duration::from_secs(75), in SECOND..=DAY;
+        /// Calls below `/_kms/` that may wait at once for the clock or for an event; one more is refused.
+        waiters_max: u32 = 1_000, in 0..=1_000_000;
+        /// How long such a call may wait at most; it may ask for less.
+        wait_max: Duration = Duration::from_secs(60), in Duration::ZERO..=DAY;
         /// How long running requests may take to end when the server stops.
         shutdown_grace: Duration = Duration::from_secs(10), in Duration::ZERO..=DAY;
     }
@@ -113,6 +119,8 @@ settings! {
         batch_bytes_max: ByteSize = ByteSize::of_mib(4), in ByteSize::of_kib(64)..=ByteSize::of_mib(1_024);
         /// Due events (rotations, deletions, expiries) committed together when the clock moves.
         batch_events_max: u32 = 256, in 1..=100_000;
+        /// Named snapshots of everything that may be kept at once; each takes the room of what it holds.
+        snapshots_max: u32 = 16, in 0..=10_000;
         /// Largest database in pages of 4 KiB, to test a full disk; 0 sets no limit.
         max_pages: u32 = 0;
     }
@@ -145,7 +153,7 @@ settings! {
         mode: Authorization = Authorization::Enforce;
         /// Steps that the evaluation of one request's policies may take; a step is about one comparison.
         policy_steps_max: u32 = 1_000_000, in 1_000..=1_000_000_000;
-        /// `heed` lets clients play AWS services by the headers x-kms-service, x-kms-via-service, x-kms-source-arn and x-kms-source-account.
+        /// `heed` lets clients play AWS services and VPC endpoints by headers such as x-kms-via-service and x-kms-source-vpce.
         service_headers: ServiceHeaders = ServiceHeaders::Heed;
         /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
         access_keys: AccessKeys = AccessKeys::default();
@@ -171,12 +179,22 @@ settings! {
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
         /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
+        /// Share of AWS's request quotas that is granted, per second of the clock of keys; more is refused with ThrottlingException; 0 is no limit.
+        request_quota_share: Share = Share::NONE;
     }
 
     /// How grants take effect.
     grants: Grants, flags "grants-" {
         /// Time on the clock of keys until a new grant counts without its token; AWS takes up to five minutes.
         consistency_delay: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+    }
+
+    /// How multi-Region keys come to be what they are.
+    multi_region: MultiRegion, flags "multi-region-" {
+        /// Time on the clock of keys for which a new replica is Creating, and cannot be used; AWS takes seconds, rarely minutes.
+        creating_time: Duration = Duration::from_secs(5), in Duration::ZERO..=DAY;
+        /// Time on the clock of keys for which the old and the new primary are Updating; AWS takes seconds.
+        updating_time: Duration = Duration::from_secs(5), in Duration::ZERO..=DAY;
     }
 
     /// The clock by which keys rotate, expire and are deleted. It is set when a data directory is first used; then it is stored.
@@ -187,9 +205,11 @@ settings! {
         rate: Rate = Rate::REAL_TIME;
         /// `true` stops it: it moves only when it is told to.
         frozen: bool = false;
+        /// When the machine's clock wakes the periodic work: what is due, last uses, retention. Six fields, the first are seconds.
+        cron: CronExpression = CronExpression::every_minute();
     }
 
-    /// The record of every call.
+    /// The record of every call. Its bounds are those of the log of events, too.
     audit: Audit, flags "audit-" {
         /// Days that records are kept; 0 keeps them whatever their age.
         retention_days: u32 = 90, in 0..=36_500;
@@ -201,6 +221,14 @@ settings! {
         queue_records_max: u32 = 10_000, in 1..=1_000_000;
         /// Milliseconds that a request waits for room in a full queue before it fails; no record is ever dropped.
         queue_wait_ms: u32 = 1_000, in 0..=60_000;
+    }
+
+    /// What happens to keys by itself: rotations and deletions.
+    events: Events, flags "events-" {
+        /// URL to which each EventBridge event is sent with POST; empty sends none. `/_kms/notifications` has them all in any case.
+        webhook: WebhookUrl = WebhookUrl::default();
+        /// Attempts to send one event, with growing waits, until it is given up.
+        webhook_attempts_max: u32 = 8, in 1..=185;
     }
 
     /// What the server tells about itself on standard error.

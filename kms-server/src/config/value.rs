@@ -366,6 +366,38 @@ impl Value for Rate {
     }
 }
 
+/// A multiple of something, from none to ten times it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(f64);
+
+impl Share {
+    /// Nothing of it.
+    pub const NONE: Self = Self(0.0);
+
+    const MAX: f64 = 10.0;
+
+    /// The factor: finite, from 0 to 10.
+    pub const fn factor(self) -> f64 {
+        self.0
+    }
+}
+
+impl Value for Share {
+    const NOTATION: Notation = Notation::Float;
+
+    fn expected() -> String {
+        "a number from 0 to 10, such as 0.5".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|share| (0.0..=Self::MAX).contains(share)).map(Self)
+    }
+
+    fn to_text(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
 macro_rules! choices {
     ($($(#[$about:meta])+ $Name:ident { $($(#[$meaning:meta])+ $Choice:ident = $text:literal,)+ })+) => { $(
         $(#[$about])+

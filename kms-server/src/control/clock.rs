@@ -1,18 +1,19 @@
-//! The domain clock: shown, advanced, frozen and resumed.
+//! The domain clock: shown, waited for, advanced, frozen and resumed.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Request, StatusCode};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span};
 use lifecycle::clock::Timestamp;
-use lifecycle::due::Due;
+use lifecycle::due::{Due, Event};
 use lifecycle::schedule;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Refusal;
-use crate::engine::{Snapshot, SubmitError};
+use super::{Refusal, query, wait};
+use crate::engine::{Bounds, Engine, Snapshot, SubmitError, wall};
 use crate::service::Service;
 
 /// Events that one answer tells of; the counts tell of all.
@@ -31,8 +32,116 @@ impl From<SubmitError> for Refusal {
     }
 }
 
-/// `GET /_kms/clock`.
-pub(super) fn show(snapshot: &Snapshot) -> Value {
+/// `GET /_kms/clock`, at once or when something has come about:
+///
+/// - `wait_for=INSTANT`: the clock shows the instant or a later one;
+/// - `wait_for=KIND`: an event of the kind has happened, since the call was made or, with `since=INSTANT`, at that
+///   instant of the clock or later, where only the present epoch counts;
+/// - `timeout=DURATION`: how long to wait on the machine's clock.
+pub(super) async fn look(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
+    let (mut wait_for, mut since, mut timeout) = (None, None, None);
+    for (name, value) in query(request)? {
+        match name.as_str() {
+            "wait_for" => wait_for = Some(value),
+            "since" => since = Some(instant(&value)?),
+            "timeout" => timeout = Some(wait::time(service, &name, &value)?),
+            other => {
+                let text = format!("{other} is no parameter; there are wait_for, since and timeout");
+                return Err(Refusal::bad_request(text));
+            }
+        }
+    }
+    let Some(wait_for) = wait_for else {
+        if since.is_some() || timeout.is_some() {
+            return Err(Refusal::bad_request("`since` and `timeout` say nothing without `wait_for`"));
+        }
+        return Ok(show(&service.parts().engine.snapshot()));
+    };
+    let awaited = Awaited::read(&wait_for, since)?;
+    let parts = service.parts();
+    let time = timeout.unwrap_or(parts.waits.wait_max());
+    let met = parts.waits.wait(time, awaited.met(&parts.engine)).await?;
+    super::catch_up(service).await;
+    let mut answer = show(&parts.engine.snapshot());
+    if let Some(answer) = answer.as_object_mut() {
+        let event = met.as_ref().and_then(|event| event.as_ref()).map(told);
+        answer.insert("reached".to_owned(), met.is_some().into());
+        answer.insert("event".to_owned(), event.into());
+    }
+    Ok(answer)
+}
+
+/// What a call waits for.
+enum Awaited {
+    Instant(Timestamp),
+    Event { kind: &'static str, since: Option<Timestamp> },
+}
+
+impl Awaited {
+    fn read(text: &str, since: Option<Timestamp>) -> Result<Self, Refusal> {
+        if let Some(kind) = Event::KINDS.iter().find(|kind| **kind == text) {
+            return Ok(Awaited::Event { kind, since });
+        }
+        if since.is_some() {
+            return Err(Refusal::bad_request("`since` is for kinds of events"));
+        }
+        let instant: jiff::Timestamp = text.parse().map_err(|_| {
+            let kinds = Event::KINDS.join(", ");
+            let what =
+                format!("{text:?} is no instant such as 2030-01-01T00:00:00Z, and no kind of event: {kinds}");
+            Refusal::bad_request(what)
+        })?;
+        Ok(Awaited::Instant(bounded(instant)?))
+    }
+
+    /// Waits, for ever if need be; tells the event.
+    async fn met(&self, engine: &Engine) -> Option<Due> {
+        let mut happened = engine.happened();
+        let before = happened.borrow().count();
+        loop {
+            // Marked as seen before looking, so that nothing comes about unnoticed in between.
+            let seen = happened.borrow_and_update().clone();
+            let pause = match self {
+                Awaited::Instant(to) => match until(&engine.snapshot(), *to) {
+                    None => return None,
+                    Some(pause) => pause,
+                },
+                Awaited::Event { kind, since } => {
+                    let counts = |(number, due): &(u64, Due)| match since {
+                        Some(since) => due.at >= *since,
+                        None => *number > before,
+                    };
+                    if let Some((_, due)) = seen.last(kind).filter(counts) {
+                        return Some(due);
+                    }
+                    Duration::MAX
+                }
+            };
+            tokio::select! {
+                changed = happened.changed() => if changed.is_err() {
+                    // The writer has stopped, and with it the service: its stop ends this wait.
+                    std::future::pending::<()>().await;
+                },
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// How long the clock, left alone, takes to show an instant; `None` if it does.
+fn until(snapshot: &Snapshot, to: Timestamp) -> Option<Duration> {
+    if snapshot.now() >= to {
+        return None;
+    }
+    if snapshot.clock.rate() <= 0.0 {
+        return Some(Duration::MAX);
+    }
+    let wall = wall::now();
+    let left = snapshot.clock.wall_at(to, wall).0.saturating_sub(wall.0);
+    Some(Duration::from_millis(u64::try_from(left).unwrap_or(0).max(1)))
+}
+
+fn show(snapshot: &Snapshot) -> Value {
     let rate = snapshot.clock.rate();
     json!({
         "now": snapshot.now().to_string(),
@@ -47,7 +156,7 @@ fn told(due: &Due) -> Value {
     json!({ "at": due.at.to_string(), "event": due.event.kind(), "resource": due.event.key().to_string() })
 }
 
-/// Where the clock is to go: exactly one of the two.
+/// Where the clock is to go: exactly one of the first three.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
@@ -55,39 +164,46 @@ struct Advance {
     by: Option<String>,
     /// An instant, or `next`: the next due event.
     to: Option<String>,
+    /// The instant of an advance that ended early: to go on with it. Unlike `to` it may have come by itself meanwhile.
+    r#continue: Option<String>,
+    /// Events after which the advance ends early, with all that is due at the same instant.
+    events_max: Option<usize>,
 }
 
 /// `POST /_kms/clock/advance`.
 pub(super) async fn advance(service: &Service, body: &[u8]) -> Result<Value, Refusal> {
-    let Advance { by, to } = read(body)?;
+    let Advance { by, to, r#continue, events_max } = read(body)?;
     let engine = &service.parts().engine;
     let (now, next) = {
         let snapshot = engine.snapshot();
         (snapshot.now(), schedule::next_due(&snapshot.state))
     };
-    let to = match (by, to.as_deref()) {
-        (Some(by), None) => after(now, &by)?,
-        (None, Some("next")) => next.map_or(now, |due| due.at.max(now)),
-        (None, Some(to)) => instant(to)?,
+    let to = match (by, to.as_deref(), r#continue) {
+        (Some(by), None, None) => after(now, &by)?,
+        (None, Some("next"), None) => next.map_or(now, |due| due.at.max(now)),
+        (None, Some(to), None) => instant(to)?,
+        (None, None, Some(to)) => instant(&to)?.max(now),
         _ => {
-            let text = "give either `by`, a duration such as 90d, or `to`, an instant such as 2030-01-01T00:00:00Z or `next`";
+            let text = "give either `by`, a duration such as 90d, or `to`, an instant such as 2030-01-01T00:00:00Z or `next`, \
+                        or what an earlier answer says to `continue` with";
             return Err(Refusal::bad_request(text));
         }
     };
     if to < now {
         return Err(Refusal::bad_request(format!("the clock shows {now} and never goes back to {to}")));
     }
-    let happened = engine.advance(to).await?;
-    let mut counts = BTreeMap::new();
-    for due in &happened {
-        *counts.entry(due.event.kind()).or_insert(0_usize) += 1;
+    if events_max == Some(0) {
+        return Err(Refusal::bad_request("with `events_max` 0 the clock would never get anywhere"));
     }
+    let bounds = Bounds { events_max: events_max.unwrap_or(usize::MAX), timeline_max: TIMELINE_MAX };
+    let advanced = engine.advance_within(to, bounds).await?;
     Ok(json!({
         "from": now.to_string(),
         "to": engine.snapshot().now().to_string(),
-        "events": counts,
-        "timeline": happened.iter().take(TIMELINE_MAX).map(told).collect::<Vec<_>>(),
-        "timeline_truncated": happened.len() > TIMELINE_MAX,
+        "events": advanced.counts,
+        "timeline": advanced.timeline.iter().map(told).collect::<Vec<_>>(),
+        "timeline_truncated": advanced.events() > advanced.timeline.len(),
+        "continue": (!advanced.arrived).then(|| to.to_string()),
     }))
 }
 
@@ -122,7 +238,8 @@ async fn set_rate(service: &Service, rate: f64) -> Result<Value, Refusal> {
     Ok(show(&service.parts().engine.snapshot()))
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+/// A body.
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::bad_request(format!("the body: {error}")))
 }
 

@@ -63,7 +63,8 @@ async fn denied_before(service: &Service, id: String) -> Result<Value, Refusal> 
     service.parts().audit.flush().await;
     let filter = AuditFilter { request: Some(id.clone()), limit: 1, ..AuditFilter::default() };
     let reader = service.clone();
-    let found = tokio::task::spawn_blocking(move || reader.parts().audit.read(&filter)).await;
+    let found =
+        tokio::task::spawn_blocking(move || reader.parts().audit.search(&filter, &mut filter.search())).await;
     let found = found.map_err(Refusal::internal)?.map_err(Refusal::internal)?;
     let missing = |text: String| Refusal(StatusCode::NOT_FOUND, text);
     let record = found.first().ok_or_else(|| missing(format!("the audit log has no request {id}")))?;

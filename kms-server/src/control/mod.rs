@@ -1,9 +1,16 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
 mod clock;
+mod events;
 mod explain;
+mod faults;
+mod metrics;
+mod notifications;
 mod principals;
+mod report;
+mod snapshots;
 mod state;
+mod wait;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -13,18 +20,12 @@ use serde_json::{Value, json};
 
 use crate::engine::Snapshot;
 use crate::http::{Connection, guard};
-use crate::observe::audit::AuditFilter;
+use crate::message::add_domain_time;
 use crate::operations::key_metadata;
 use crate::service::Service;
 
 /// The header that carries the passphrase of a state export or import.
 pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
-
-/// Records in one answer of `GET /_kms/events`, unless `limit` says otherwise.
-const EVENTS_DEFAULT: usize = 100;
-
-/// The most records in one answer.
-const EVENTS_MAX: usize = 10_000;
 
 /// Why a control call was refused: the status, and what to do.
 pub(crate) struct Refusal(StatusCode, String);
@@ -41,6 +42,13 @@ impl Refusal {
 
 /// Answers a control call.
 pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
+    let mut response = answer(service, request).await;
+    // A call may move the clock: it tells where it has left it.
+    add_domain_time(response.headers_mut(), service.parts().engine.snapshot().now());
+    response
+}
+
+async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
     let path = request.uri().path().to_owned();
     // Whoever calls in process is no web page, and health tells nothing that a page could use.
     let open = matches!(path.as_str(), "/_kms/health" | "/_localstack/health");
@@ -48,22 +56,32 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
     if let Some(Err(refusal)) = connection.map(|connection| guard::check(&request, connection.local)) {
         return refusal.response();
     }
+    catch_up(service).await;
     let answered = match (request.method(), path.as_str()) {
         (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
-        (&Method::GET, "/_kms/clock") => Ok(clock::show(&service.parts().engine.snapshot())),
+        (&Method::GET, "/_kms/clock") => clock::look(service, &request).await,
         (&Method::POST, "/_kms/clock/advance") => clock::advance(service, request.body()).await,
         (&Method::POST, "/_kms/clock/freeze") => clock::freeze(service).await,
         (&Method::POST, "/_kms/clock/resume") => clock::resume(service, request.body()).await,
-        (&Method::GET, "/_kms/events") => events(service, &request).await,
+        (&Method::GET, "/_kms/events") => events::look(service, &request).await,
         (&Method::GET, "/_kms/explain") => explain::past(service, &request).await,
         (&Method::POST, "/_kms/explain") => explain::ask(service, &request).await,
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
-        (&Method::GET, "/_kms/metrics") => return metrics(service),
+        (&Method::GET, "/_kms/notifications") => notifications::list(service, &request).await,
+        (&Method::GET, "/_kms/metrics") => return metrics::show(service),
+        (&Method::GET, "/_kms/report") => report::show(service, &request),
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
         (&Method::PUT, "/_kms/state") => state::import(service, &request).await,
         (&Method::POST, "/_kms/reset") => state::reset(service).await,
         (&Method::GET, path) if path.starts_with("/_kms/keys/") => {
             key(service, path.trim_start_matches("/_kms/keys/"))
+        }
+        (_, path) if path.starts_with("/_kms/snapshots") => {
+            let answered = snapshots::call(service, &request).await;
+            answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
+        }
+        (_, path) if path.starts_with("/_kms/faults") => {
+            faults::call(service, &request).unwrap_or_else(|| Err(unknown(request.method(), path)))
         }
         (_, path) if path.starts_with("/_kms/principals") => {
             let answered = principals::call(service, &request).await;
@@ -74,6 +92,16 @@ pub(crate) async fn call(service: &Service, request: Request<Bytes>) -> Response
     match answered {
         Ok(value) => respond(StatusCode::OK, &value),
         Err(Refusal(status, message)) => respond(status, &json!({ "message": message })),
+    }
+}
+
+/// What has fallen due and shows in no view before it has happened, happens first.
+async fn catch_up(service: &Service) {
+    let behind = |snapshot: &Snapshot| snapshot.is_behind(snapshot.now());
+    if behind(&service.parts().engine.snapshot())
+        && let Err(error) = service.parts().engine.catch_up().await
+    {
+        tracing::warn!(%error, "what has fallen due could not be stored");
     }
 }
 
@@ -100,57 +128,6 @@ fn health(service: &Service) -> Value {
         // What clients of LocalStack wait for.
         "services": { "kms": "running" },
     })
-}
-
-fn metrics(service: &Service) -> Response<Bytes> {
-    let snapshot = service.parts().engine.snapshot();
-    let text = service.parts().metrics.render(snapshot.state.key_count(), snapshot.version);
-    let mut response = Response::new(Bytes::from(text));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
-
-async fn events(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
-    let mut filter = AuditFilter { limit: EVENTS_DEFAULT, ..AuditFilter::default() };
-    for (name, value) in query(request)? {
-        match name.as_str() {
-            "since" | "until" => {
-                let at = Some(event_time(&name, &value)?);
-                if name == "since" { filter.since = at } else { filter.until = at }
-            }
-            "event" => filter.event = Some(value),
-            "key" => filter.key = Some(value),
-            "principal" => filter.principal = Some(value),
-            "after" => filter.after = Some(value),
-            "limit" => {
-                let limit = value.parse::<usize>().ok().filter(|limit| (1..=EVENTS_MAX).contains(limit));
-                filter.limit = limit.ok_or_else(|| {
-                    Refusal::bad_request(format!(
-                        "limit must be a number from 1 to {EVENTS_MAX}, not {value}"
-                    ))
-                })?;
-            }
-            other => {
-                return Err(Refusal::bad_request(format!(
-                    "{other} is no filter; there are since, until, event, key, principal, after and limit"
-                )));
-            }
-        }
-    }
-    service.parts().audit.flush().await;
-    let service = service.clone();
-    let found = tokio::task::spawn_blocking(move || service.parts().audit.read(&filter)).await;
-    let found = found.map_err(Refusal::internal)?.map_err(Refusal::internal)?;
-    Ok(json!({ "Records": found }))
-}
-
-/// A moment as records write it, to compare with: whatever the offset that it was given in.
-fn event_time(name: &str, text: &str) -> Result<String, Refusal> {
-    let moment: jiff::Timestamp = text.parse().map_err(|_| {
-        Refusal::bad_request(format!("{name} must be a moment such as 2026-01-01T00:00:00Z, not {text}"))
-    })?;
-    Ok(moment.to_string())
 }
 
 /// The pairs of the query string, decoded.
@@ -217,7 +194,7 @@ fn described(view: View<'_>, key: &lifecycle::key::Key) -> Value {
     let tags: Vec<Value> =
         key.tags.iter().map(|tag| json!({"TagKey": tag.tag_key, "TagValue": tag.tag_value})).collect();
     json!({
-        "metadata": key_metadata(key),
+        "metadata": key_metadata(view, key),
         "region": key.arn.scope.region.as_str(),
         "aliases": aliases,
         "tags": tags,

@@ -18,7 +18,7 @@ use lifecycle::crypto::{Entropy, Secret};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::{Key, Material, RotationType};
+use lifecycle::key::{Key, Material, RotationType, Standing};
 use lifecycle::state::{Record, State, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
@@ -101,8 +101,8 @@ pub(super) async fn import(service: &Service, request: &Request<Bytes>) -> Resul
     let now = document.domain_time;
     let read = tokio::task::spawn_blocking(move || records(document, passphrase.as_ref()));
     let records = read.await.map_err(Refusal::internal)??;
-    let snapshot = service.parts().engine.snapshot();
-    if let Some(clash) = records.iter().find_map(|record| configured(&snapshot.state, record)) {
+    let found = clash(&service.parts().engine.snapshot().state, records.iter().cloned());
+    if let Some(clash) = found {
         let message = format!("{clash} is configured on this server; remove it there, or from the state");
         return Err(Refusal(StatusCode::CONFLICT, message));
     }
@@ -111,10 +111,12 @@ pub(super) async fn import(service: &Service, request: &Request<Bytes>) -> Resul
     Ok(json!({ "imported": count }))
 }
 
-/// The name of a principal that the configuration brings already.
-fn configured(state: &State, record: &Record) -> Option<String> {
-    let Record::Principal(entry) = record else { return None };
-    (state.directory().source(&entry.id()) == Some(Source::Configured)).then(|| entry.label())
+/// The name of a principal among the records that the configuration brings already.
+pub(super) fn clash(state: &State, mut records: impl Iterator<Item = Record>) -> Option<String> {
+    records.find_map(|record| {
+        let Record::Principal(entry) = record else { return None };
+        (state.directory().source(&entry.id()) == Some(Source::Configured)).then(|| entry.label())
+    })
 }
 
 /// `POST /_kms/reset`: removes everything but what is configured.
@@ -156,6 +158,8 @@ fn document(
             Record::Key(key) => document.keys.push(Key::clone(&key)),
             Record::Alias(alias) => document.aliases.push(Alias::clone(&alias)),
             Record::Grant(grant) => document.grants.push(Grant::clone(&grant)),
+            // What has happened here is told here.
+            Record::Fact(_) => {}
             Record::Usage(usage) => document.usages.push(Usage::clone(&usage)),
             Record::Principal(entry) => {
                 let sealed = match (&sealer, entry.secret()) {
@@ -220,6 +224,8 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     let keys: std::collections::HashSet<KeyArn> = document.keys.iter().map(|key| key.arn).collect();
     for key in document.keys {
         let mut last = None;
+        let waiting = key.imported.iter().filter(|material| material.standing == Standing::PendingRotation);
+        let waiting: Vec<_> = waiting.map(|material| material.id).collect();
         for number in 0..key.material_count {
             let material = materials.remove(&(key.arn, number)).ok_or_else(|| {
                 Refusal::bad_request(format!("material number {number} of {} is missing", key.arn))
@@ -232,6 +238,14 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
                 "the last material of {} is not its current one",
                 key.arn
             )));
+        }
+        // What waits for a rotation has the next number.
+        for id in waiting {
+            let material = materials.remove(&(key.arn, key.material_count));
+            let material = material.filter(|material| material.id == id).ok_or_else(|| {
+                Refusal::bad_request(format!("the material {id} of {} is missing", key.arn))
+            })?;
+            records.push(Record::Material(Arc::new(material)));
         }
         records.push(Record::Key(Arc::new(key)));
     }

@@ -1,7 +1,12 @@
 //! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
 
+mod advance;
+mod departed;
+mod happened;
 mod ledger;
+mod outbox;
 mod rows;
+pub mod saved;
 pub mod wall;
 mod writer;
 
@@ -12,17 +17,21 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::{Entropy, EntropyError};
-use lifecycle::due::Due;
 use lifecycle::iam;
 use lifecycle::ids::KeyArn;
 use lifecycle::state::{Change, Record, State, Usage};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::operations::LastUses;
 use crate::store::{Store, StoreError};
 
+pub use advance::{Advanced, Bounds};
+pub use departed::{Departed, DepartedKey, rotations};
+pub use happened::Happened;
 pub use ledger::Ledger;
+pub use outbox::Outbox;
 use rows::Loaded;
+use saved::Saves;
 pub use writer::{Batching, CommitError, Draft};
 use writer::{Job, Writer};
 
@@ -34,6 +43,8 @@ pub struct Snapshot {
     pub clock: VirtualClock,
     /// The store's version of this state.
     pub version: u64,
+    /// The named snapshots.
+    pub saves: Saves,
 }
 
 impl Snapshot {
@@ -41,6 +52,25 @@ impl Snapshot {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.at(wall::now())
+    }
+
+    /// Whether something has fallen due that the view of an instant cannot show before it has happened.
+    #[must_use]
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        self.first_to_make(now).is_some()
+    }
+
+    /// Domain time at this moment; but if something has fallen due that the view of it cannot show before it has
+    /// happened, the last instant before.
+    #[must_use]
+    pub fn settled(&self) -> Timestamp {
+        let now = self.now();
+        self.first_to_make(now).map_or(now, |at| Timestamp(at.0.saturating_sub(1)))
+    }
+
+    fn first_to_make(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut due = self.state.due().take_while(|due| due.at <= now);
+        due.find(|due| due.event.makes()).map(|due| due.at)
     }
 }
 
@@ -63,7 +93,10 @@ pub struct Engine {
     /// Due events in one transaction.
     events_max: usize,
     writer: Mutex<Option<JoinHandle<()>>>,
+    happened: watch::Receiver<Happened>,
     ledger: Ledger,
+    departed: Arc<Departed>,
+    bell: Arc<outbox::Bell>,
     installation_secret: Vec<u8>,
     clock_was_stored: bool,
 }
@@ -148,7 +181,7 @@ impl Engine {
         entropy: Arc<dyn Entropy>,
         on_unknown_outcome: OnUnknownOutcome,
     ) -> Result<Self, OpenError> {
-        let Loaded { records, clock, installation_secret, version } = rows::load(store.load()?)?;
+        let Loaded { records, saves, clock, installation_secret, version } = rows::load(store.load()?)?;
         let wall = wall::now();
         let clock_was_stored = clock.is_some();
         let (clock, installation_secret, version) = match (clock, installation_secret) {
@@ -167,18 +200,25 @@ impl Engine {
         };
         let mut state = State::load(records);
         state.configure(configured).map_err(OpenError::Principal)?;
-        let snapshot = Snapshot { state: state.clone(), clock, version };
+        let snapshot = Snapshot { state: state.clone(), clock, version, saves };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
+        let (sender, happened) = watch::channel(Happened::default());
+        let departed = Arc::new(Departed::default());
+        let bell = Arc::new(outbox::Bell::default());
         let writer = Writer {
+            departed: Arc::clone(&departed),
+            bell: Arc::clone(&bell),
             store,
             entropy,
             state,
             clock,
             published: Arc::clone(&published),
+            happened: sender,
             batching,
             on_unknown_outcome,
             failing: false,
+            late: None,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&jobs));
         let thread =
@@ -188,7 +228,10 @@ impl Engine {
             queue,
             events_max: batching.batch_events_max.max(1),
             writer: Mutex::new(Some(thread)),
+            happened,
             ledger: Ledger::default(),
+            departed,
+            bell,
             installation_secret,
             clock_was_stored,
         })
@@ -218,6 +261,18 @@ impl Engine {
         &self.ledger
     }
 
+    /// Keys that are gone.
+    #[must_use]
+    pub fn departed(&self) -> &Departed {
+        &self.departed
+    }
+
+    /// The facts that wait to be told.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(Arc::clone(&self.published), self.queue.clone(), Arc::clone(&self.bell))
+    }
+
     /// Runs `decide` on the writer's state and waits until what it changed is stored.
     ///
     /// # Errors
@@ -234,32 +289,11 @@ impl Engine {
                 let _ = sender.send(committed.map(|()| decided));
             })
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
-            std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
-        })?;
+        self.queue.try_send(job).map_err(queued)?;
         match receiver.await {
             Ok(Ok(decided)) => Ok(decided),
             Ok(Err(error)) => Err(SubmitError::Commit(error)),
             Err(_) => Err(SubmitError::Stopped),
-        }
-    }
-
-    /// Moves the domain clock forward to `to`, letting everything happen that falls due on the way: in order, each
-    /// event at its own instant. Tells what happened.
-    ///
-    /// # Errors
-    /// The clock has come as far as was stored.
-    pub async fn advance(&self, to: Timestamp) -> Result<Vec<Due>, SubmitError> {
-        let events_max = self.events_max;
-        let mut timeline = Vec::new();
-        loop {
-            let step = self.submit(move |draft| draft.advance(to, events_max)).await?;
-            let (happened, arrived) = step.map_err(SubmitError::Entropy)?;
-            timeline.extend(happened);
-            if arrived {
-                return Ok(timeline);
-            }
         }
     }
 
@@ -271,14 +305,6 @@ impl Engine {
         self.submit(move |draft| draft.set_clock(draft.clock().with_rate(rate, wall::now()))).await
     }
 
-    /// Whether something has fallen due that the view of an instant cannot show before it has happened.
-    #[must_use]
-    pub fn is_behind(&self, now: Timestamp) -> bool {
-        let snapshot = self.snapshot();
-        let mut due = snapshot.state.due().take_while(|due| due.at <= now);
-        due.any(|due| due.event.makes())
-    }
-
     /// Waits until what has fallen due has happened.
     ///
     /// # Errors
@@ -287,17 +313,21 @@ impl Engine {
         self.submit(|_| ()).await
     }
 
-    /// Replaces every record, and starts a new epoch of the clock at `now`.
+    /// Tells whenever the clock was touched or something fell due.
+    #[must_use]
+    pub fn happened(&self) -> watch::Receiver<Happened> {
+        self.happened.clone()
+    }
+
+    /// Replaces every record, and starts a new epoch of the clock at `now`. What has happened before, and was not told
+    /// yet, is told all the same.
     ///
     /// # Errors
     /// Nothing was changed.
     pub async fn replace(&self, records: Vec<Record>, now: Option<Timestamp>) -> Result<(), SubmitError> {
         let replaced = self
             .submit(move |draft| {
-                let old: Vec<Change> =
-                    draft.state().records().map(|record| Change::Delete(record.id())).collect();
-                draft.apply(old);
-                draft.apply(records.into_iter().map(Change::Put).collect());
+                draft.replace(records);
                 let wall = wall::now();
                 let base = now.unwrap_or(Timestamp(wall.0));
                 let clock = draft.clock().restarted(base, wall);
@@ -305,6 +335,7 @@ impl Engine {
             })
             .await;
         if replaced.is_ok() {
+            self.departed.clear();
             self.ledger.clear();
         }
         replaced
@@ -344,6 +375,14 @@ impl Engine {
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+}
+
+/// Why a command was not queued.
+fn queued(error: std::sync::mpsc::TrySendError<Job>) -> SubmitError {
+    match error {
+        std::sync::mpsc::TrySendError::Full(_) => SubmitError::Full,
+        std::sync::mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
     }
 }
 

@@ -1,19 +1,22 @@
 //! Records as rows of the store, and back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Secret;
+use lifecycle::event::Fact;
 use lifecycle::grant::Grant;
 use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material, RotationType};
-use lifecycle::state::{Change, Record, RecordId, Usage};
+use lifecycle::state::{Change, Record, RecordId, State, Usage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::OpenError;
+use super::saved::{self, Saves};
 use crate::store::{self, Batch, Kind, OldSecrets, Row};
 
 /// The one row of a kind that has one.
@@ -35,6 +38,7 @@ struct MaterialBody {
 /// What a store held.
 pub(super) struct Loaded {
     pub(super) records: Vec<Record>,
+    pub(super) saves: Saves,
     pub(super) clock: Option<VirtualClock>,
     pub(super) installation_secret: Option<Vec<u8>>,
     pub(super) version: u64,
@@ -42,8 +46,15 @@ pub(super) struct Loaded {
 
 pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
     let version = rows.iter().map(|row| row.version).max().unwrap_or(0);
-    let mut loaded =
-        Loaded { records: Vec::with_capacity(rows.len()), clock: None, installation_secret: None, version };
+    let mut loaded = Loaded {
+        records: Vec::with_capacity(rows.len()),
+        saves: Saves::default(),
+        clock: None,
+        installation_secret: None,
+        version,
+    };
+    let (saved, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kind == Kind::SNAPSHOT);
+    loaded.saves = saved::load(saved)?;
     for row in rows {
         if row.kind == Kind::CLOCK {
             loaded.clock = Some(body(&row)?);
@@ -57,9 +68,10 @@ pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
 }
 
 /// `None` for a kind that a newer server wrote: it stays in the store, and nothing is done with it.
-fn record(row: Row) -> Result<Option<Record>, OpenError> {
+pub(super) fn record(row: Row) -> Result<Option<Record>, OpenError> {
     Ok(Some(match &row.kind {
         kind if *kind == Kind::ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
+        kind if *kind == Kind::OUTBOX => Record::Fact(Arc::new(body::<Fact>(&row)?)),
         kind if *kind == Kind::GRANT => Record::Grant(Arc::new(body::<Grant>(&row)?)),
         kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
         kind if *kind == Kind::USAGE => Record::Usage(Arc::new(body::<Usage>(&row)?)),
@@ -103,16 +115,34 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
     });
     let clock = clock.map(|clock| put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes_of_rows = rows.chain(clock).collect::<Result<_, _>>().map_err(unencodable)?;
-    // A secret whose row is deleted is erased in any case; only those of access keys are replaced in place.
-    let replaces = |change: &Change| matches!(change, Change::Put(Record::Principal(Entry::AccessKey(_))));
+    // A secret whose row is deleted is erased in any case. Replaced in place are only those of access keys, and imported
+    // material by nothing.
+    let replaces = |change: &Change| match change {
+        Change::Put(Record::Principal(Entry::AccessKey(_))) => true,
+        Change::Put(Record::Material(material)) => material.secret.is_none(),
+        _ => false,
+    };
     let old_secrets = if changes.iter().any(replaces) { OldSecrets::Erased } else { OldSecrets::MayLinger };
     Ok(Batch { changes: changes_of_rows, old_secrets })
 }
 
-fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
+/// What makes `records` of all that a state stores, but for facts: they stay, and none come in.
+pub(super) fn difference(state: &State, records: Vec<Record>) -> Vec<Change> {
+    let lasts = |record: &Record| !matches!(record, Record::Fact(_));
+    let mut old: BTreeMap<(Kind, String), Record> =
+        state.records().filter(lasts).map(|record| (name(&record.id()), record)).collect();
+    let is_new = |record: &Record| old.remove(&name(&record.id())).is_none_or(|old| old != *record);
+    let puts: Vec<Record> = records.into_iter().filter(lasts).filter(is_new).collect();
+    let deletes = old.into_values().map(|record| Change::Delete(record.id()));
+    deletes.chain(puts.into_iter().map(Change::Put)).collect()
+}
+
+/// The row of a record.
+pub(super) fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
     let (kind, id) = name(&record.id());
     match record {
         Record::Alias(alias) => put(kind, id, alias, None),
+        Record::Fact(fact) => put(kind, id, fact, None),
         Record::Grant(grant) => put(kind, id, grant, None),
         Record::Key(key) => put(kind, id, key, None),
         Record::Usage(usage) => put(kind, id, usage, None),
@@ -126,7 +156,7 @@ fn put_record(record: &Record) -> Result<store::Change, serde_json::Error> {
     }
 }
 
-fn put(
+pub(super) fn put(
     kind: Kind,
     id: String,
     body: &impl Serialize,
@@ -136,9 +166,11 @@ fn put(
     Ok(store::Change::Put { kind, id, body, secret })
 }
 
-fn name(id: &RecordId) -> (Kind, String) {
+/// What a row is about, and its id.
+pub(super) fn name(id: &RecordId) -> (Kind, String) {
     match id {
         RecordId::Alias(arn) => (Kind::ALIAS, arn.to_string()),
+        RecordId::Fact(id) => (Kind::OUTBOX, id.to_string()),
         RecordId::Grant(key, id) => (Kind::GRANT, format!("{key}/{id}")),
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
         RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,9 +12,13 @@ use lifecycle::crypto::{Entropy, EntropyError};
 use lifecycle::due::Due;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State};
+use tokio::sync::watch;
 
-use super::{OnUnknownOutcome, Snapshot, rows, wall};
-use crate::store::{Outcome, Store};
+use super::happened::Happened;
+use super::outbox::Bell;
+use super::saved::Saves;
+use super::{Departed, OnUnknownOutcome, Snapshot, rows, wall};
+use crate::store::{self, OldSecrets, Outcome, Store};
 
 /// What is sent once it is known whether the batch was stored.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
@@ -65,10 +69,24 @@ pub struct Draft<'a> {
     clock: &'a mut VirtualClock,
     changes: &'a mut Vec<Change>,
     now: Timestamp,
-    clock_changed: bool,
+    besides: Besides,
     /// Roughly what the changes will take in the store.
     bytes: usize,
     stop: bool,
+}
+
+/// What a draft changes besides the state.
+#[derive(Default)]
+struct Besides {
+    clock_changed: bool,
+    /// What fell due and happened.
+    happened: Vec<Due>,
+    /// The named snapshots, if they are others now.
+    saves: Option<Saves>,
+    /// The rows of named snapshots that were added and removed.
+    rows: Vec<store::Change>,
+    /// Who is told what happens next, because an advance ended early.
+    late: Option<Sender<Due>>,
 }
 
 impl<'a> Draft<'a> {
@@ -79,7 +97,7 @@ impl<'a> Draft<'a> {
         changes: &'a mut Vec<Change>,
         now: Timestamp,
     ) -> Self {
-        Draft { entropy, state, clock, changes, now, clock_changed: false, bytes: 0, stop: false }
+        Draft { entropy, state, clock, changes, now, besides: Besides::default(), bytes: 0, stop: false }
     }
 
     /// Everything that was decided before, stored or not.
@@ -111,7 +129,25 @@ impl<'a> Draft<'a> {
     pub fn set_clock(&mut self, clock: VirtualClock) {
         *self.clock = clock;
         self.now = clock.at(wall::now());
-        self.clock_changed = true;
+        self.besides.clock_changed = true;
+    }
+
+    /// Makes `records` all that there is, but for what is configured and for facts: those that have not been told yet stay
+    /// to be told, and no others come in.
+    pub(super) fn replace(&mut self, records: Vec<Record>) {
+        self.apply(rows::difference(self.state, records));
+    }
+
+    /// Replaces the named snapshots; `rows` are what that changes in the store.
+    pub(super) fn set_saves(&mut self, saves: Saves, rows: Vec<store::Change>) {
+        self.besides.saves = Some(saves);
+        self.bytes += rows.len() * ROW;
+        self.besides.rows.extend(rows);
+    }
+
+    /// The named snapshots, where `published` are those before this batch.
+    pub(super) fn saves(&self, published: &Saves) -> Saves {
+        self.besides.saves.clone().unwrap_or_else(|| published.clone())
     }
 
     /// Lets happen what falls due up to `until`, in order and each at its own instant, but at most `events_max`
@@ -129,20 +165,38 @@ impl<'a> Draft<'a> {
             self.apply(changes);
             happened.push(due);
         }
+        self.besides.happened.extend(&happened);
         Ok(happened)
     }
 
-    /// Moves the clock towards `to`, past at most `events_max` due events. Says what happened, and whether it got there.
+    /// Lets happen at once, in the transaction of the command, what a command has made due: a rotation that was missed
+    /// while the key was disabled. The next command finds it done. What is left over falls to the next batch.
+    fn settle(&mut self, events_max: usize) {
+        if self.besides.clock_changed {
+            // An advance has done so as far as one transaction goes.
+            return;
+        }
+        if let Err(error) = self.run_due(self.now, events_max) {
+            tracing::warn!(%error, "what has fallen due waits for the next batch");
+        }
+    }
+
+    /// Moves the clock towards `to`, past at most `events_max` due events. Tells what happens, and says whether it got
+    /// there. If it did not, what else is due at the instant of the last event happens before the next command, and is
+    /// told as well.
     pub(super) fn advance(
         &mut self,
         to: Timestamp,
         events_max: usize,
-    ) -> Result<(Vec<Due>, bool), EntropyError> {
+        told: Sender<Due>,
+    ) -> Result<bool, EntropyError> {
         let happened = self.run_due(to, events_max)?;
         let left = schedule::next_due(self.state).is_some_and(|due| due.at <= to);
         let reached = happened.last().filter(|_| left).map_or(to, |due| due.at);
         self.set_clock(self.clock().advanced(reached, wall::now()));
-        Ok((happened, !left))
+        tell(&told, happened);
+        self.besides.late = left.then_some(told);
+        Ok(!left)
     }
 
     /// Makes this the last batch.
@@ -151,9 +205,16 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// Whoever has gone away need not be told.
+fn tell(told: &Sender<Due>, happened: Vec<Due>) {
+    happened.into_iter().for_each(|due| told.send(due).unwrap_or_default());
+}
+
+/// Roughly what a short row takes in the store, in bytes.
+const ROW: usize = 256;
+
 /// Roughly what a change takes in the store, in bytes.
 fn weight(change: &Change) -> usize {
-    const ROW: usize = 256;
     match change {
         Change::Put(Record::Key(key)) => {
             let tags: usize = key.tags.iter().map(|tag| tag.tag_key.len() + tag.tag_value.len()).sum();
@@ -171,15 +232,21 @@ const RETRY: Duration = Duration::from_secs(1);
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
+    /// Rings when facts are stored.
+    pub(super) bell: Arc<Bell>,
     pub(super) store: Box<dyn Store>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) state: State,
     pub(super) clock: VirtualClock,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
+    pub(super) happened: watch::Sender<Happened>,
+    pub(super) departed: Arc<Departed>,
     pub(super) batching: Batching,
     pub(super) on_unknown_outcome: OnUnknownOutcome,
     /// Whether the last batch was not stored: due events are then tried again only after a while.
     pub(super) failing: bool,
+    /// Who is told what happens before the next command.
+    pub(super) late: Option<Sender<Due>>,
 }
 
 impl Writer {
@@ -222,8 +289,14 @@ impl Writer {
             draft
                 .run_due(now, self.batching.batch_events_max)
                 .map_err(|error| Failure::Clean(error.to_string()))?;
-            self.commit(state, clock, &changes, false)?;
+            let besides = draft.besides;
+            let happened = besides.happened.clone();
+            self.commit(state, clock, &changes, besides)?;
+            if let Some(told) = &self.late {
+                tell(told, happened);
+            }
         }
+        self.late = None;
         Ok(())
     }
 
@@ -238,13 +311,14 @@ impl Writer {
         let mut next = first;
         while let Some(job) = next {
             answers.push(job(&mut draft));
+            draft.settle(self.batching.batch_events_max);
             let room = answers.len() < self.batching.batch_commands_max
                 && draft.bytes < self.batching.batch_bytes_max
                 && !draft.stop;
             next = room.then(|| jobs.try_recv().ok()).flatten();
         }
-        let (clock_changed, stop) = (draft.clock_changed, draft.stop);
-        let committed = caught_up.and_then(|()| self.commit(state, clock, &changes, clock_changed));
+        let (besides, stop) = (draft.besides, draft.stop);
+        let committed = caught_up.and_then(|()| self.commit(state, clock, &changes, besides));
         self.failing = committed.is_err();
         let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
         let result = committed.map_err(|failure| CommitError(failure.to_string()));
@@ -257,18 +331,33 @@ impl Writer {
         state: State,
         clock: VirtualClock,
         changes: &[Change],
-        clock_changed: bool,
+        besides: Besides,
     ) -> Result<(), Failure> {
-        if changes.is_empty() && !clock_changed {
+        let Besides { clock_changed, happened, saves, rows, late } = besides;
+        if changes.is_empty() && !clock_changed && saves.is_none() {
             return Ok(());
         }
-        let batch = rows::batch(changes, clock_changed.then_some(&clock))
+        let mut batch = rows::batch(changes, clock_changed.then_some(&clock))
             .map_err(|error| Failure::Clean(error.to_string()))?;
+        if rows.iter().any(|row| matches!(row, store::Change::Delete { .. })) {
+            // Whoever removes or replaces a snapshot wants its secrets gone.
+            batch.old_secrets = OldSecrets::Erased;
+        }
+        batch.changes.extend(rows);
         match self.store.commit(&batch) {
             Ok(version) => {
+                self.departed.note(&self.state, changes);
                 self.state = state.clone();
                 self.clock = clock;
-                self.published.store(Arc::new(Snapshot { state, clock, version }));
+                self.late = late.or(self.late.take());
+                let saves = saves.unwrap_or_else(|| self.published.load().saves.clone());
+                self.published.store(Arc::new(Snapshot { state, clock, version, saves }));
+                if self.state.outbox_len() > 0 {
+                    self.bell.ring();
+                }
+                if clock_changed || !happened.is_empty() {
+                    self.happened.send_modify(|all| all.add(clock.epoch(), &happened));
+                }
                 Ok(())
             }
             Err(error) if error.outcome() == Outcome::Unchanged => {

@@ -11,7 +11,9 @@ use actix_web::http::header as name;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 
-use crate::message::{CONTENT_TYPE, Connection, Headers, Message, OperationReply, Reply, UNCACHED};
+use crate::message::{
+    CONTENT_TYPE, Connection, Headers, Message, OperationReply, Reply, UNCACHED, domain_time,
+};
 
 /// Header lines of one request. HTTP/1 stops at 96; HTTP/2 could bring more than a handler wants to look through.
 const HEADERS_MAX: usize = 256;
@@ -68,11 +70,15 @@ pub(super) fn response(reply: Reply) -> (HttpResponseBuilder, Bytes) {
 }
 
 fn operation(reply: OperationReply) -> (HttpResponseBuilder, Bytes) {
+    const DOMAIN_TIME: name::HeaderName = name::HeaderName::from_static(crate::message::DOMAIN_TIME);
     const REQUEST_ID: name::HeaderName = name::HeaderName::from_static(crate::message::REQUEST_ID);
     let mut builder = HttpResponse::build(status(reply.status));
     builder.append_header((name::CONTENT_TYPE, name::HeaderValue::from_static(CONTENT_TYPE)));
     if let Some(Ok(id)) = reply.request_id.map(|id| name::HeaderValue::from_str(id.as_str())) {
         builder.append_header((REQUEST_ID, id));
+    }
+    if let Ok(at) = domain_time(reply.at, name::HeaderValue::from_bytes) {
+        builder.append_header((DOMAIN_TIME, at));
     }
     if reply.status == 200 {
         let names = [name::CACHE_CONTROL, name::PRAGMA, name::EXPIRES];

@@ -15,7 +15,7 @@ use actix_web::http::{Method, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use super::{Handler, Refusal, convert};
+use super::{Handler, Protocol, Refusal, convert};
 use crate::message::{Connection, Reply as Answer, Transport};
 
 /// What every worker shares: the handler, the bounds and the counts of what is going on.
@@ -93,7 +93,8 @@ impl<H: Handler> Edge<H> {
                 Err(refusal) => {
                     tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
                     self.handler.refused(refusal.reason());
-                    let (mut builder, bytes) = convert::response(Answer::Other(refusal.into_response()));
+                    let response = refusal.into_response(protocol(request.head()));
+                    let (mut builder, bytes) = convert::response(Answer::Other(response));
                     let body = Reply { bytes, _unread: Some(payload), _counted: counted };
                     ServiceResponse::new(request, builder.force_close().body(body))
                 }
@@ -156,6 +157,22 @@ fn endless(head: &RequestHead) -> bool {
     let framed = head.headers.contains_key(header::TRANSFER_ENCODING);
     !framed && (head.method == Method::CONNECT || websocket())
 }
+
+/// A form is a query to STS, unless a target says that it is for KMS; so is a URL that names an action.
+fn protocol(head: &RequestHead) -> Protocol {
+    let form = head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes().trim_ascii_start();
+        let form = kind.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM));
+        form && matches!(kind.get(FORM.len()), None | Some(b';' | b' '))
+    });
+    let action =
+        || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")));
+    let query = head.uri.path() == "/" && !head.headers.contains_key("x-amz-target") && (form || action());
+    if query { Protocol::Query } else { Protocol::Json }
+}
+
+/// The content type of requests with parameters in their body.
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 fn content_length(head: &RequestHead) -> Option<u64> {
     head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()

@@ -18,6 +18,7 @@ pub use crate::message::{Connection, Transport};
 use crate::message::{Message, Reply};
 
 const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const XML: HeaderValue = HeaderValue::from_static("text/xml");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// What answers requests. The edge hands over complete requests: the body is read and within the limit, the
@@ -67,6 +68,15 @@ impl Refused {
     }
 }
 
+/// What a client speaks, as far as the head of its request tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    /// AWS JSON, the protocol of KMS, and whatever is no AWS request.
+    Json,
+    /// AWS's query protocol, that of STS: errors are XML.
+    Query,
+}
+
 /// A request that the edge refuses before the handler sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refusal {
@@ -98,13 +108,16 @@ impl Refusal {
     }
 
     /// The codes are those that the SDKs know: they retry the second and the last.
-    // AWS: Key Management Service API reference, "Common Error Types"
-    fn code(&self) -> &'static str {
-        match self {
-            Refusal::TooLarge { .. } => "RequestEntityTooLargeException",
-            Refusal::TooSlow { .. } => "RequestTimeoutException",
-            Refusal::BrokenHead | Refusal::BrokenBody => "SerializationException",
-            Refusal::Stopping => "ServiceUnavailable",
+    // AWS: Key Management Service API reference, Security Token Service API reference, "Common Error Types"
+    fn code(&self, protocol: Protocol) -> &'static str {
+        match (self, protocol) {
+            (Refusal::TooLarge { .. }, Protocol::Json) => "RequestEntityTooLargeException",
+            (Refusal::TooLarge { .. }, Protocol::Query) => "RequestEntityTooLarge",
+            (Refusal::TooSlow { .. }, Protocol::Json) => "RequestTimeoutException",
+            (Refusal::TooSlow { .. }, Protocol::Query) => "RequestTimeout",
+            (Refusal::BrokenHead | Refusal::BrokenBody, Protocol::Json) => "SerializationException",
+            (Refusal::BrokenHead | Refusal::BrokenBody, Protocol::Query) => "MalformedInput",
+            (Refusal::Stopping, _) => "ServiceUnavailable",
         }
     }
 
@@ -120,13 +133,27 @@ impl Refusal {
         }
     }
 
-    fn into_response(self) -> Response<Bytes> {
-        // Neither code nor message holds a character that JSON escapes.
-        let body = format!(r#"{{"__type":"{}","message":"{}"}}"#, self.code(), self.message());
+    /// The answer in the client's protocol. Neither code nor message holds a character that JSON or XML escapes.
+    fn into_response(self, protocol: Protocol) -> Response<Bytes> {
+        let (code, message, status) = (self.code(protocol), self.message(), self.status());
+        let id = request_id();
+        let shown = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let (kind, body) = match protocol {
+            Protocol::Json => (JSON_1_1, format!(r#"{{"__type":"{code}","message":"{message}"}}"#)),
+            Protocol::Query => {
+                let fault = if status.is_server_error() { "Receiver" } else { "Sender" };
+                let body = format!(
+                    "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{fault}</Type>\
+                     <Code>{code}</Code><Message>{message}</Message></Error><RequestId>{shown}</RequestId>\
+                     </ErrorResponse>"
+                );
+                (XML, body)
+            }
+        };
         let mut response = Response::new(Bytes::from(body));
-        *response.status_mut() = self.status();
-        response.headers_mut().insert(CONTENT_TYPE, JSON_1_1);
-        if let Some(id) = request_id() {
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        if let Some(id) = id {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response

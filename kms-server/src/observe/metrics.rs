@@ -1,10 +1,12 @@
 //! Counters in Prometheus's text format.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::http::Refused;
-use crate::operations::registry::OPERATIONS;
+use crate::operations::registry::{self, OPERATIONS};
 
 /// Requests by operation and outcome since start, and those that no operation saw.
 pub struct Metrics {
@@ -14,6 +16,8 @@ pub struct Metrics {
     unknown: AtomicU64,
     /// Requests that the edge refused, in the order of [`Refused::ALL`].
     refused: [AtomicU64; Refused::ALL.len()],
+    /// Calls of STS by operation: successes, failures. They are few.
+    sts: Mutex<BTreeMap<&'static str, [u64; 2]>>,
 }
 
 impl Default for Metrics {
@@ -22,6 +26,7 @@ impl Default for Metrics {
             operations: OPERATIONS.iter().map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
             unknown: AtomicU64::new(0),
             refused: Refused::ALL.map(|_| AtomicU64::new(0)),
+            sts: Mutex::default(),
         }
     }
 }
@@ -38,14 +43,23 @@ pub enum Outcome {
 impl Metrics {
     /// Counts a request by the name of its operation.
     pub fn count(&self, operation: &str, outcome: Outcome) {
-        let at = OPERATIONS.binary_search_by(|entry| entry.name().cmp(operation));
-        let counters = at.ok().and_then(|at| self.operations.get(at));
+        let counters = registry::place(operation).and_then(|place| self.operations.get(place));
         let counter = match (counters, outcome) {
             (Some([success, _]), Outcome::Success) => success,
             (Some([_, failure]), Outcome::Failure) => failure,
             (None, _) => &self.unknown,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call of the Security Token Service; of one that named no operation, the name is empty.
+    pub fn count_sts(&self, operation: &'static str, outcome: Outcome) {
+        let mut calls = self.sts.lock().unwrap_or_else(PoisonError::into_inner);
+        let [successes, failures] = calls.entry(operation).or_default();
+        match outcome {
+            Outcome::Success => *successes += 1,
+            Outcome::Failure => *failures += 1,
+        }
     }
 
     /// Counts a request that the edge answered itself.
@@ -71,6 +85,19 @@ impl Metrics {
                         "kms_requests_total{{operation=\"{name}\",outcome=\"{outcome}\"}} {count}"
                     );
                 }
+            }
+        }
+        text.push_str(
+            "# HELP kms_sts_requests_total Calls of STS by operation and outcome.\n\
+             # TYPE kms_sts_requests_total counter\n",
+        );
+        for (name, counts) in &*self.sts.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (count, outcome) in counts.iter().zip(["success", "failure"]).filter(|(count, _)| **count > 0)
+            {
+                let _ = writeln!(
+                    text,
+                    "kms_sts_requests_total{{operation=\"{name}\",outcome=\"{outcome}\"}} {count}"
+                );
             }
         }
         let unknown = self.unknown.load(Ordering::Relaxed);
@@ -114,11 +141,13 @@ mod tests {
         metrics.count("Encrypt", Outcome::Failure);
         metrics.count("Nonsense", Outcome::Failure);
         metrics.refuse(Refused::TooSlow);
+        metrics.count_sts("AssumeRole", Outcome::Failure);
         let text = metrics.render(3, 7);
         for line in [
             "kms_requests_total{operation=\"Encrypt\",outcome=\"success\"} 2",
             "kms_requests_total{operation=\"Encrypt\",outcome=\"failure\"} 1",
             "kms_unknown_operations_total 1",
+            "kms_sts_requests_total{operation=\"AssumeRole\",outcome=\"failure\"} 1",
             "kms_refused_requests_total{reason=\"too_large\"} 0",
             "kms_refused_requests_total{reason=\"too_slow\"} 1",
             "kms_keys 3",

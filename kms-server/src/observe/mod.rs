@@ -1,6 +1,12 @@
-//! What can be seen from outside: the audit log and the metrics.
+//! What can be seen from outside: the audit log, the notifications and the metrics.
 
 pub mod audit;
+pub mod delivery;
 pub(crate) mod json;
+pub mod log;
 pub mod metrics;
+pub mod notifications;
 pub mod record;
+mod segments;
+mod service_event;
+pub mod webhook;

@@ -4,15 +4,18 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
-use arrayvec::ArrayString;
+use arrayvec::{ArrayString, ArrayVec};
 use lifecycle::clock::Timestamp;
-use lifecycle::ids::AccountId;
+use lifecycle::ids::{AccountId, KeyArn, Uuid, hex};
+use lifecycle::key::EncryptionAlgorithm;
 use lifecycle::policy::Principal;
+use ring::digest;
 use serde_json::Value;
 
 use super::json::Json;
-use crate::api::error::KmsError;
+use crate::api::error::{ErrorCode, KmsError};
 use crate::api::shape::{Member, Shape, Structure};
 use crate::auth::{Caller, SessionFacts};
 use crate::operations::declaration::Effect;
@@ -21,6 +24,7 @@ use crate::operations::registry::Entry;
 use crate::pipeline::{self, Trace};
 
 /// Everything that a record tells. It borrows, because one is written for every request.
+#[derive(Clone, Copy)]
 pub struct AuditRecord<'a> {
     /// The operation, if the request named one.
     pub entry: Option<&'static Entry>,
@@ -44,26 +48,87 @@ pub struct AuditRecord<'a> {
     pub source_ip: Option<IpAddr>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
-    /// The account and Region of the record when there is no caller.
+    /// The service that forwards the request of the caller.
+    pub via: Option<&'a str>,
+    /// The Region of the request.
     pub region: &'a str,
-    /// See `region`.
-    pub account: &'a str,
+    /// Whose record it is.
+    pub recipient: AccountId,
+    /// Names the event, if several accounts get a record of it.
+    pub shared_event_id: Option<Uuid>,
+}
+
+/// The accounts that get a record of a request, the caller's own first.
+pub type Recipients = ArrayVec<AccountId, 4>;
+
+/// Who gets a record of a request: the caller's account, and that of every key which it found there or, unless it was
+/// denied, elsewhere. Services have no account, and nobody hears what they do with the keys that AWS owns.
+///
+/// AWS: KMS developer guide, "AWS owned keys": their use cannot be audited.
+///
+/// AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail", cross-account operations.
+pub fn recipients(
+    caller: Option<&Caller>,
+    home: AccountId,
+    trace: &Trace,
+    error: Option<&KmsError>,
+) -> Recipients {
+    let service = caller.is_some_and(|caller| matches!(caller.principal(), Principal::Service(_)));
+    let mut all = Recipients::new();
+    let owners = || trace.resources.iter().map(pipeline::Resource::account);
+    if !service {
+        all.push(caller.map_or(home, |caller| caller.identity.account()));
+    }
+    let denied = error.is_some_and(|error| error.code == ErrorCode::AccessDeniedException);
+    for owner in owners().filter(|owner| !owner.is_aws() && (service || !denied)) {
+        if !all.contains(&owner) {
+            // A request names two keys at most.
+            let _ = all.try_push(owner);
+        }
+    }
+    // A request of a service that failed before any key was found may have been meant for a customer's.
+    if all.is_empty() && error.is_some() && owners().next().is_none() {
+        all.push(home);
+    }
+    all
+}
+
+/// The id of a further record of an event, or of what its records share: it follows from that of the first record, so that
+/// no record is left out for want of randomness.
+#[must_use]
+pub fn derived_id(first: Uuid, purpose: &str) -> Uuid {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(first.as_str().as_bytes());
+    context.update(purpose.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(byte, hashed)| *byte = *hashed);
+    Uuid::v4(bytes)
 }
 
 impl AuditRecord<'_> {
     /// Appends the record, one line of JSON without its end.
     pub fn write(&self, line: &mut Vec<u8>) {
-        let source_ip = self.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let json = &mut Json(line);
         json.raw(r#"{"eventVersion":"1.11","userIdentity":"#);
-        write_identity(self.caller, json);
+        match self.caller.filter(|_| self.is_foreign()) {
+            Some(caller) => write_account(caller, self.via, json),
+            None => write_caller(self.caller, self.via, json),
+        }
         json.raw(r#","eventTime":""#);
         write_event_time(self.at, json);
         json.raw(r#"","eventSource":"kms.amazonaws.com","eventName":"#);
         json.plain(self.entry.map_or("UnknownOperation", Entry::name));
         json.raw(r#","awsRegion":"#).plain(self.region);
-        json.raw(r#","sourceIPAddress":"#).plain(spell(source_ip).as_str());
-        json.raw(r#","userAgent":"#).text(self.user_agent);
+        match self.service() {
+            Some(service) => {
+                json.raw(r#","sourceIPAddress":"#).text(service).raw(r#","userAgent":"#).text(service);
+            }
+            None => {
+                let source_ip = self.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                json.raw(r#","sourceIPAddress":"#).plain(spell(source_ip).as_str());
+                json.raw(r#","userAgent":"#).text(self.user_agent);
+            }
+        }
         if let Some(error) = self.error {
             json.raw(r#","errorCode":"#).text(error.code.name_in_audit());
             if let Some(message) = &error.message {
@@ -73,12 +138,7 @@ impl AuditRecord<'_> {
         json.raw(r#","requestParameters":"#);
         self.write_parameters(json);
         json.raw(r#","responseElements":"#);
-        match self.elements.filter(|_| self.error.is_none()) {
-            Some(elements) => write_lower_camel(elements, json),
-            None => {
-                json.raw("null");
-            }
-        }
+        self.write_elements(json);
         self.write_additional_data(json);
         json.raw(r#","requestID":"#).plain(self.request_id);
         json.raw(r#","eventID":"#).plain(self.event_id);
@@ -87,53 +147,182 @@ impl AuditRecord<'_> {
         // AWS (observed): the list is empty where no key is needed, and missing where none was found.
         if self.error.is_none() || !self.trace.resources.is_empty() {
             json.raw(r#","resources":["#);
-            json.separated(&self.trace.resources, |json, resource| write_resource(resource, json));
+            let shown = self.trace.resources.iter().filter(|resource| self.shows(resource));
+            json.separated(shown, |json, resource| write_resource(resource, json));
             json.raw("]");
         }
         json.raw(r#","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"#)
-            .plain(self.account);
+            .plain(self.recipient.as_str());
+        if let Some(shared) = self.shared_event_id {
+            json.raw(r#","sharedEventID":"#).plain(shared.as_str());
+        }
         json.raw(r#","eventCategory":"Management"}"#);
     }
 
-    /// What AWS and this server add: which grant was retired, because a token may have named it, and why policies and
-    /// grants do not allow a request.
+    /// Whether it is the record of another account than the caller's.
+    fn is_foreign(&self) -> bool {
+        self.caller.is_some_and(|caller| {
+            !matches!(caller.principal(), Principal::Service(_))
+                && caller.identity.account() != self.recipient
+        })
+    }
+
+    /// The caller's account is shown what it named, another one what is its own.
+    fn shows(&self, resource: &pipeline::Resource) -> bool {
+        !self.is_foreign() || resource.account() == self.recipient
+    }
+
+    /// The service that makes the request, for itself or for the caller: its name stands for the connection.
+    fn service(&self) -> Option<&str> {
+        self.via.or_else(|| self.caller.and_then(service_name))
+    }
+
+    fn write_elements(&self, json: &mut Json<'_>) {
+        if self.error.is_some() || self.entry.is_none_or(|entry| entry.declaration.effect == Effect::Reads) {
+            json.raw("null");
+            return;
+        }
+        let named = self.entry.filter(|entry| SHOWS_KEY.contains(&entry.name()));
+        match (named.and_then(|_| self.trace.keys().next()), self.elements) {
+            (Some(key), elements) => {
+                let mut members = Members { json, before: "{" };
+                if let Some(Value::String(grant)) = elements.and_then(|elements| elements.get("GrantId")) {
+                    members.next(r#""grantId":"#).text(grant);
+                }
+                members.next(r#""keyId":"#).text(&key.text()).raw("}");
+            }
+            (None, Some(elements)) => write_lower_camel(elements, json),
+            (None, None) => {
+                json.raw("null");
+            }
+        }
+    }
+
+    /// What AWS and this server add: the material that was used, which grant was retired, because a token may have named
+    /// it, and why policies and grants do not allow a request.
     fn write_additional_data(&self, json: &mut Json<'_>) {
         let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
         let retired = self.trace.ended.filter(|_| retires && self.error.is_none());
-        if retired.is_none() && self.trace.denial.is_none() {
-            return;
-        }
-        json.raw(r#","additionalEventData":{"#);
+        // The policies of the caller are its own affair.
+        let denial = self.trace.denial.as_ref().filter(|_| !self.is_foreign());
+        let mut members = Members { json, before: r#","additionalEventData":{"# };
+        self.write_materials(&mut members);
         if let Some(grant) = retired {
-            json.raw(r#""grantId":"#).text(&grant.to_string());
+            members.next(r#""grantId":"#).text(&grant.to_string());
         }
-        if let Some(denial) = &self.trace.denial {
-            let comma = if retired.is_some() { "," } else { "" };
-            json.raw(comma).raw(r#""authorization":"#).value(denial);
+        if let Some(denial) = denial {
+            members.next(r#""authorization":"#).value(denial);
         }
-        json.raw("}");
+        if members.before == "," {
+            json.raw("}");
+        }
+    }
+
+    /// AWS: ReEncrypt has two materials, and the accounts of their keys may differ.
+    fn write_materials(&self, members: &mut Members<'_, '_>) {
+        let names: &[&str] = match &self.trace.resources[..] {
+            [_] => &[r#""keyMaterialId":"#],
+            [_, _] => &[r#""sourceKeyMaterialId":"#, r#""destinationKeyMaterialId":"#],
+            _ => return,
+        };
+        for (name, resource) in names.iter().zip(&self.trace.resources) {
+            if let pipeline::Resource::Used(_, material) = resource
+                && self.shows(resource)
+            {
+                write_hex(material.0, members.next(name));
+            }
+        }
     }
 
     /// Never what is secret or bulky: blobs, grant tokens, and the random length that AWS leaves out too.
     fn write_parameters(&self, json: &mut Json<'_>) {
         let entry = self.entry.filter(|entry| entry.name() != "GenerateRandom");
-        match entry.zip(self.input) {
-            Some((entry, input)) if shown(entry.declaration.model.input, input).next().is_some() => {
-                write_members(entry.declaration.model.input, input, json);
-            }
-            _ => {
-                json.raw("null");
-            }
+        let members = entry.zip(self.input).map(|(entry, input)| shown(entry.declaration.model.input, input));
+        let mut members = members.into_iter().flatten().peekable();
+        if members.peek().is_some() {
+            write_shown(members, json);
+        } else {
+            json.raw("null");
         }
     }
 }
 
+/// The operations that answer nothing, or nothing of the key, and whose records show the ARN of the key.
+///
+/// AWS: KMS developer guide, the log entries of each operation.
+const SHOWS_KEY: [&str; 11] = [
+    "CreateGrant",
+    "DisableKey",
+    "DisableKeyRotation",
+    "EnableKey",
+    "EnableKeyRotation",
+    "RetireGrant",
+    "RevokeGrant",
+    "TagResource",
+    "UntagResource",
+    "UpdateKeyDescription",
+    "UpdatePrimaryRegion",
+];
+
+/// The members of an object that is not there unless it has one.
+struct Members<'a, 'b> {
+    json: &'a mut Json<'b>,
+    /// What stands before the next member: the start of the object, then commas.
+    before: &'static str,
+}
+
+impl<'b> Members<'_, 'b> {
+    fn next(&mut self, name: &str) -> &mut Json<'b> {
+        let before = std::mem::replace(&mut self.before, ",");
+        self.json.raw(before).raw(name)
+    }
+}
+
+/// A text of hexadecimal digits.
+fn write_hex(bytes: [u8; 32], json: &mut Json<'_>) {
+    json.plain(&hex(&bytes));
+}
+
+/// `userIdentity` of the record that a caller's own account gets.
+fn write_caller(caller: Option<&Caller>, via: Option<&str>, json: &mut Json<'_>) {
+    match (caller, via) {
+        (Some(caller), Some(via)) => write_known(caller, Some(via), json),
+        _ => write_identity(caller, json),
+    }
+}
+
+/// `userIdentity` of the record that the owner of a key gets: where the caller is from, and its unique id.
+///
+/// AWS: CloudTrail User Guide, "CloudTrail userIdentity element", AWSAccount.
+fn write_account(caller: &Caller, via: Option<&str>, json: &mut Json<'_>) {
+    json.raw(r#"{"type":"AWSAccount","principalId":"#).text(&caller.identity.user_id);
+    json.raw(r#","accountId":"#).text(caller.identity.account().as_str());
+    if let Some(via) = via {
+        json.raw(r#","invokedBy":"#).text(via);
+    }
+    json.raw("}");
+}
+
+fn service_name(caller: &Caller) -> Option<&str> {
+    matches!(caller.principal(), Principal::Service(_)).then(|| caller.arn())
+}
+
 /// `userIdentity`. `principalId`, `arn` and the like of a session are its own; what it was made from stands beside.
 pub(crate) fn write_identity(caller: Option<&Caller>, json: &mut Json<'_>) {
-    let Some(caller) = caller else {
-        json.raw(r#"{"type":"Unknown"}"#);
+    match caller {
+        Some(caller) => write_known(caller, None, json),
+        None => {
+            json.raw(r#"{"type":"Unknown"}"#);
+        }
+    }
+}
+
+/// The same of a caller that is known, `via` the service that forwards its request.
+fn write_known(caller: &Caller, via: Option<&str>, json: &mut Json<'_>) {
+    if let Some(service) = service_name(caller) {
+        json.raw(r#"{"type":"AWSService","invokedBy":"#).text(service).raw("}");
         return;
-    };
+    }
     json.raw(r#"{"type":"#).plain(identity_type(caller.principal()));
     json.raw(r#","principalId":"#).text(&caller.identity.user_id);
     json.raw(r#","arn":"#).text(caller.arn());
@@ -141,8 +330,14 @@ pub(crate) fn write_identity(caller: Option<&Caller>, json: &mut Json<'_>) {
     if let Some(access_key) = &caller.access_key_id {
         json.raw(r#","accessKeyId":"#).text(access_key);
     }
+    if let Principal::User { name, .. } = caller.principal() {
+        json.raw(r#","userName":"#).text(name.rsplit('/').next().unwrap_or_default());
+    }
     if let Some(session) = &caller.session {
         write_session(session, json);
+    }
+    if let Some(via) = via {
+        json.raw(r#","invokedBy":"#).text(via);
     }
     json.raw("}");
 }
@@ -170,11 +365,12 @@ fn write_session(session: &SessionFacts, json: &mut Json<'_>) {
 }
 
 pub(crate) fn write_event_time(at: Timestamp, json: &mut Json<'_>) {
-    let text = match jiff::Timestamp::from_second(at.whole_seconds()) {
-        Ok(instant) => instant.to_string(),
-        Err(_) => at.to_string(),
+    let text = at.rfc3339();
+    // Up to the seconds.
+    match text.as_ref().and_then(|text| std::str::from_utf8(text.get(..19)?).ok()) {
+        Some(text) => json.raw(text).raw("Z"),
+        None => json.raw(&at.to_string()),
     };
-    json.raw(&text);
 }
 
 /// The text of an address. The one of version 4, which nearly all are, is spelled without the formatting machinery.
@@ -208,22 +404,36 @@ fn identity_type(principal: &Principal) -> &'static str {
 }
 
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
-    let mut write = |account: &AccountId, arn: &str| {
-        json.raw(r#"{"accountId":"#).plain(account.as_str());
-        json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(arn).raw("}");
-    };
     match resource {
-        pipeline::Resource::Alias(alias) => write(&alias.scope.account, &alias.to_string()),
-        pipeline::Resource::Key(key) => write(&key.scope.account, &key.text()),
+        pipeline::Resource::Alias(alias) => write_arn(&alias.scope.account, &alias.to_string(), json),
+        pipeline::Resource::Key(key) | pipeline::Resource::Used(key, _) => write_key(key, json),
     }
 }
+
+/// A key among `resources`.
+pub(super) fn write_key(key: &KeyArn, json: &mut Json<'_>) {
+    write_arn(&key.scope.account, &key.text(), json);
+}
+
+fn write_arn(account: &AccountId, arn: &str, json: &mut Json<'_>) {
+    json.raw(r#"{"accountId":"#).text(account.as_str());
+    json.raw(r#","type":"AWS::KMS::Key","ARN":"#).text(arn).raw("}");
+}
+
+/// What a member that is left out means, where records show that.
+///
+/// AWS: KMS developer guide, the log entries of Encrypt, Decrypt and ReEncrypt.
+static ALGORITHM: LazyLock<Value> = LazyLock::new(|| EncryptionAlgorithm::SymmetricDefault.as_str().into());
 
 /// The members of a request that may be shown.
 fn shown<'a>(
     structure: &'static Structure,
     value: &'a Value,
 ) -> impl Iterator<Item = (&'static Member, &'a Value)> {
-    let members = structure.members.iter().filter_map(move |member| Some((member, value.get(member.name)?)));
+    let members = structure.members.iter().filter_map(move |member| {
+        let effective = || member.name.ends_with("EncryptionAlgorithm").then_some(&*ALGORITHM);
+        Some((member, value.get(member.name).or_else(effective)?))
+    });
     members.filter(|(member, value)| {
         let secret = matches!(member.shape, Shape::Blob { .. }) || is_token(member.name);
         !secret && !value.is_null()
@@ -232,12 +442,19 @@ fn shown<'a>(
 
 /// The members of a request under their audit names.
 pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: &mut Json<'_>) {
+    write_shown(shown(structure, value), json);
+}
+
+fn write_shown<'a>(members: impl Iterator<Item = (&'static Member, &'a Value)>, json: &mut Json<'_>) {
     json.raw("{");
-    json.separated(shown(structure, value), |json, (member, value)| {
+    json.separated(members, |json, (member, value)| {
         json.member(member.name);
         match member.shape {
             Shape::Map { .. } => write_map(value, json),
             Shape::Structure(structure) => write_members(structure, value, json),
+            Shape::Timestamp => {
+                json.text(&date_of(value.as_f64().unwrap_or_default()));
+            }
             _ => write_lower_camel(value, json),
         }
     });

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use lifecycle::alias::{Alias, PREDEFINED_SERVICES};
+use lifecycle::alias::Alias;
 use lifecycle::ids::{AliasArn, AliasName, KeyArn, Scope};
 use lifecycle::key::Key;
+use lifecycle::managed;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::{Deserialize, Serialize};
 
@@ -247,10 +248,9 @@ fn with_predefined<'a>(
     after: Option<AliasName>,
 ) -> impl Iterator<Item = AliasListEntry> + use<'a> {
     let first = after.clone();
-    let predefined = PREDEFINED_SERVICES
+    let predefined = managed::SERVICES
         .iter()
-        .filter_map(|service| format!("alias/aws/{service}").parse::<AliasName>().ok())
-        .map(move |name| AliasArn { scope, name })
+        .filter_map(move |service| service.alias(scope))
         .filter(move |arn| first.as_ref().is_none_or(|first| arn.name > *first))
         .filter(move |arn| view.alias(arn).is_none())
         .map(|arn| AliasListEntry {

@@ -2,7 +2,7 @@
 
 use lifecycle::crypto::envelope::EncryptionContext;
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::EncryptionAlgorithm;
+use lifecycle::key::KeySpec;
 use serde::{Deserialize, Serialize};
 
 use super::encryption::{Sealed, check_context, seal};
@@ -10,6 +10,17 @@ use super::{Authorized, Operation, Query, Resolved, not_implemented};
 use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
+
+/// Data keys and data key pairs are encrypted under symmetric keys only.
+pub(super) fn check_symmetric(resolved: &Resolved) -> Result<(), KmsError> {
+    if resolved.keys.iter().all(|found| found.key.spec == KeySpec::SymmetricDefault) {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        ErrorCode::InvalidKeyUsageException,
+        "You cannot generate a data key with an asymmetric CMK",
+    ))
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,16 +47,7 @@ impl GenerateDataKeyRequest {
         if self.recipient.is_some() {
             return Err(not_implemented("Recipient"));
         }
-        let symmetric = |spec: lifecycle::key::KeySpec| {
-            spec.encryption_algorithms().contains(&EncryptionAlgorithm::SymmetricDefault)
-        };
-        if resolved.keys.iter().all(|found| symmetric(found.key.spec)) {
-            return Ok(());
-        }
-        Err(KmsError::new(
-            ErrorCode::InvalidKeyUsageException,
-            "You cannot generate a data key with an asymmetric CMK",
-        ))
+        check_symmetric(resolved)
     }
 
     fn generate(&self, authorized: &Authorized<'_>) -> Result<(Blob, Sealed), KmsError> {

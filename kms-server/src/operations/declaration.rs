@@ -2,6 +2,8 @@
 
 use lifecycle::key::{KeyState, KeyUsage};
 
+use serde_json::Value;
+
 use crate::api::shape;
 
 /// One of the 56 operations.
@@ -20,6 +22,42 @@ pub struct Declaration {
     pub effect: Effect,
     /// Whether GetKeyLastUsage knows about it.
     pub tracking: Tracking,
+}
+
+/// Whether a request computes for so long that no thread which serves others may do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Microseconds.
+    Quick,
+    /// Up to seconds.
+    Slow,
+}
+
+/// The members that choose the cryptography of a request.
+const CHOICES: [&str; 9] = [
+    "CustomerMasterKeySpec",
+    "DestinationEncryptionAlgorithm",
+    "EncryptionAlgorithm",
+    "KeyPairSpec",
+    "KeySpec",
+    "SigningAlgorithm",
+    "SourceEncryptionAlgorithm",
+    "WrappingAlgorithm",
+    "WrappingKeySpec",
+];
+
+impl Work {
+    /// The work of a request: whatever it chooses from RSA, ML-DSA and SM2 is slow, and so is what an import token asks for.
+    #[must_use]
+    pub fn of(input: &Value) -> Work {
+        let slow = |choice: &str| ["RSA", "ML_DSA", "SM2"].iter().any(|family| choice.starts_with(family));
+        // A request has fewer members than there are choices.
+        let mut members = input.as_object().into_iter().flatten();
+        let chosen = members.any(|(name, value)| {
+            name == "ImportToken" || CHOICES.contains(&&**name) && value.as_str().is_some_and(slow)
+        });
+        if chosen { Work::Slow } else { Work::Quick }
+    }
 }
 
 /// A member of the request that names a resource.
@@ -43,6 +81,15 @@ pub enum Target {
         algorithm: &'static str,
         /// The permission, without `kms:`.
         action: &'static str,
+    },
+    /// The replica, in a Region, of the key that was named before.
+    Replica {
+        /// The member that names the Region.
+        member: &'static str,
+        /// The permission that the use of this key needs, without `kms:`.
+        action: &'static str,
+        /// The key states in which it may be used.
+        states: States,
     },
     /// An alias of the caller's account that must exist.
     Alias {
@@ -131,7 +178,10 @@ pub enum States {
     AwaitingDeletion,
 }
 
-use KeyState::{Creating, Disabled, Enabled, PendingDeletion, PendingImport, Unavailable, Updating};
+use KeyState::{
+    Creating, Disabled, Enabled, PendingDeletion, PendingImport, PendingReplicaDeletion, Unavailable,
+    Updating,
+};
 
 /// Cryptographic operations, CreateGrant and the like.
 pub(crate) const USABLE: States = States::Only(&[Enabled, Updating]);
@@ -153,6 +203,49 @@ pub(super) const ENABLED: States = States::Only(&[Enabled, Unavailable]);
 /// Import parameters and material.
 pub(super) const IMPORTABLE: States =
     States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Updating]);
+/// GetParametersForImport.
+pub(super) const PREPARABLE: States = States::Only(&[Enabled, Disabled, PendingImport, Unavailable]);
 /// Removal of imported material works while the key waits for its deletion, too.
 pub(super) const MATERIAL_REMOVABLE: States =
-    States::Only(&[Enabled, Disabled, PendingDeletion, PendingImport, Unavailable]);
+    States::Only(&[Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable]);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::model;
+    use crate::api::shape::Shape;
+
+    /// Whatever member takes a slow spec or algorithm is one that tells the work.
+    #[test]
+    fn every_member_that_can_choose_slow_cryptography_is_known() {
+        let slow = |set: &[&str]| set.iter().any(|value| Work::of(&json!({"KeySpec": value})) == Work::Slow);
+        let mut found = BTreeSet::new();
+        for operation in model::OPERATIONS {
+            for member in operation.input.members {
+                if let Shape::Enum(set) = member.shape
+                    && slow(set.values)
+                {
+                    found.insert(member.name);
+                }
+            }
+        }
+        assert_eq!(found, BTreeSet::from(CHOICES));
+        assert!(CHOICES.is_sorted());
+    }
+
+    #[test]
+    fn rsa_is_slow_and_curves_are_quick() {
+        for slow in ["RSA_2048", "RSASSA_PSS_SHA_256", "RSAES_OAEP_SHA_1", "ML_DSA_44", "SM2", "SM2PKE"] {
+            assert_eq!(Work::of(&json!({"KeySpec": "ECC_NIST_P256", "SigningAlgorithm": slow})), Work::Slow);
+        }
+        assert_eq!(Work::of(&json!({"ImportToken": "AAAA"})), Work::Slow);
+        for quick in [json!({}), json!({"KeySpec": "ECC_NIST_P256"}), json!({"KeySpec": 7, "Message": "RSA"})]
+        {
+            assert_eq!(Work::of(&quick), Work::Quick);
+        }
+    }
+}

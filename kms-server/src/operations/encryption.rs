@@ -2,9 +2,10 @@
 
 use lifecycle::crypto::envelope::{self, EncryptionContext};
 use lifecycle::ids::{KeyArn, MaterialId};
-use lifecycle::key::{EncryptionAlgorithm, Key, Material};
+use lifecycle::key::{EncryptionAlgorithm, Key};
 use serde::{Deserialize, Serialize};
 
+use super::material::{incompatible, internal, open_asymmetric, seal_asymmetric, secret};
 use super::{Authorized, Operation, Query, Resolved, not_implemented};
 use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
@@ -26,18 +27,37 @@ pub(super) fn check_algorithm(key: &Key, algorithm: EncryptionAlgorithm) -> Resu
     if key.spec.encryption_algorithms().contains(&algorithm) {
         return Ok(());
     }
-    Err(KmsError::new(
-        ErrorCode::InvalidKeyUsageException,
-        format!("Algorithm {algorithm} is incompatible with key spec {}.", key.spec),
+    Err(incompatible(algorithm, key))
+}
+
+/// The algorithm must be one of the key's, and an asymmetric one takes no encryption context.
+fn check_use(
+    key: &Key,
+    algorithm: EncryptionAlgorithm,
+    context: Option<&EncryptionContext>,
+) -> Result<(), KmsError> {
+    check_algorithm(key, algorithm)?;
+    if algorithm == EncryptionAlgorithm::SymmetricDefault || context.is_none_or(EncryptionContext::is_empty) {
+        return Ok(());
+    }
+    Err(KmsError::validation(
+        "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.",
     ))
+}
+
+/// Asymmetric algorithms have limits of their own on the length of a plaintext.
+fn check_length(key: &Key, algorithm: EncryptionAlgorithm, plaintext: &[u8]) -> Result<(), KmsError> {
+    match key.spec.plaintext_max(algorithm) {
+        Some(max) if plaintext.len() > max => Err(KmsError::validation(format!(
+            "Algorithm {algorithm} and key spec {} cannot encrypt data larger than {max} bytes.",
+            key.spec
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn algorithm_or_default(algorithm: Option<EncryptionAlgorithm>) -> EncryptionAlgorithm {
     algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault)
-}
-
-fn internal() -> KmsError {
-    KmsError::bare(ErrorCode::KMSInternalException)
 }
 
 /// A ciphertext, and the material that made it.
@@ -54,8 +74,7 @@ pub(super) fn seal(
     plaintext: &[u8],
 ) -> Result<Sealed, KmsError> {
     let id = key.current_material.ok_or_else(internal)?;
-    let material = material(authorized, key, id)?;
-    let secret = material.secret.as_ref().ok_or_else(|| unavailable(key))?;
+    let secret = secret(authorized, key, id)?;
     let none = EncryptionContext::new();
     let blob =
         envelope::seal(secret, id, context.unwrap_or(&none), plaintext, authorized.environment.entropy)?;
@@ -71,24 +90,41 @@ fn open(
     let resolved = authorized.resolved.keys.get(at).ok_or_else(internal)?;
     let invalid = || KmsError::bare(ErrorCode::InvalidCiphertextException);
     let id = resolved.material.ok_or_else(invalid)?;
-    let material = material(authorized, &resolved.key, id)?;
-    let secret = material.secret.as_ref().ok_or_else(|| unavailable(&resolved.key))?;
+    let secret = secret(authorized, &resolved.key, id)?;
     let none = EncryptionContext::new();
     let opened = envelope::open(secret, id, context.unwrap_or(&none), blob).map_err(|_| invalid())?;
     Ok((opened.into(), id))
 }
 
-fn material<'a>(authorized: &Authorized<'a>, key: &Key, id: MaterialId) -> Result<&'a Material, KmsError> {
-    authorized.view.material(&key.arn, id).map(|material| &**material).ok_or_else(internal)
+/// A plaintext encrypted, and the material if its id is shown.
+fn encrypt(
+    authorized: &Authorized<'_>,
+    key: &Key,
+    algorithm: EncryptionAlgorithm,
+    context: Option<&EncryptionContext>,
+    plaintext: &[u8],
+) -> Result<(PublicBlob, Option<MaterialId>), KmsError> {
+    if algorithm == EncryptionAlgorithm::SymmetricDefault {
+        let sealed = seal(authorized, key, context, plaintext)?;
+        return Ok((sealed.blob, Some(sealed.material)));
+    }
+    check_length(key, algorithm, plaintext)?;
+    Ok((seal_asymmetric(authorized, key, algorithm, plaintext)?, None))
 }
 
-/// A key whose material was left out when its state was exported cannot be used, which is what this error of
-/// AWS's says.
-fn unavailable(key: &Key) -> KmsError {
-    KmsError::new(
-        ErrorCode::KeyUnavailableException,
-        format!("{} has no key material: its state was exported without it.", key.arn),
-    )
+/// A ciphertext decrypted with the key number `at` of the request, and the material if its id is shown.
+fn decrypt(
+    authorized: &Authorized<'_>,
+    at: usize,
+    algorithm: EncryptionAlgorithm,
+    context: Option<&EncryptionContext>,
+    blob: &[u8],
+) -> Result<(Blob, Option<MaterialId>), KmsError> {
+    if algorithm == EncryptionAlgorithm::SymmetricDefault {
+        let (plaintext, material) = open(authorized, at, context, blob)?;
+        return Ok((plaintext, Some(material)));
+    }
+    Ok((open_asymmetric(authorized, authorized.key_at(at)?, algorithm, blob)?, None))
 }
 
 /// AWS: KMS API reference, "Encrypt".
@@ -120,8 +156,10 @@ impl Operation for Encrypt {
     }
 
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
+        let algorithm = algorithm_or_default(input.encryption_algorithm);
         resolved.keys.iter().try_for_each(|found| {
-            check_algorithm(&found.key, algorithm_or_default(input.encryption_algorithm))
+            check_use(&found.key, algorithm, input.encryption_context.as_ref())?;
+            check_length(&found.key, algorithm, input.plaintext.as_bytes())
         })
     }
 }
@@ -129,12 +167,11 @@ impl Operation for Encrypt {
 impl Query for Encrypt {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
         let key = authorized.key()?;
-        let sealed = seal(authorized, key, input.encryption_context.as_ref(), input.plaintext.as_bytes())?;
-        Ok(EncryptResponse {
-            ciphertext_blob: sealed.blob,
-            key_id: key.arn,
-            encryption_algorithm: algorithm_or_default(input.encryption_algorithm),
-        })
+        let encryption_algorithm = algorithm_or_default(input.encryption_algorithm);
+        let context = input.encryption_context.as_ref();
+        let (ciphertext_blob, _) =
+            encrypt(authorized, key, encryption_algorithm, context, input.plaintext.as_bytes())?;
+        Ok(EncryptResponse { ciphertext_blob, key_id: key.arn, encryption_algorithm })
     }
 }
 
@@ -159,7 +196,8 @@ pub(super) struct DecryptResponse {
     key_id: KeyArn,
     plaintext: Blob,
     encryption_algorithm: EncryptionAlgorithm,
-    key_material_id: MaterialId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_material_id: Option<MaterialId>,
 }
 
 /// The members of Decrypt and of ReEncrypt's source that decide how its key is found.
@@ -213,20 +251,22 @@ impl Operation for Decrypt {
         if input.recipient.is_some() {
             return Err(not_implemented("Recipient"));
         }
-        resolved.keys.iter().try_for_each(|found| {
-            check_algorithm(&found.key, algorithm_or_default(input.encryption_algorithm))
-        })
+        let algorithm = algorithm_or_default(input.encryption_algorithm);
+        let context = input.encryption_context.as_ref();
+        resolved.keys.iter().try_for_each(|found| check_use(&found.key, algorithm, context))
     }
 }
 
 impl Query for Decrypt {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
         let blob = input.ciphertext_blob.as_ref().map_or(&[][..], |blob| &blob.0);
-        let (plaintext, material) = open(authorized, 0, input.encryption_context.as_ref(), blob)?;
+        let encryption_algorithm = algorithm_or_default(input.encryption_algorithm);
+        let context = input.encryption_context.as_ref();
+        let (plaintext, material) = decrypt(authorized, 0, encryption_algorithm, context, blob)?;
         Ok(DecryptResponse {
             key_id: authorized.key()?.arn,
             plaintext,
-            encryption_algorithm: algorithm_or_default(input.encryption_algorithm),
+            encryption_algorithm,
             key_material_id: material,
         })
     }
@@ -256,8 +296,10 @@ pub(super) struct ReEncryptResponse {
     key_id: KeyArn,
     source_encryption_algorithm: EncryptionAlgorithm,
     destination_encryption_algorithm: EncryptionAlgorithm,
-    source_key_material_id: MaterialId,
-    destination_key_material_id: MaterialId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_key_material_id: Option<MaterialId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_key_material_id: Option<MaterialId>,
 }
 
 impl Operation for ReEncrypt {
@@ -279,30 +321,37 @@ impl Operation for ReEncrypt {
     }
 
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        let algorithms = [input.source_encryption_algorithm, input.destination_encryption_algorithm];
-        let pairs = resolved.keys.iter().zip(algorithms);
-        pairs
-            .into_iter()
-            .try_for_each(|(found, algorithm)| check_algorithm(&found.key, algorithm_or_default(algorithm)))
+        let source = (input.source_encryption_algorithm, input.source_encryption_context.as_ref());
+        let destination =
+            (input.destination_encryption_algorithm, input.destination_encryption_context.as_ref());
+        let uses = resolved.keys.iter().zip([source, destination]);
+        uses.into_iter().try_for_each(|(found, (algorithm, context))| {
+            check_use(&found.key, algorithm_or_default(algorithm), context)
+        })
     }
 }
 
 impl Query for ReEncrypt {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
         let (source, destination) = (authorized.key_at(0)?, authorized.key_at(1)?);
+        let source_encryption_algorithm = algorithm_or_default(input.source_encryption_algorithm);
+        let destination_encryption_algorithm = algorithm_or_default(input.destination_encryption_algorithm);
         let blob = input.ciphertext_blob.as_ref().map_or(&[][..], |blob| &blob.0);
+        let context = input.source_encryption_context.as_ref();
         let (plaintext, source_material) =
-            open(authorized, 0, input.source_encryption_context.as_ref(), blob)?;
+            decrypt(authorized, 0, source_encryption_algorithm, context, blob)?;
         let context = input.destination_encryption_context.as_ref();
-        let sealed = seal(authorized, destination, context, plaintext.as_bytes())?;
+        let plaintext = plaintext.as_bytes();
+        let (ciphertext_blob, destination_material) =
+            encrypt(authorized, destination, destination_encryption_algorithm, context, plaintext)?;
         Ok(ReEncryptResponse {
-            ciphertext_blob: sealed.blob,
+            ciphertext_blob,
             source_key_id: source.arn,
             key_id: destination.arn,
-            source_encryption_algorithm: algorithm_or_default(input.source_encryption_algorithm),
-            destination_encryption_algorithm: algorithm_or_default(input.destination_encryption_algorithm),
+            source_encryption_algorithm,
+            destination_encryption_algorithm,
             source_key_material_id: source_material,
-            destination_key_material_id: sealed.material,
+            destination_key_material_id: destination_material,
         })
     }
 }

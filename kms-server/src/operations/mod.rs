@@ -3,21 +3,32 @@
 //! Operations never see the store, the engine or HTTP: a query reads a [`Authorized`] view, a command decides
 //! what is to change.
 
+mod agreement;
 mod aliases;
 mod data_keys;
 pub mod declaration;
 mod encryption;
 mod grants;
+mod import;
+mod kem;
+mod key_pairs;
 mod keys;
+mod mac;
+mod material;
 mod metadata;
 mod page;
 mod policies;
+mod primary_region;
+mod public_key;
 mod random;
 pub mod registry;
+mod replicate;
 mod rotation;
+mod signing;
 mod tags;
 mod usage;
 
+pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
 pub(crate) use usage::last_activity;
@@ -26,9 +37,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lifecycle::alias::Alias;
-use lifecycle::crypto::{Entropy, EntropyError};
+use lifecycle::crypto::{Entropy, EntropyError, Secret};
 use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
-use lifecycle::ids::MaterialId;
+use lifecycle::ids::{AliasArn, MaterialId};
 use lifecycle::key::Key;
 use lifecycle::state::{Change, Usage, View};
 use serde::Serialize;
@@ -49,6 +60,8 @@ pub struct Environment<'a> {
     pub marker_key: &'a MarkerKey,
     /// Makes and reads grant tokens.
     pub token_key: &'a TokenKey,
+    /// Seals and opens import tokens.
+    pub import_token_key: &'a ImportTokenKey,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.
@@ -91,6 +104,18 @@ pub struct Resolved {
     pub retired: Option<Retired>,
     /// What the request is to grant.
     pub granted: Option<Terms>,
+    /// The key among them that AWS has yet to make.
+    pub unmade: Option<Box<Unmade>>,
+    /// Whether the ciphertext belongs to another key than the one that the request names, which is then the last.
+    pub is_of_other_key: bool,
+}
+
+/// A key that stands behind a predefined alias as soon as the request is allowed.
+pub struct Unmade {
+    /// The alias.
+    pub alias: AliasArn,
+    /// What the request is judged by.
+    pub key: Arc<Key>,
 }
 
 /// What a grant lets its grantee do.
@@ -124,6 +149,8 @@ pub struct Authorized<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) resolved: &'a Resolved,
     pub(crate) environment: &'a Environment<'a>,
+    /// The key material that was made for a command beforehand.
+    pub(crate) prepared: Option<&'a Secret>,
     pub(crate) _permit: crate::pipeline::Permit,
 }
 
@@ -218,6 +245,15 @@ pub trait Query: Operation {
 
 /// An operation that changes state.
 pub trait Command: Operation {
+    /// Makes key material that takes long, so that the writer need not wait for it. What it was made for is authorised
+    /// now and once more by the writer, and may be refused then.
+    ///
+    /// # Errors
+    /// AWS's error; then nothing changes.
+    fn prepare(_: &Authorized<'_>, _input: &Self::Input) -> Result<Option<Secret>, KmsError> {
+        Ok(None)
+    }
+
     /// Decides the answer and the changes. Nothing is changed unless all of them are stored.
     ///
     /// # Errors
@@ -235,8 +271,8 @@ impl From<EntropyError> for KmsError {
 }
 
 /// What DescribeKey says of a key, for the control API.
-pub(crate) fn key_metadata(key: &Key) -> impl Serialize + use<> {
-    metadata::KeyMetadata::of(key)
+pub(crate) fn key_metadata(view: View<'_>, key: &Key) -> impl Serialize + use<> {
+    metadata::KeyMetadata::of(view, key)
 }
 
 /// The answer to a parameter value that this build knows but does not carry out.

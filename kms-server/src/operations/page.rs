@@ -19,14 +19,17 @@ impl MarkerKey {
     }
 
     /// A marker for the page after `last`, of this listing only.
-    fn issue(&self, listing: &[&str], last: &str) -> String {
+    pub(crate) fn issue(&self, listing: &[&str], last: &str) -> String {
         let mut bytes = self.tag(listing, last).as_ref().get(..TAG_LENGTH).unwrap_or_default().to_vec();
         bytes.extend_from_slice(last.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// The last item before the page that a marker names.
-    fn read(&self, listing: &[&str], marker: &str) -> Result<String, KmsError> {
+    ///
+    /// # Errors
+    /// `InvalidMarkerException` for a marker that was altered, or belongs to another listing.
+    pub(crate) fn read(&self, listing: &[&str], marker: &str) -> Result<String, KmsError> {
         let invalid = || KmsError::bare(ErrorCode::InvalidMarkerException);
         let bytes = URL_SAFE_NO_PAD.decode(marker).map_err(|_| invalid())?;
         let (tag, last) = bytes.split_at_checked(TAG_LENGTH).ok_or_else(invalid)?;

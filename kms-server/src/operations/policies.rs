@@ -27,13 +27,14 @@ pub(super) enum Lockout {
     Bypass,
 }
 
-/// A key policy as it is to be stored: checked, and printed as AWS prints it back. Without a text it is the default
-/// policy.
+/// A key policy as it is to be stored, for `key` or, if that has no id yet, for one of the caller's Region: checked, and
+/// printed as AWS prints it back. Without a text it is the default policy.
 ///
 /// # Errors
 /// AWS's error for the first rule that the policy breaks.
 pub(super) fn accept_policy(
     authorized: &Authorized<'_>,
+    key: Option<&Key>,
     text: Option<&str>,
     lockout: Lockout,
 ) -> Result<KeyPolicy, KmsError> {
@@ -56,7 +57,7 @@ pub(super) fn accept_policy(
         return Err(PolicyError::invalid_principal(principal).into());
     }
     if lockout == Lockout::Check {
-        check_lockout(authorized, &document)?;
+        check_lockout(authorized, key, &document)?;
     }
     print(text)
         .map(KeyPolicy::from)
@@ -66,7 +67,11 @@ pub(super) fn accept_policy(
 /// Simulates a later PutKeyPolicy by the caller against the new policy.
 ///
 /// AWS: KMS API reference, "PutKeyPolicy", BypassPolicyLockoutSafetyCheck.
-fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(), KmsError> {
+fn check_lockout(
+    authorized: &Authorized<'_>,
+    key: Option<&Key>,
+    document: &Document,
+) -> Result<(), KmsError> {
     let locked_out = || {
         KmsError::new(
             ErrorCode::MalformedPolicyDocumentException,
@@ -75,16 +80,17 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
     };
     let (caller, scope) = (authorized.caller, authorized.scope());
     // CreateKey has no key yet; a key policy can only speak of "this key" anyway.
-    let key = authorized.resolved.keys.first().map(|found| &*found.key);
     let arn = key
         .map_or_else(|| scope.arn_of("key/00000000-0000-0000-0000-000000000000"), |key| key.arn.to_string());
     let Authorized { request, view, environment, .. } = authorized;
     let context = facts_of(request, "PutKeyPolicy", key, *view, environment);
     let Authorization { mode, policy_steps_max } = authorized.environment.authorization;
     // Where policies are not enforced, whatever the key policy delegates to the account, the caller has.
-    let identity = match mode {
-        Mode::Enforce => caller.identity.policies.clone(),
-        Mode::Log | Mode::Off => IdentityPolicies { everything: true, ..IdentityPolicies::default() },
+    let (identity, resource_control) = match mode {
+        Mode::Enforce => (caller.identity.policies.clone(), caller.identity.resource_control.as_slice()),
+        Mode::Log | Mode::Off => {
+            (IdentityPolicies { everything: true, ..IdentityPolicies::default() }, &[][..])
+        }
     };
     let inquiry = Inquiry {
         principal: caller.principal(),
@@ -92,7 +98,7 @@ fn check_lockout(authorized: &Authorized<'_>, document: &Document) -> Result<(),
         resource: Resource::Key { arn: &arn, account: scope.account.as_str(), policy: document },
         context: &context,
         identity: &identity,
-        resource_control: &[],
+        resource_control,
         grants: &[],
         rules: Rules { key_policy: KeyPolicyRule::Counts, cross_account: CrossAccount::Never },
     };
@@ -187,8 +193,9 @@ impl Command for PutKeyPolicy {
             Some(true) => Lockout::Bypass,
             _ => Lockout::Check,
         };
-        let policy = accept_policy(authorized, Some(&input.policy), lockout)?;
-        Ok(((), put(Key { policy, ..Key::clone(authorized.key()?) })))
+        let key = authorized.key()?;
+        let policy = accept_policy(authorized, Some(key), Some(&input.policy), lockout)?;
+        Ok(((), put(Key { policy, ..Key::clone(key) })))
     }
 }
 

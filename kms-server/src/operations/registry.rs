@@ -1,17 +1,25 @@
 //! The one table of operations: what is known, what is built, and what each declares.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
 use lifecycle::key::KeyUsage;
 
 use super::declaration::{
     DELETABLE, Declaration, ENABLED, Effect, Forms, IMPORTABLE, MATERIAL_REMOVABLE, NOT_PENDING_DELETION,
-    Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
+    PREPARABLE, Permission, READABLE, ROTATABLE, Reach, SWITCHABLE, States, Target, Tracking, USABLE,
     USABLE_OR_UNAVAILABLE,
 };
-use super::{aliases, data_keys, encryption, grants, keys, policies, random, rotation, tags, usage};
+use super::{
+    agreement, aliases, data_keys, encryption, grants, import, kem, key_pairs, keys, mac, policies,
+    primary_region, public_key, random, replicate, rotation, signing, tags, usage,
+};
 use crate::api::model::{
-    agreement, aliases as alias_model, custom_stores, data_keys as data_key_model,
-    encryption as encryption_model, grants as grant_model, import, keys as key_model, mac,
-    policies as policy_model, replication, rotation as rotation_model, signing, tags as tag_model,
+    agreement as agreement_model, aliases as alias_model, custom_stores, data_keys as data_key_model,
+    encryption as encryption_model, grants as grant_model, import as import_model, keys as key_model,
+    mac as mac_model, policies as policy_model, replication, rotation as rotation_model,
+    signing as signing_model, tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
@@ -44,8 +52,15 @@ impl Entry {
 /// The entry of an operation, by exact name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {
-    let at = OPERATIONS.binary_search_by(|entry| entry.name().cmp(name)).ok()?;
-    OPERATIONS.get(at)
+    OPERATIONS.get(place(name)?)
+}
+
+/// Where an operation stands in the registry.
+#[must_use]
+pub fn place(name: &str) -> Option<usize> {
+    static PLACES: LazyLock<HashMap<&'static str, usize, RandomState>> =
+        LazyLock::new(|| OPERATIONS.iter().enumerate().map(|(place, entry)| (entry.name(), place)).collect());
+    PLACES.get(name).copied()
 }
 
 const fn key(member: &'static str, forms: Forms, action: &'static str, states: States) -> Target {
@@ -89,7 +104,10 @@ macro_rules! query {
 
 macro_rules! command {
     ($operation:path) => {
-        Body::Command(pipeline::command::<$operation>)
+        Body::Command(CommandBody {
+            prepare: pipeline::prepare::<$operation>,
+            decide: pipeline::command::<$operation>,
+        })
     };
 }
 
@@ -113,12 +131,12 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(custom_stores::CREATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(grant_model::CREATE_GRANT, command!(grants::CreateGrant), [key("KeyId", KeyOnly, "CreateGrant", USABLE_OR_UNAVAILABLE)], None, AnyAccount, Writes, Untracked),
     entry!(key_model::CREATE_KEY, command!(keys::CreateKey), [], None, OwnAccount, Writes, Untracked, Permission::NewKey),
-    entry!(agreement::DECAPSULATE, NotBuilt, [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
+    entry!(agreement_model::DECAPSULATE, query!(kem::Decapsulate), [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::DECRYPT, query!(encryption::Decrypt), [Target::Ciphertext { key: "KeyId", algorithm: "EncryptionAlgorithm", action: "Decrypt" }], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(alias_model::DELETE_ALIAS, command!(aliases::DeleteAlias), [Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::DELETE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
-    entry!(import::DELETE_IMPORTED_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(agreement::DERIVE_SHARED_SECRET, NotBuilt, [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
+    entry!(import_model::DELETE_IMPORTED_KEY_MATERIAL, command!(import::DeleteImportedKeyMaterial), [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(agreement_model::DERIVE_SHARED_SECRET, query!(agreement::DeriveSharedSecret), [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
     entry!(custom_stores::DESCRIBE_CUSTOM_KEY_STORES, NotBuilt, [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::DESCRIBE_KEY, query!(keys::DescribeKey), [key("KeyId", Any, "DescribeKey", Every)], None, AnyAccount, Reads, Untracked),
     entry!(key_model::DISABLE_KEY, command!(keys::DisableKey), [key("KeyId", KeyOnly, "DisableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
@@ -126,20 +144,20 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(custom_stores::DISCONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::ENABLE_KEY, command!(keys::EnableKey), [key("KeyId", KeyOnly, "EnableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
     entry!(rotation_model::ENABLE_KEY_ROTATION, command!(rotation::EnableKeyRotation), [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(agreement::ENCAPSULATE, NotBuilt, [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
+    entry!(agreement_model::ENCAPSULATE, query!(kem::Encapsulate), [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::ENCRYPT, query!(encryption::Encrypt), [key("KeyId", Any, "Encrypt", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_DATA_KEY, query!(data_keys::GenerateDataKey), [key("KeyId", Any, "GenerateDataKey", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(data_key_model::GENERATE_DATA_KEY_PAIR, NotBuilt, [key("KeyId", Any, "GenerateDataKeyPair", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(data_key_model::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT, NotBuilt, [key("KeyId", Any, "GenerateDataKeyPairWithoutPlaintext", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
+    entry!(data_key_model::GENERATE_DATA_KEY_PAIR, query!(key_pairs::GenerateDataKeyPair), [key("KeyId", Any, "GenerateDataKeyPair", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
+    entry!(data_key_model::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT, query!(key_pairs::GenerateDataKeyPairWithoutPlaintext), [key("KeyId", Any, "GenerateDataKeyPairWithoutPlaintext", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT, query!(data_keys::GenerateDataKeyWithoutPlaintext), [key("KeyId", Any, "GenerateDataKeyWithoutPlaintext", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(mac::GENERATE_MAC, NotBuilt, [key("KeyId", Any, "GenerateMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
+    entry!(mac_model::GENERATE_MAC, query!(mac::GenerateMac), [key("KeyId", Any, "GenerateMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
     entry!(data_key_model::GENERATE_RANDOM, query!(random::GenerateRandom), [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::GET_KEY_LAST_USAGE, query!(usage::GetKeyLastUsage), [key("KeyId", KeyOnly, "GetKeyLastUsage", Every)], None, OwnAccount, Reads, Untracked),
     entry!(policy_model::GET_KEY_POLICY, query!(policies::GetKeyPolicy), [key("KeyId", KeyOnly, "GetKeyPolicy", Every)], None, OwnAccount, Reads, Untracked),
     entry!(rotation_model::GET_KEY_ROTATION_STATUS, query!(rotation::GetKeyRotationStatus), [key("KeyId", KeyOnly, "GetKeyRotationStatus", Every)], None, AnyAccount, Reads, Untracked),
-    entry!(import::GET_PARAMETERS_FOR_IMPORT, NotBuilt, [key("KeyId", KeyOnly, "GetParametersForImport", IMPORTABLE)], None, OwnAccount, Reads, Untracked),
-    entry!(signing::GET_PUBLIC_KEY, NotBuilt, [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
-    entry!(import::IMPORT_KEY_MATERIAL, NotBuilt, [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
+    entry!(import_model::GET_PARAMETERS_FOR_IMPORT, query!(import::GetParametersForImport), [key("KeyId", KeyOnly, "GetParametersForImport", PREPARABLE)], None, OwnAccount, Reads, Untracked),
+    entry!(signing_model::GET_PUBLIC_KEY, query!(public_key::GetPublicKey), [key("KeyId", Any, "GetPublicKey", READABLE)], None, AnyAccount, Reads, Untracked),
+    entry!(import_model::IMPORT_KEY_MATERIAL, command!(import::ImportKeyMaterial), [key("KeyId", KeyOnly, "ImportKeyMaterial", IMPORTABLE)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::LIST_ALIASES, query!(aliases::ListAliases), [key("KeyId", KeyOnlyOptional, "ListAliases", Every)], None, OwnAccount, Reads, Untracked, Permission::Identity),
     entry!(grant_model::LIST_GRANTS, query!(grants::ListGrants), [key("KeyId", KeyOnly, "ListGrants", Every)], None, AnyAccount, Reads, Untracked),
     entry!(policy_model::LIST_KEY_POLICIES, query!(policies::ListKeyPolicies), [key("KeyId", KeyOnly, "ListKeyPolicies", Every)], None, OwnAccount, Reads, Untracked),
@@ -149,20 +167,20 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(grant_model::LIST_RETIRABLE_GRANTS, query!(grants::ListRetirableGrants), [], None, OwnAccount, Reads, Untracked, Permission::RetiringPrincipal { members: &["RetiringPrincipal", "RetiringServicePrincipal"] }),
     entry!(policy_model::PUT_KEY_POLICY, command!(policies::PutKeyPolicy), [key("KeyId", KeyOnly, "PutKeyPolicy", Every)], None, OwnAccount, Writes, Untracked),
     entry!(encryption_model::RE_ENCRYPT, query!(encryption::ReEncrypt), [Target::Ciphertext { key: "SourceKeyId", algorithm: "SourceEncryptionAlgorithm", action: "ReEncryptFrom" }, key("DestinationKeyId", Any, "ReEncryptTo", USABLE)], ENCRYPTS, AnyAccount, Reads, Tracked),
-    entry!(replication::REPLICATE_KEY, NotBuilt, [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked, Permission::Replica),
+    entry!(replication::REPLICATE_KEY, command!(replicate::ReplicateKey), [key("KeyId", KeyOnly, "ReplicateKey", ENABLED)], None, OwnAccount, Writes, Untracked, Permission::Replica),
     entry!(grant_model::RETIRE_GRANT, command!(grants::RetireGrant), [key("KeyId", KeyOnlyOptional, "RetireGrant", Every)], None, AnyAccount, Writes, Untracked, Permission::Grant),
     entry!(grant_model::REVOKE_GRANT, command!(grants::RevokeGrant), [key("KeyId", KeyOnly, "RevokeGrant", Every)], None, AnyAccount, Writes, Untracked),
     entry!(rotation_model::ROTATE_KEY_ON_DEMAND, command!(rotation::RotateKeyOnDemand), [key("KeyId", KeyOnly, "RotateKeyOnDemand", ENABLED)], None, OwnAccount, Writes, Untracked),
     entry!(key_model::SCHEDULE_KEY_DELETION, command!(keys::ScheduleKeyDeletion), [key("KeyId", KeyOnly, "ScheduleKeyDeletion", DELETABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(signing::SIGN, NotBuilt, [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
+    entry!(signing_model::SIGN, query!(signing::Sign), [key("KeyId", Any, "Sign", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
     entry!(tag_model::TAG_RESOURCE, command!(tags::TagResource), [key("KeyId", KeyOnly, "TagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(tag_model::UNTAG_RESOURCE, command!(tags::UntagResource), [key("KeyId", KeyOnly, "UntagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
     entry!(custom_stores::UPDATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::UPDATE_KEY_DESCRIPTION, command!(keys::UpdateKeyDescription), [key("KeyId", KeyOnly, "UpdateKeyDescription", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
-    entry!(replication::UPDATE_PRIMARY_REGION, NotBuilt, [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(signing::VERIFY, NotBuilt, [key("KeyId", Any, "Verify", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
-    entry!(mac::VERIFY_MAC, NotBuilt, [key("KeyId", Any, "VerifyMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
+    entry!(replication::UPDATE_PRIMARY_REGION, command!(primary_region::UpdatePrimaryRegion), [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE), Target::Replica { member: "PrimaryRegion", action: "UpdatePrimaryRegion", states: USABLE }], None, OwnAccount, Writes, Untracked),
+    entry!(signing_model::VERIFY, query!(signing::Verify), [key("KeyId", Any, "Verify", USABLE)], SIGNS, AnyAccount, Reads, Tracked),
+    entry!(mac_model::VERIFY_MAC, query!(mac::VerifyMac), [key("KeyId", Any, "VerifyMac", USABLE)], AUTHENTICATES, AnyAccount, Reads, Tracked),
 ];
 
 #[cfg(test)]
@@ -187,7 +205,9 @@ mod tests {
                 entry.declaration.model.input.members.iter().map(|member| member.name).collect();
             for target in entry.declaration.targets {
                 let named: &[_] = match target {
-                    Target::Key { member, .. } | Target::Alias { member } => &[*member],
+                    Target::Key { member, .. }
+                    | Target::Alias { member }
+                    | Target::Replica { member, .. } => &[*member],
                     Target::Ciphertext { key, algorithm, .. } => &[*key, *algorithm, "CiphertextBlob"],
                 };
                 assert!(named.iter().all(|name| members.contains(name)), "{}: {named:?}", entry.name());

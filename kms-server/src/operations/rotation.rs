@@ -5,8 +5,12 @@
 use std::sync::Arc;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::key::{Key, KeySpec, KeyState, Material, ON_DEMAND_ROTATIONS_MAX, Origin, RotationType};
-use lifecycle::state::{Change, Record};
+use lifecycle::key::{
+    ExpirationModel, ImportedMaterial, Key, KeySpec, Material, ON_DEMAND_ROTATIONS_MAX, Origin, RotationType,
+    Standing,
+};
+use lifecycle::schedule;
+use lifecycle::state::Change;
 use serde::{Deserialize, Serialize};
 
 use super::keys::put;
@@ -27,13 +31,34 @@ fn check_spec(key: &Key) -> Result<(), KmsError> {
 
 /// Only material that AWS KMS made rotates by itself.
 fn check_origin(key: &Key) -> Result<(), KmsError> {
-    if key.origin == Origin::AwsKms {
+    check_origin_among(&[Origin::AwsKms], key)
+}
+
+fn check_origin_among(origins: &[Origin], key: &Key) -> Result<(), KmsError> {
+    if origins.contains(&key.origin) {
         return Ok(());
     }
     Err(KmsError::new(
         ErrorCode::UnsupportedOperationException,
         format!("{} origin is {} which is not valid for this operation.", key.arn, key.origin),
     ))
+}
+
+/// What related keys share, their primary has.
+///
+/// AWS: KMS developer guide, "Rotate AWS KMS keys", multi-Region keys; the text is not known.
+fn check_not_replica(key: &Key) -> Result<(), KmsError> {
+    if key.is_replica() {
+        let message = format!("{} is not a multi-Region primary key.", key.arn);
+        return Err(KmsError::new(ErrorCode::UnsupportedOperationException, message));
+    }
+    Ok(())
+}
+
+fn check_rotatable(key: &Key) -> Result<(), KmsError> {
+    check_spec(key)?;
+    check_origin(key)?;
+    check_not_replica(key)
 }
 
 fn check_all(resolved: &Resolved, check: impl Fn(&Key) -> Result<(), KmsError>) -> Result<(), KmsError> {
@@ -55,7 +80,7 @@ impl Operation for EnableKeyRotation {
     type Output = ();
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, |key| check_spec(key).and_then(|()| check_origin(key)))
+        check_all(resolved, check_rotatable)
     }
 }
 
@@ -79,7 +104,7 @@ impl Operation for DisableKeyRotation {
 
     /// AWS (observed): it succeeds on keys that cannot rotate because of their spec.
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, check_origin)
+        check_all(resolved, |key| check_origin(key).and_then(|()| check_not_replica(key)))
     }
 }
 
@@ -121,8 +146,10 @@ impl Operation for GetKeyRotationStatus {
 impl Query for GetKeyRotationStatus {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
         let key = authorized.key()?;
-        // A key that waits to be deleted does not rotate; its setting comes back with it.
-        let rotation = key.rotation.filter(|_| key.state() != KeyState::PendingDeletion);
+        let (view, now) = (authorized.view, authorized.view.now());
+        // A key that waits for its deletion does not rotate; a replica rotates as its primary does.
+        let shared = view.primary_of(key).filter(|_| key.pending_deletion.is_none());
+        let rotation = shared.unwrap_or(key).rotation_at(now);
         Ok(GetKeyRotationStatusResponse {
             key_id: key.arn.to_string(),
             key_rotation_enabled: rotation.is_some(),
@@ -155,7 +182,7 @@ impl Operation for RotateKeyOnDemand {
     type Output = RotateKeyOnDemandResponse;
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, |key| check_spec(key).and_then(|()| check_origin(key)))
+        check_all(resolved, check_rotatable)
     }
 }
 
@@ -163,6 +190,13 @@ impl Command for RotateKeyOnDemand {
     fn decide(authorized: &Authorized<'_>, _: &Self::Input) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let key = authorized.key()?;
         let now = authorized.view.now();
+        // AWS (observed): the text, and that it comes before the limit.
+        if key.origin == Origin::External && key.pending_material_at(now).is_none() {
+            return Err(KmsError::new(
+                ErrorCode::KMSInvalidStateException,
+                format!("No available key material pending rotation for the key: {}.", key.arn),
+            ));
+        }
         if key.on_demand_rotations >= ON_DEMAND_ROTATIONS_MAX {
             return Err(KmsError::new(
                 ErrorCode::LimitExceededException,
@@ -180,10 +214,12 @@ impl Command for RotateKeyOnDemand {
                 format!("An automatic rotation of {} takes place within 20 minutes.", key.arn),
             ));
         }
-        let (rotated, material) = key.rotate(RotationType::OnDemand, now, authorized.environment.entropy)?;
-        let changes = [Record::Material(Arc::new(material)), Record::Key(Arc::new(rotated))];
-        let output = RotateKeyOnDemandResponse { key_id: key.arn.to_string() };
-        Ok((output, changes.map(Change::Put).into()))
+        let entropy = authorized.environment.entropy;
+        let changes = match key.origin {
+            Origin::External => schedule::rotation_to_imported(authorized.view, key, entropy)?,
+            _ => schedule::rotation(authorized.view, key, RotationType::OnDemand, now, entropy)?,
+        };
+        Ok((RotateKeyOnDemandResponse { key_id: key.arn.to_string() }, changes))
     }
 }
 
@@ -217,17 +253,51 @@ struct RotationsListEntry {
     rotation_date: Option<Date>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation_type: Option<&'static str>,
+    #[serde(flatten)]
+    imported: Option<ImportedEntry>,
+}
+
+/// What an entry says of imported material besides.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImportedEntry {
+    import_state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_model: Option<ExpirationModel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_material_description: Option<Arc<str>>,
+}
+
+impl ImportedEntry {
+    fn of(material: &ImportedMaterial, now: Timestamp) -> Self {
+        let model = material.presence.model_at(now);
+        ImportedEntry {
+            import_state: if model.is_some() { "IMPORTED" } else { "PENDING_IMPORT" },
+            expiration_model: model,
+            valid_to: material.presence.ends_at().filter(|_| model.is_some()).map(Date),
+            key_material_description: material.description.clone(),
+        }
+    }
 }
 
 impl RotationsListEntry {
-    fn of(key: &Key, material: &Material) -> Self {
+    fn of(key: &Key, material: &Material, now: Timestamp) -> Self {
         let current = key.current_material == Some(material.id);
+        let imported = key.imported(material.id);
+        let is_pending = imported.is_some_and(|imported| imported.standing == Standing::PendingRotation);
         RotationsListEntry {
             key_id: key.arn.id.to_string(),
             key_material_id: material.id.to_string(),
-            key_material_state: if current { "CURRENT" } else { "NON_CURRENT" },
+            key_material_state: match (current, is_pending) {
+                (true, _) => "CURRENT",
+                (false, true) => "PENDING_ROTATION",
+                (false, false) => "NON_CURRENT",
+            },
             rotation_date: material.rotation.map(|_| Date(material.created_at)),
             rotation_type: material.rotation.map(RotationType::as_str),
+            imported: imported.map(|imported| ImportedEntry::of(imported, now)),
         }
     }
 }
@@ -256,13 +326,25 @@ impl Query for ListKeyRotations {
             input.marker.as_deref(),
         )?;
         let after = pager.after::<u32>()?;
+        let now = authorized.view.now();
+        // Of material that the key does not depend on, nothing is left when it expires.
+        let is_left = |material: &Material| {
+            key.imported(material.id).is_none_or(|imported| {
+                imported.standing == Standing::Permanent || imported.presence.is_present_at(now)
+            })
+        };
         let shown = authorized
             .view
             .materials_of(key.arn)
+            .filter(|material| is_left(material))
             .filter(|material| all || material.rotation.is_some())
             .filter(|material| after.is_none_or(|after| material.number > after));
         let (materials, next_marker) = pager.take(shown, |material| material.number.to_string());
-        let rotations = materials.into_iter().map(|material| RotationsListEntry::of(key, material)).collect();
-        Ok(ListKeyRotationsResponse { rotations, truncated: next_marker.is_some(), next_marker })
+        let rotations = materials.into_iter().map(|material| RotationsListEntry::of(key, material, now));
+        Ok(ListKeyRotationsResponse {
+            rotations: rotations.collect(),
+            truncated: next_marker.is_some(),
+            next_marker,
+        })
     }
 }

@@ -20,7 +20,7 @@ use lifecycle::authorize::{
 use lifecycle::crypto::envelope::EncryptionContext;
 use lifecycle::grant::{Grant, GrantFacts, GrantOperation, check_child};
 use lifecycle::ids::{AliasArn, KeyArn, Scope};
-use lifecycle::key::Key;
+use lifecycle::key::{Key, KeyManager};
 use lifecycle::policy::{Budget, BudgetExceeded, Context, NamedPolicy, PrincipalMatch};
 use lifecycle::state::View;
 use serde_json::{Value, json};
@@ -146,7 +146,9 @@ fn demands<'a>(request: &'a Request<'_>, resolved: &'a Resolved) -> Vec<Demand<'
                 };
                 Demand { named, ..demand(*action, On::Key(&found.key)) }
             }
-            Target::Key { action, .. } => demand(action, On::Key(&found.key)),
+            Target::Key { action, .. } | Target::Replica { action, .. } => {
+                demand(action, On::Key(&found.key))
+            }
             Target::Alias { .. } => demand(operation, On::Key(&found.key)),
         })
     };
@@ -294,7 +296,10 @@ impl Judge<'_> {
         let of_owner = of_owner.map(|account| account.resource_control());
         let identity = &self.request.caller.identity;
         let own = if foreign.is_some() { &[][..] } else { identity.resource_control.as_slice() };
-        let resource_control = self.instead.resource_control.or(of_owner.as_deref()).unwrap_or(own);
+        // AWS: Resource control policies in AWS KMS: they do not apply to AWS managed keys.
+        let exempt = key.is_some_and(|key| key.manager == KeyManager::Aws).then_some(&[][..]);
+        let stored = exempt.or(of_owner.as_deref()).unwrap_or(own);
+        let resource_control = self.instead.resource_control.unwrap_or(stored);
         let of_key = key.into_iter().flat_map(|key| key.policy.document().context_keys());
         let of_resource =
             resource_control.iter().flat_map(|policy: &NamedPolicy| policy.document.context_keys());

@@ -32,7 +32,7 @@ pub struct Circumstances {
     pub service: Option<Box<ServiceCall>>,
 }
 
-/// What a service says of a request that it makes.
+/// What only AWS itself can say of a request: a service that makes it, or the network that it came through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceCall {
     /// The service that makes the request on the caller's behalf, in the form of policies: `dynamodb.amazonaws.com`.
@@ -41,6 +41,19 @@ pub struct ServiceCall {
     pub source_arn: Option<String>,
     /// The account of that resource.
     pub source_account: Option<String>,
+    /// The VPC endpoint through which the request came.
+    pub endpoint: Endpoint,
+}
+
+/// What is known of the VPC endpoint of a request; nothing of one that came over the public network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The VPC: `vpc-1a2b3c4d`.
+    pub vpc: Option<String>,
+    /// The endpoint: `vpce-1a2b3c4d`.
+    pub id: Option<String>,
+    /// The client's address in the VPC.
+    pub source_ip: Option<IpAddr>,
 }
 
 impl Circumstances {
@@ -212,12 +225,25 @@ impl Facts<'_> {
             }
             // Nor is the address of whoever plays a service one of AWS.
             None if self.is_service() => {}
-            None => {
-                if let Some(address) = circumstances.source_ip {
-                    self.context.insert_with("aws:SourceIp", || address.to_string());
-                }
-            }
+            None => self.address(circumstances),
         }
+    }
+
+    /// Where the request came from.
+    ///
+    /// AWS: IAM User Guide, "aws:SourceIp": it is absent from requests that come through a VPC endpoint.
+    fn address(&mut self, circumstances: &Circumstances) {
+        let endpoint = circumstances.service.as_ref().map(|service| &service.endpoint);
+        let Some(Endpoint { vpc, id, source_ip }) = endpoint.filter(|known| **known != Endpoint::default())
+        else {
+            if let Some(address) = circumstances.source_ip {
+                self.context.insert_with("aws:SourceIp", || address.to_string());
+            }
+            return;
+        };
+        self.set_if("aws:SourceVpc", vpc.as_deref());
+        self.set_if("aws:SourceVpce", id.as_deref());
+        self.set_if("aws:VpcSourceIp", source_ip.map(|ip| ip.to_string()));
     }
 
     /// The organization of the resource for which a service acts.
@@ -296,7 +322,7 @@ impl Facts<'_> {
         if let Some(key) = self.asked.key.or(self.asked.replicated) {
             let multi_region = match self.asked.replicated {
                 Some(_) => Some("REPLICA"),
-                None => key.multi_region.then_some("PRIMARY"),
+                None => key.multi_region_type(),
             };
             self.key_kind(key.spec.to_string(), key.usage.to_string(), key.origin.to_string(), multi_region);
         } else if self.makes_key() {

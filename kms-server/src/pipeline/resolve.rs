@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lifecycle::alias::is_predefined;
 use lifecycle::crypto::envelope;
 use lifecycle::ids::{AliasArn, KeyArn, KeyReference, KeyReferenceError, MaterialId, Scope};
 use lifecycle::key::Key;
+use lifecycle::managed;
+use lifecycle::policy::Principal;
 use lifecycle::state::View;
 use serde_json::{Value, json};
 
@@ -18,7 +19,8 @@ use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::decoded_len;
 use crate::auth::Caller;
 use crate::operations::declaration::{Forms, Reach, Target};
-use crate::operations::{Resolved, ResolvedKey, not_implemented};
+use crate::operations::registry::Body;
+use crate::operations::{Resolved, ResolvedKey, Unmade};
 
 /// Looks up everything that the request names, in the declared order.
 pub(super) fn resolve(
@@ -31,18 +33,45 @@ pub(super) fn resolve(
         match target {
             Target::Key { member, forms, action, .. } => {
                 let Some(text) = text(request, member) else { continue };
-                let found = Lookup { request, view, action, subject: Subject::Named }.key(text, *forms);
-                let key = found.inspect_err(|error| explain(request, action, text, error, trace))?;
-                trace.resources.push(Resource::Key(key.arn));
+                let lookup = Lookup { request, view, action, subject: Subject::Named };
+                let key = match lookup.key(text, *forms) {
+                    Ok(key) => {
+                        trace.resources.push(Resource::Key(key.arn));
+                        key
+                    }
+                    Err(error) => {
+                        let unmade = lookup.unmade(text).ok_or(error);
+                        let unmade =
+                            unmade.inspect_err(|error| explain(request, action, text, error, trace))?;
+                        let key = Arc::clone(&unmade.key);
+                        resolved.unmade = Some(Box::new(unmade));
+                        key
+                    }
+                };
                 resolved.keys.push(ResolvedKey { key, material: None });
             }
             Target::Ciphertext { key, algorithm, action } => {
                 let lookup = Lookup { request, view, action, subject: Subject::Named };
                 let key = text(request, key);
                 let found = lookup.ciphertext(key, text(request, algorithm), trace);
-                resolved.keys.push(
-                    found.inspect_err(|error| explain(request, action, key.unwrap_or("*"), error, trace))?,
-                );
+                let (found, belongs) =
+                    found.inspect_err(|error| explain(request, action, key.unwrap_or("*"), error, trace))?;
+                resolved.keys.push(found);
+                if belongs == Belongs::Elsewhere {
+                    // AWS (observed): the destination of ReEncrypt is not looked at any more.
+                    resolved.is_of_other_key = true;
+                    break;
+                }
+            }
+            Target::Replica { member, .. } => {
+                // What is wrong if there is none, the operation says once the request is authorised.
+                let region = text(request, member).and_then(|region| region.parse().ok());
+                let primary = resolved.keys.first().filter(|found| found.key.is_primary());
+                let replica = primary.zip(region).and_then(|(found, region)| {
+                    let named = found.key.replicas().find(|arn| arn.scope.region == region)?;
+                    view.key(&named).cloned()
+                });
+                resolved.keys.extend(replica.map(|key| ResolvedKey { key, material: None }));
             }
             Target::Alias { member } => {
                 let Some(name) = text(request, member) else { continue };
@@ -88,6 +117,15 @@ fn explain(request: &Request<'_>, action: &str, resource: &str, error: &KmsError
             "missing": missing,
         },
     }));
+}
+
+/// Whether a ciphertext belongs to the key that was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belongs {
+    /// It does, or nothing says that it does not.
+    Here,
+    /// The request names another key.
+    Elsewhere,
 }
 
 /// What a refusal calls the resource.
@@ -137,7 +175,7 @@ impl Lookup<'_> {
 
     fn find(&self, arn: KeyArn) -> Result<Arc<Key>, KmsError> {
         self.check_reach(arn.scope)?;
-        match self.view.key(&arn) {
+        match self.view.key(&arn).filter(|_| self.sees(arn.scope)) {
             Some(key) => Ok(Arc::clone(key)),
             None if arn.scope.account != self.home().account => Err(self.denied()),
             None => Err(not_found(format!("Key '{arn}' does not exist"))),
@@ -152,11 +190,38 @@ impl Lookup<'_> {
         if arn.scope.account != self.home().account {
             return Err(self.denied());
         }
-        // DescribeKey of a predefined alias creates the AWS managed key behind it, which is yet to come.
-        if self.request.entry.name() == "DescribeKey" && is_predefined(arn.name.as_str()) {
-            return Err(not_implemented(&format!("The AWS managed key of {}", arn.name)));
-        }
         Err(alias_not_found(&arn.to_string()))
+    }
+
+    /// The key that AWS would make for this request, because it names a predefined alias that has none yet: for
+    /// DescribeKey, and for whatever a service asks. A ciphertext makes no key, because none could open it.
+    ///
+    /// AWS: KMS API reference, "DescribeKey", predefined aliases.
+    fn unmade(&self, text: &str) -> Option<Unmade> {
+        let alias = match KeyReference::parse(text).ok()? {
+            KeyReference::Alias(name) => AliasArn { scope: self.home(), name },
+            KeyReference::AliasArn(alias) => alias,
+            KeyReference::Id(_) | KeyReference::Arn(_) => return None,
+        };
+        let Request { entry, circumstances, .. } = self.request;
+        let makes = matches!(entry.body, Body::Query(_))
+            && (entry.name() == "DescribeKey" || circumstances.via().is_some() || self.is_service());
+        let here = alias.scope.region == self.home().region
+            && (alias.scope.account == self.home().account || self.is_service());
+        if !makes || !here || self.view.alias(&alias).is_some() {
+            return None;
+        }
+        let key = Arc::new(managed::planned(&alias, self.view.now())?);
+        Some(Unmade { alias, key })
+    }
+
+    fn is_service(&self) -> bool {
+        matches!(self.request.caller.principal(), Principal::Service(_))
+    }
+
+    /// Whether the caller may know what is there: of the keys that AWS owns, nobody but its services does.
+    fn sees(&self, scope: Scope) -> bool {
+        !scope.account.is_aws() || self.is_service()
     }
 
     fn alias_name(&self, name: &str) -> Result<lifecycle::ids::AliasName, KmsError> {
@@ -172,7 +237,8 @@ impl Lookup<'_> {
 
     /// AWS (observed): the sentence, on CreateAlias; the code is not known.
     fn check_reach(&self, scope: Scope) -> Result<(), KmsError> {
-        let foreign = scope.account != self.home().account;
+        // Services belong to no account of a customer; what they may do there, policies say.
+        let foreign = scope.account != self.home().account && !self.is_service();
         if foreign && self.request.entry.declaration.reach == Reach::OwnAccount {
             return Err(KmsError::new(
                 ErrorCode::AccessDeniedException,
@@ -212,13 +278,13 @@ impl Lookup<'_> {
         denied(self.request.caller, self.action, resource)
     }
 
-    /// The key that a symmetric ciphertext names. An identifier beside it must name the same key.
+    /// The key that a symmetric ciphertext names; the one that an identifier beside it names, if that is another.
     fn ciphertext(
         &self,
         key: Option<&str>,
         algorithm: Option<&str>,
         trace: &mut Trace,
-    ) -> Result<ResolvedKey, KmsError> {
+    ) -> Result<(ResolvedKey, Belongs), KmsError> {
         let named = key.map(|text| self.key(text, Forms::Any)).transpose()?;
         let blob = text(self.request, "CiphertextBlob");
         let symmetric = algorithm.is_none_or(|algorithm| algorithm == "SYMMETRIC_DEFAULT");
@@ -227,7 +293,7 @@ impl Lookup<'_> {
         let (Some(blob), true, false) = (blob, symmetric, ignored) else {
             let key = named.ok_or_else(|| KmsError::validation("KeyId must not be null"))?;
             trace.resources.push(Resource::Key(key.arn));
-            return Ok(ResolvedKey { key, material: None });
+            return Ok((ResolvedKey { key, material: None }, Belongs::Here));
         };
         let invalid = || KmsError::bare(ErrorCode::InvalidCiphertextException);
         let material = material_named_by(blob).ok_or_else(invalid)?;
@@ -241,13 +307,12 @@ impl Lookup<'_> {
         };
         let key = found.ok_or_else(|| lookup.denied())?;
         trace.resources.push(Resource::Key(key.arn));
-        if named.is_some_and(|named| named.arn != key.arn) {
-            return Err(KmsError::new(
-                ErrorCode::IncorrectKeyException,
-                "The key ID in the request does not identify a CMK that can perform this operation.",
-            ));
-        }
-        Ok(ResolvedKey { key, material: Some(material) })
+        Ok(match named {
+            Some(named) if named.arn != key.arn => {
+                (ResolvedKey { key: named, material: None }, Belongs::Elsewhere)
+            }
+            _ => (ResolvedKey { key, material: Some(material) }, Belongs::Here),
+        })
     }
 
     /// Keys of several accounts, and related multi-Region keys, may share material: the named key comes first,
@@ -255,7 +320,7 @@ impl Lookup<'_> {
     fn key_of_material(&self, material: MaterialId, named: Option<&Arc<Key>>) -> Option<Arc<Key>> {
         let here = || {
             let all = self.view.keys_with_material(material);
-            all.filter(|key| key.arn.scope.region == self.home().region)
+            all.filter(|key| key.arn.scope.region == self.home().region && self.sees(key.arn.scope))
         };
         here()
             .find(|key| named.is_some_and(|named| named.arn == key.arn))

@@ -3,8 +3,10 @@
 //! AWS services call KMS for their users, or for themselves, in ways that no client can imitate. Here a client
 //! plays a service by headers, so that policies about services can be tried: `x-kms-via-service` makes a service
 //! the one that forwards the caller's request, `x-kms-service` makes it the caller, and `x-kms-source-arn` and
-//! `x-kms-source-account` say for which resource it acts.
+//! `x-kms-source-account` say for which resource it acts. In the same way `x-kms-source-vpc`, `x-kms-source-vpce` and
+//! `x-kms-vpc-source-ip` let a request come through a VPC endpoint.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use lifecycle::iam::Identity;
@@ -13,13 +15,16 @@ use lifecycle::policy::{Principal, ServicePrincipal};
 use crate::api::error::KmsError;
 use crate::auth::Caller;
 use crate::message::{Headers, Message, Transport};
-use crate::pipeline::{Circumstances, ServiceCall};
+use crate::pipeline::{Circumstances, Endpoint, ServiceCall};
 
 const PREFIX: &str = "x-kms-";
 const SERVICE: &str = "x-kms-service";
 const VIA_SERVICE: &str = "x-kms-via-service";
 const SOURCE_ARN: &str = "x-kms-source-arn";
 const SOURCE_ACCOUNT: &str = "x-kms-source-account";
+const SOURCE_VPC: &str = "x-kms-source-vpc";
+const SOURCE_VPCE: &str = "x-kms-source-vpce";
+const VPC_SOURCE_IP: &str = "x-kms-vpc-source-ip";
 
 /// Whether the headers by which clients play services count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +49,7 @@ pub(super) fn of_connection(message: &Message<'_>) -> Circumstances {
 /// Adds the services that the headers name, and hands back who calls: the service itself, if there is one.
 ///
 /// # Errors
-/// `ValidationException` for a name that no service has.
+/// `ValidationException` for a name that no service has, and for an id or address that is none.
 pub(super) fn add_services(
     headers: &Headers<'_>,
     circumstances: &mut Circumstances,
@@ -59,6 +64,11 @@ pub(super) fn add_services(
         via: service(VIA_SERVICE)?.map(|service| service.as_str().to_owned()),
         source_arn: text(SOURCE_ARN).map(str::to_owned),
         source_account: text(SOURCE_ACCOUNT).map(str::to_owned),
+        endpoint: Endpoint {
+            vpc: text(SOURCE_VPC).map(|id| read_id(SOURCE_VPC, "vpc-", id)).transpose()?,
+            id: text(SOURCE_VPCE).map(|id| read_id(SOURCE_VPCE, "vpce-", id)).transpose()?,
+            source_ip: text(VPC_SOURCE_IP).map(read_address).transpose()?,
+        },
     }));
     Ok(match service(SERVICE)? {
         Some(service) => {
@@ -77,4 +87,18 @@ fn read_service(header: &str, text: &str) -> Result<ServicePrincipal, KmsError> 
             "The header {header} does not name a service such as dynamodb.amazonaws.com: {text}"
         ))
     })
+}
+
+/// The id of a VPC or an endpoint: its prefix and hexadecimal digits.
+fn read_id(header: &str, prefix: &str, text: &str) -> Result<String, KmsError> {
+    let digits = text.strip_prefix(prefix).filter(|digits| (1..=17).contains(&digits.len()));
+    if digits.is_some_and(|digits| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))) {
+        return Ok(text.to_owned());
+    }
+    Err(KmsError::validation(format!("The header {header} is no id such as {prefix}1a2b3c4d: {text}")))
+}
+
+fn read_address(text: &str) -> Result<IpAddr, KmsError> {
+    let unreadable = |_| KmsError::validation(format!("The header {VPC_SOURCE_IP} is no IP address: {text}"));
+    text.parse().map_err(unreadable)
 }

@@ -69,6 +69,8 @@ kinds! {
     IMPORT = "import";
     /// A temporary session.
     SESSION = "session";
+    /// A named snapshot, and each of its records.
+    SNAPSHOT = "snapshot";
     /// The state of one table of the at-rest engine.
     TABLE = "table";
     /// An event that has not been delivered.

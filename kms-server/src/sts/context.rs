@@ -6,26 +6,13 @@ use lifecycle::iam::{Account, Role};
 use lifecycle::policy::Context;
 use lifecycle::tag::Tag;
 
-use super::Call;
-use crate::auth::facts::{instant, of_caller};
+use super::{Call, Facts};
+use crate::auth::facts::{Surroundings, of_request};
 
 /// What is known of every request: of its time, its way and its caller.
 pub(super) fn of(call: &Call<'_>) -> Context {
-    let at = call.now.domain;
-    let caller = call.caller.map(|caller| of_caller(caller, Context::new()));
-    let nobody = || Context::new().with("aws:PrincipalIsAWSService", "false");
-    let mut context = caller
-        .unwrap_or_else(nobody)
-        .with("aws:CurrentTime", instant(at))
-        .with("aws:EpochTime", at.whole_seconds().to_string())
-        .with("aws:RequestedRegion", call.facts.region)
-        .with("aws:SecureTransport", call.facts.secure.to_string())
-        .with("aws:SourceIp", call.facts.source_ip)
-        .with("aws:ViaAWSService", "false");
-    if !call.facts.user_agent.is_empty() {
-        context.insert("aws:UserAgent", call.facts.user_agent);
-    }
-    context
+    let Facts { source_ip, user_agent, region, secure } = call.facts;
+    of_request(call.caller, Surroundings { at: call.now.domain, region, source_ip, user_agent, secure })
 }
 
 /// Adds what is known of the role that is to be assumed, as whom, and with what.

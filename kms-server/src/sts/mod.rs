@@ -25,17 +25,22 @@ mod session_token;
 mod web_identity;
 
 pub use identity_provider::{IdentityProvider, ProviderError, is_issuer};
+pub use model::VERSION;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use lifecycle::crypto::Entropy;
 use lifecycle::iam::Directory;
+use lifecycle::ids::Uuid;
 use serde_json::Value;
 
+use crate::api::shape::Structure;
 use crate::api::validate::validate;
 use crate::auth::{Authenticator, Caller, Now};
 use crate::engine::{Snapshot, wall};
-use crate::message::{Connection, Message, Transport};
+use crate::message::{Connection, Message, Transport, add_domain_time};
+use crate::observe::log::Place;
+use crate::observe::metrics::Outcome;
 use crate::service::Service;
 use error::{Code, StsError};
 use model::{Body, CallerRule, Operation};
@@ -44,6 +49,11 @@ use record::Record;
 
 /// The signing name of the service.
 const SIGNING_NAME: &str = "sts";
+
+/// Every operation of STS with the shape of its parameters; none of one that is not built.
+pub fn operations() -> impl Iterator<Item = (&'static str, Option<&'static Structure>)> {
+    model::OPERATIONS.iter().map(|operation| (operation.name, operation.input()))
+}
 
 /// Whether a request is for STS.
 pub(crate) fn is_request(request: &Request<Bytes>) -> bool {
@@ -91,13 +101,31 @@ impl<'a> Call<'a> {
 /// Answers a request.
 pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
     let parts = service.parts();
-    let Ok([request_id, event_id]) = service.ids() else { return answer::failure(&StsError::internal(), "") };
-    let Ok(place) = parts.audit.reserve().await else {
-        let error = StsError::new(Code::InternalFailure, "The audit log takes no more records.");
-        return answer::failure(&error, request_id.as_str());
-    };
+    let place = parts.audit.reserve().await;
     let snapshot = parts.engine.snapshot();
     let now = Now { wall: wall::now(), domain: snapshot.now(), epoch: snapshot.clock.epoch() };
+    let mut response = match (service.ids(), place) {
+        (Ok(ids), Ok(place)) => decide(service, request, ids, place, &snapshot, now),
+        (Ok([request_id, _]), Err(_)) => {
+            let error = StsError::new(Code::InternalFailure, "The audit log takes no more records.");
+            answer::failure(&error, request_id.as_str())
+        }
+        (Err(_), _) => answer::failure(&StsError::internal(), ""),
+    };
+    add_domain_time(response.headers_mut(), now.domain);
+    response
+}
+
+/// Answers a request that has its place in the audit log.
+fn decide(
+    service: &Service,
+    request: &Request<Bytes>,
+    [request_id, event_id]: [Uuid; 2],
+    place: Place<'_>,
+    snapshot: &Snapshot,
+    now: Now,
+) -> Response<Bytes> {
+    let parts = service.parts();
     let connection = request.extensions().get::<Connection>();
     let peer = connection.and_then(|connection| connection.peer).map(|peer| peer.ip().to_string());
     let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
@@ -121,7 +149,9 @@ pub(crate) async fn call(service: &Service, request: &Request<Bytes>) -> Respons
         region: record.region,
         secure: connection.is_some_and(|connection| connection.transport == Transport::Tls),
     };
-    let result = run(service, request, &snapshot, now, facts, &mut record);
+    let result = run(service, request, snapshot, now, facts, &mut record);
+    let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Failure };
+    parts.metrics.count_sts(record.operation.map_or("", |operation| operation.name), outcome);
     place.record(|line| record.write(&result, line));
     match (result, record.operation) {
         (Ok(result), Some(operation)) => answer::success(operation.name, &result, request_id.as_str()),

@@ -9,7 +9,7 @@ use super::{Call, access_key_info, assume_role, caller_identity, session_token, 
 use crate::api::shape::{Bounds, Pattern, Shape, StringShape, Structure, optional, required};
 
 /// The version of the API, which every request names.
-pub(super) const VERSION: &str = "2011-06-15";
+pub const VERSION: &str = "2011-06-15";
 
 /// An operation.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ static ASSUME_ROLE: Structure = Structure {
         required("RoleArn", &ARN),
         required("RoleSessionName", &SESSION_NAME),
         optional("PolicyArns", &POLICY_ARNS),
-        optional("Policy", &POLICY),
+        optional("Policy", &UNRESTRICTED_POLICY),
         optional("DurationSeconds", &ROLE_DURATION),
         optional("Tags", &TAGS),
         optional("TransitiveTagKeys", &TAG_KEYS),
@@ -149,6 +149,12 @@ static DURATION: Shape = Shape::Integer(Bounds::of(900, 129_600));
 static EXTERNAL_ID: Shape = Shape::String(StringShape::of(2, 1_224).matching(&EXTERNAL_ID_PATTERN));
 static MINIMUM_TOKEN_SIZE: Shape = Shape::Integer(Bounds::of(0, 4_096));
 static POLICY: Shape = Shape::String(StringShape::of(1, 2_048).matching(&POLICY_PATTERN));
+/// AssumeRole measures a session policy itself, together with those that are managed.
+static UNRESTRICTED_POLICY: Shape = Shape::String(StringShape {
+    length: Bounds { min: Some(1), max: None },
+    pattern: Some(&POLICY_PATTERN),
+    ..StringShape::ANY
+});
 static POLICY_ARNS: Shape =
     Shape::List { member: &Shape::Structure(&POLICY_DESCRIPTOR), length: Bounds::NONE };
 static PROVIDED_CONTEXTS: Shape =

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::hkdf;
 use ring::rand::{SecureRandom, SystemRandom};
+#[cfg(feature = "kms")]
+use sm2::elliptic_curve::rand_core::{TryCryptoRng, TryRng};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The source of random bytes gave none.
@@ -128,6 +130,30 @@ impl Entropy for SeededEntropy {
         Ok(())
     }
 }
+
+/// A source of random bytes in the form in which RustCrypto takes one.
+#[cfg(feature = "kms")]
+pub(super) struct Generator<'a>(pub(super) &'a dyn Entropy);
+
+#[cfg(feature = "kms")]
+impl TryRng for Generator<'_> {
+    type Error = EntropyError;
+
+    fn try_next_u32(&mut self) -> Result<u32, EntropyError> {
+        self.0.array().map(u32::from_le_bytes)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, EntropyError> {
+        self.0.array().map(u64::from_le_bytes)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        self.0.fill(bytes)
+    }
+}
+
+#[cfg(feature = "kms")]
+impl TryCryptoRng for Generator<'_> {}
 
 struct Length(usize);
 

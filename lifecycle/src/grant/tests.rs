@@ -194,7 +194,7 @@ fn what_can_be_granted_depends_on_the_key() {
         usage,
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
-        multi_region: false,
+        multi_region: None,
         description: "".into(),
         created_at: Timestamp(0),
         switch: Switch::Enabled,
@@ -205,6 +205,7 @@ fn what_can_be_granted_depends_on_the_key() {
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        imported: Vec::new(),
     };
     let symmetric: &[_] = &[
         O::Decrypt,

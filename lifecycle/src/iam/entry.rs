@@ -255,10 +255,10 @@ fn name_of(principal: &Principal) -> EntityName {
     EntityName::of(principal).unwrap_or_else(|| EntityName::new(account_of(principal), ""))
 }
 
-/// The account of a principal; services, which have none, count to `000000000000`.
+/// The account of a principal; that of a service is the one of AWS itself.
 pub(super) fn account_of(principal: &Principal) -> AccountId {
-    let account = principal.account().and_then(|account| account.id().parse().ok());
-    account.unwrap_or(AccountId::zero())
+    let account = principal.account().map(|account| account.id().parse());
+    account.map_or(AccountId::aws(), |account| account.unwrap_or(AccountId::zero()))
 }
 
 impl Entry {

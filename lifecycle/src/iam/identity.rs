@@ -137,7 +137,7 @@ impl Identity {
         &self.arn
     }
 
-    /// The account that it acts in. Services, which have none, count to `000000000000`.
+    /// The account that it acts in: that of a service is [`AccountId::aws`].
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.account

@@ -18,6 +18,7 @@ pub struct Material {
     pub created_at: Timestamp,
     /// Why the key rotated to it; `None` for the first one.
     pub rotation: Option<RotationType>,
-    /// The bytes; absent after an import of a state that was exported without material.
+    /// The bytes; absent after an import of a state that was exported without material, and while material that a
+    /// customer has imported is deleted or expired.
     pub secret: Option<Secret>,
 }

@@ -1,21 +1,37 @@
 //! KMS keys: what a key is, and the state it is in.
 
+pub mod calendar;
+mod import;
 mod material;
+mod multi_region;
 mod policy;
+#[cfg(feature = "kms")]
+mod private;
 mod rotation;
 mod spec;
 mod state;
+#[cfg(feature = "kms")]
+mod wrapping;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use import::{ExpirationModel, Import, ImportError, ImportType, ImportedMaterial, Presence, Standing};
 pub use material::Material;
+pub use multi_region::{MultiRegion, ReplicaAttributes, Role, Transition};
 pub use policy::KeyPolicy;
+#[cfg(feature = "kms")]
+pub use private::{PrivateKey, SigningInput};
 pub use rotation::{AutomaticRotation, ON_DEMAND_ROTATIONS_MAX, ROTATION_PERIOD_DAYS_DEFAULT, RotationType};
 pub(crate) use spec::wire_enum;
-pub use spec::{EncryptionAlgorithm, KeyManager, KeySpec, KeyUsage, Origin};
+pub use spec::{
+    EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, KeyManager, KeySpec, KeyUsage,
+    MacAlgorithm, MessageType, Origin, SigningAlgorithm,
+};
 pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Switch};
+#[cfg(feature = "kms")]
+pub use wrapping::{UnwrapError, WrappingAlgorithm, WrappingKey, WrappingKeySpec};
 
 use crate::clock::Timestamp;
 use crate::ids::{KeyArn, MaterialId};
@@ -36,8 +52,9 @@ pub struct Key {
     pub origin: Origin,
     /// Who manages it.
     pub manager: KeyManager,
-    /// Whether it is the primary of a multi-Region set. Replicas are not built yet.
-    pub multi_region: bool,
+    /// Its place among the related keys of other Regions; `None` for a single-Region key.
+    #[serde(deserialize_with = "multi_region::stored")]
+    pub multi_region: Option<MultiRegion>,
     /// Free text, at most 8,192 characters.
     pub description: Arc<str>,
     /// When it was created.
@@ -53,7 +70,8 @@ pub struct Key {
     /// The material that encrypts; none while the first is still to be imported.
     #[serde(default, alias = "materials", deserialize_with = "last_material")]
     pub current_material: Option<MaterialId>,
-    /// How many materials the key has had. All of them stay, so that whatever they encrypted can be decrypted.
+    /// How many materials the key has had. All of them stay, so that whatever they encrypted can be decrypted; one that
+    /// is imported and waits for a rotation does not count yet.
     #[serde(default = "one_material")]
     pub material_count: u32,
     /// Automatic rotation, if it is on.
@@ -61,6 +79,9 @@ pub struct Key {
     /// How often the key was rotated on demand.
     #[serde(default)]
     pub on_demand_rotations: u32,
+    /// What was imported, if its origin is `EXTERNAL`: the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<ImportedMaterial>,
 }
 
 /// Keys that were stored before keys could rotate list their materials, of which each had one.
@@ -82,20 +103,29 @@ fn one_material() -> u32 {
 }
 
 impl Key {
-    /// The state of the key, which follows from what is stored.
+    /// The state of the key at an instant, which follows from what is stored.
     #[must_use]
-    pub fn state(&self) -> KeyState {
-        match (&self.pending_deletion, self.switch) {
-            (Some(_), _) => KeyState::PendingDeletion,
-            (None, Switch::Enabled) => KeyState::Enabled,
-            (None, Switch::Disabled) => KeyState::Disabled,
+    pub fn state_at(&self, now: Timestamp) -> KeyState {
+        match (&self.pending_deletion, self.transition(), self.switch) {
+            (Some(pending), ..) if pending.deletion_at.is_none() => KeyState::PendingReplicaDeletion,
+            (Some(_), ..) => KeyState::PendingDeletion,
+            (None, Some(transition), _) => transition.state(),
+            (None, None, _) if self.is_pending_import_at(now) => KeyState::PendingImport,
+            (None, None, Switch::Enabled) => KeyState::Enabled,
+            (None, None, Switch::Disabled) => KeyState::Disabled,
         }
     }
 
     /// Whether the key is gone at `now`: its waiting period has ended.
     #[must_use]
     pub fn is_deleted_at(&self, now: Timestamp) -> bool {
-        self.pending_deletion.is_some_and(|pending| pending.deletion_at <= now)
+        self.deletion_at().is_some_and(|at| at <= now)
+    }
+
+    /// When the key ceases to exist, if its waiting period runs.
+    #[must_use]
+    pub fn deletion_at(&self) -> Option<Timestamp> {
+        self.pending_deletion?.deletion_at
     }
 }
 
@@ -115,6 +145,7 @@ mod tests {
         let key: Key = serde_json::from_str(&stored).unwrap();
         assert_eq!(key.current_material, Some(id.parse().unwrap()));
         assert_eq!((key.material_count, key.rotation, key.on_demand_rotations), (1, None, 0));
+        assert_eq!(key.multi_region, None);
         let again: Key = serde_json::from_str(&serde_json::to_string(&key).unwrap()).unwrap();
         assert_eq!(again, key);
     }

@@ -142,6 +142,80 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// Signing algorithms of Sign and Verify, in the order in which AWS lists them.
+    SigningAlgorithm {
+        /// RSA with PKCS#1 v1.5 padding, SHA-256.
+        RsassaPkcs1Sha256 = "RSASSA_PKCS1_V1_5_SHA_256",
+        /// RSA with PKCS#1 v1.5 padding, SHA-384.
+        RsassaPkcs1Sha384 = "RSASSA_PKCS1_V1_5_SHA_384",
+        /// RSA with PKCS#1 v1.5 padding, SHA-512.
+        RsassaPkcs1Sha512 = "RSASSA_PKCS1_V1_5_SHA_512",
+        /// RSA with PSS padding, SHA-256.
+        RsassaPssSha256 = "RSASSA_PSS_SHA_256",
+        /// RSA with PSS padding, SHA-384.
+        RsassaPssSha384 = "RSASSA_PSS_SHA_384",
+        /// RSA with PSS padding, SHA-512.
+        RsassaPssSha512 = "RSASSA_PSS_SHA_512",
+        /// ECDSA with SHA-256.
+        EcdsaSha256 = "ECDSA_SHA_256",
+        /// ECDSA with SHA-384.
+        EcdsaSha384 = "ECDSA_SHA_384",
+        /// ECDSA with SHA-512.
+        EcdsaSha512 = "ECDSA_SHA_512",
+        /// Ed25519.
+        Ed25519Sha512 = "ED25519_SHA_512",
+        /// Ed25519ph.
+        Ed25519PhSha512 = "ED25519_PH_SHA_512",
+        /// SM2 with SM3.
+        Sm2dsa = "SM2DSA",
+        /// ML-DSA.
+        MlDsaShake256 = "ML_DSA_SHAKE_256",
+    }
+}
+
+wire_enum! {
+    /// What the message of Sign and Verify is.
+    MessageType {
+        /// The message itself.
+        Raw = "RAW",
+        /// Its digest.
+        Digest = "DIGEST",
+        /// Its representative in ML-DSA.
+        ExternalMu = "EXTERNAL_MU",
+    }
+}
+
+wire_enum! {
+    /// Algorithms of GenerateMac and VerifyMac.
+    MacAlgorithm {
+        /// HMAC with SHA-224.
+        HmacSha224 = "HMAC_SHA_224",
+        /// HMAC with SHA-256.
+        HmacSha256 = "HMAC_SHA_256",
+        /// HMAC with SHA-384.
+        HmacSha384 = "HMAC_SHA_384",
+        /// HMAC with SHA-512.
+        HmacSha512 = "HMAC_SHA_512",
+    }
+}
+
+wire_enum! {
+    /// Algorithms of DeriveSharedSecret.
+    KeyAgreementAlgorithm {
+        /// Elliptic curve Diffie-Hellman.
+        Ecdh = "ECDH",
+    }
+}
+
+wire_enum! {
+    /// Algorithms of Encapsulate and Decapsulate.
+    EncapsulationAlgorithm {
+        /// ML-KEM.
+        MlKem = "ML_KEM",
+    }
+}
+
 impl KeySpec {
     /// The usages that keys of this spec may have.
     #[must_use]
@@ -166,8 +240,8 @@ impl KeySpec {
     pub fn family(self) -> &'static str {
         match self {
             KeySpec::SymmetricDefault => "SYMMETRIC",
-            KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => "HMAC",
-            _ => "ASYMMETRIC",
+            _ if self.is_asymmetric() => "ASYMMETRIC",
+            _ => "HMAC",
         }
     }
 
@@ -190,5 +264,64 @@ impl KeySpec {
             KeySpec::Sm2 => &[Sm2pke],
             _ => &[],
         }
+    }
+
+    /// The signing algorithms that keys of this spec support.
+    #[must_use]
+    pub fn signing_algorithms(self) -> &'static [SigningAlgorithm] {
+        use SigningAlgorithm as S;
+        match self {
+            KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => &[
+                S::RsassaPkcs1Sha256,
+                S::RsassaPkcs1Sha384,
+                S::RsassaPkcs1Sha512,
+                S::RsassaPssSha256,
+                S::RsassaPssSha384,
+                S::RsassaPssSha512,
+            ],
+            KeySpec::EccNistP256 | KeySpec::EccSecgP256k1 => &[S::EcdsaSha256],
+            KeySpec::EccNistP384 => &[S::EcdsaSha384],
+            KeySpec::EccNistP521 => &[S::EcdsaSha512],
+            KeySpec::EccNistEdwards25519 => &[S::Ed25519Sha512, S::Ed25519PhSha512],
+            KeySpec::Sm2 => &[S::Sm2dsa],
+            KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87 => &[S::MlDsaShake256],
+            _ => &[],
+        }
+    }
+
+    /// The algorithms of message authentication codes that keys of this spec support.
+    #[must_use]
+    pub fn mac_algorithms(self) -> &'static [MacAlgorithm] {
+        match self {
+            KeySpec::Hmac224 => &[MacAlgorithm::HmacSha224],
+            KeySpec::Hmac256 => &[MacAlgorithm::HmacSha256],
+            KeySpec::Hmac384 => &[MacAlgorithm::HmacSha384],
+            KeySpec::Hmac512 => &[MacAlgorithm::HmacSha512],
+            _ => &[],
+        }
+    }
+
+    /// The key agreement algorithms that keys of this spec support.
+    #[must_use]
+    pub fn key_agreement_algorithms(self) -> &'static [KeyAgreementAlgorithm] {
+        match self.usages().contains(&KeyUsage::KeyAgreement) {
+            true => &[KeyAgreementAlgorithm::Ecdh],
+            false => &[],
+        }
+    }
+
+    /// The encapsulation algorithms that keys of this spec support.
+    #[must_use]
+    pub fn encapsulation_algorithms(self) -> &'static [EncapsulationAlgorithm] {
+        match self.usages().contains(&KeyUsage::EncapsulateDecapsulate) {
+            true => &[EncapsulationAlgorithm::MlKem],
+            false => &[],
+        }
+    }
+
+    /// Whether its keys have a public half.
+    #[must_use]
+    pub fn is_asymmetric(self) -> bool {
+        self != KeySpec::SymmetricDefault && self.mac_algorithms().is_empty()
     }
 }

@@ -57,8 +57,9 @@ pub enum Switch {
 /// A deletion that has been scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDeletion {
-    /// When the key ceases to exist.
-    pub deletion_at: Timestamp,
+    /// When the key ceases to exist; `None` while the waiting period does not run, because a primary waits for its
+    /// replicas to be gone.
+    pub deletion_at: Option<Timestamp>,
     /// The waiting period that was asked for.
     pub window_days: u32,
 }
@@ -86,7 +87,9 @@ impl Key {
         Key { switch, rotation, ..self.clone() }
     }
 
-    /// The key with a scheduled deletion.
+    /// The key with a scheduled deletion. The waiting period of a primary begins when it has no replicas any more.
+    ///
+    /// AWS: KMS developer guide, "Delete multi-Region keys".
     ///
     /// # Errors
     /// [`StateError::Window`] for a waiting period that AWS does not accept.
@@ -94,8 +97,9 @@ impl Key {
         if !DELETION_WINDOW_DAYS.contains(&window_days) {
             return Err(StateError::Window);
         }
-        let pending = PendingDeletion { deletion_at: now.plus_days(window_days), window_days };
-        Ok(Key { pending_deletion: Some(pending), ..self.clone() })
+        let deletion_at = self.replicas().next().is_none().then(|| now.plus_days(window_days));
+        let pending = PendingDeletion { deletion_at, window_days };
+        Ok(Key { pending_deletion: Some(pending), ..self.settled() })
     }
 
     /// The key without its scheduled deletion: always Disabled.

@@ -2,6 +2,8 @@
 //!
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
+mod accounts;
+
 use fixtures::{ACCOUNT, REGION, TestKms};
 use http::HeaderValue;
 use kms_server::operations::registry::OPERATIONS;
@@ -10,9 +12,11 @@ use serde_json::{Value, json};
 use super::subject::{ALIAS, BLOB, ROLE, State, Subject};
 use super::wire::{alias_arn, call, call_of, code, events, request, send};
 
-/// The one record of a request that was just made.
+/// The one record of a request that was just made. What it made happen is told by another thread, before or after it.
 async fn last(kms: &TestKms) -> Value {
-    events(kms, "limit=10000").await.pop().unwrap()
+    let mut all = events(kms, "limit=10000").await;
+    all.retain(|record| record["eventType"] == "AwsApiCall");
+    all.pop().unwrap()
 }
 
 fn resource(arn: &str) -> Value {
@@ -34,6 +38,8 @@ async fn a_record_has_these_members() {
     let answer = send(&kms, signed).await;
     answer.ok();
     let mut record = last(&kms).await;
+    let described = call(&kms, "DescribeKey", json!({"KeyId": key.id})).await.ok();
+    let material = described["KeyMetadata"]["CurrentKeyMaterialId"].clone();
     let event_id = record["eventID"].take();
     assert_eq!(event_id.as_str().unwrap().len(), 36);
     let expected = json!({
@@ -51,8 +57,13 @@ async fn a_record_has_these_members() {
         "awsRegion": REGION,
         "sourceIPAddress": "127.0.0.1",
         "userAgent": "app/1.0",
-        "requestParameters": {"keyId": ALIAS, "encryptionContext": {"Tenant": "A"}},
+        "requestParameters": {
+            "keyId": ALIAS,
+            "encryptionContext": {"Tenant": "A"},
+            "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        },
         "responseElements": null,
+        "additionalEventData": {"keyMaterialId": material},
         "requestID": answer.headers["x-amzn-requestid"].to_str().unwrap(),
         "eventID": null,
         "readOnly": true,
@@ -70,22 +81,25 @@ async fn a_record_has_these_members() {
 async fn each_operation_shows_its_parameters_and_what_it_changed() {
     let id = |key: &Subject| json!({"keyId": key.arn});
     let none = |_: &Subject| Value::Null;
+    let encrypting = |key: &Subject| json!({"keyId": key.arn, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"});
     type Shown = fn(&Subject) -> Value;
-    let cases: [(&str, Shown, Shown); 27] = [
+    let cases: [(&str, Shown, Shown); 30] = [
         ("CancelKeyDeletion", id, id),
         ("CreateAlias", |key| json!({"aliasName": "alias/new", "targetKeyId": key.arn}), none),
         (
             "CreateGrant",
             |key| json!({"keyId": key.arn, "granteePrincipal": ROLE, "operations": ["DescribeKey"]}),
             // The id is random; that there is no token is what matters.
-            |_| json!({"grantId": null}),
+            |key| json!({"grantId": null, "keyId": key.arn}),
         ),
-        ("Decrypt", id, none),
+        ("Decrypt", encrypting, none),
         ("DeleteAlias", |_| json!({"aliasName": ALIAS}), none),
         ("DescribeKey", id, none),
-        ("DisableKey", id, none),
-        ("EnableKey", id, none),
-        ("Encrypt", id, none),
+        ("DisableKey", id, id),
+        ("DisableKeyRotation", id, id),
+        ("EnableKey", id, id),
+        ("EnableKeyRotation", id, id),
+        ("Encrypt", encrypting, none),
         ("GenerateDataKey", |key| json!({"keyId": key.arn, "keySpec": "AES_256"}), none),
         ("GenerateDataKeyWithoutPlaintext", |key| json!({"keyId": key.arn, "keySpec": "AES_256"}), none),
         ("GenerateRandom", none, none),
@@ -97,13 +111,25 @@ async fn each_operation_shows_its_parameters_and_what_it_changed() {
         ("ListKeys", none, none),
         ("ListResourceTags", id, none),
         ("ListRetirableGrants", |_| json!({"retiringPrincipal": ROLE}), none),
-        ("ReEncrypt", |key| json!({"sourceKeyId": key.arn, "destinationKeyId": key.arn}), none),
-        ("RetireGrant", |key| json!({"keyId": key.arn, "grantId": key.grant}), none),
-        ("RevokeGrant", |key| json!({"keyId": key.arn, "grantId": key.grant}), none),
-        ("TagResource", |key| json!({"keyId": key.arn, "tags": [{"tagKey": "new", "tagValue": ""}]}), none),
-        ("UntagResource", |key| json!({"keyId": key.arn, "tagKeys": ["new"]}), none),
+        (
+            "ReEncrypt",
+            |key| {
+                json!({
+                    "sourceKeyId": key.arn,
+                    "destinationKeyId": key.arn,
+                    "sourceEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+                    "destinationEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+                })
+            },
+            none,
+        ),
+        ("RetireGrant", |key| json!({"keyId": key.arn, "grantId": key.grant}), id),
+        ("RotateKeyOnDemand", id, id),
+        ("RevokeGrant", |key| json!({"keyId": key.arn, "grantId": key.grant}), id),
+        ("TagResource", |key| json!({"keyId": key.arn, "tags": [{"tagKey": "new", "tagValue": ""}]}), id),
+        ("UntagResource", |key| json!({"keyId": key.arn, "tagKeys": ["new"]}), id),
         ("UpdateAlias", |key| json!({"aliasName": ALIAS, "targetKeyId": key.arn}), none),
-        ("UpdateKeyDescription", |key| json!({"keyId": key.arn, "description": "new"}), none),
+        ("UpdateKeyDescription", |key| json!({"keyId": key.arn, "description": "new"}), id),
     ];
     for (operation, parameters, elements) in cases {
         let kms = TestKms::new();

@@ -20,7 +20,8 @@ use lifecycle::iam::{AccessKey, Entry, Policy, User};
 use lifecycle::policy::{Kind, Principal};
 use serde_json::{Value, json};
 
-use super::wire::{Answer, call_of, control};
+use super::subject::Subject;
+use super::wire::{Answer, call_of, control, key_arn, request, send};
 
 /// Another account than that of the keys.
 const OTHER: &str = "444455556666";
@@ -107,10 +108,85 @@ async fn put_policy(kms: &TestKms, key: &str, statements: &[Value]) {
     let mut statements = statements.to_vec();
     statements.push(to("Allow", "kms:*", ADMIN.arn));
     let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
-    call_as(kms, ADMIN, "PutKeyPolicy", json!({"KeyId": key, "Policy": policy})).await.ok();
+    let region = key.split(':').nth(3).unwrap_or(REGION);
+    let input = json!({"KeyId": key, "Policy": policy});
+    call_of(kms, (ADMIN.key, region), "PutKeyPolicy", input).await.ok();
 }
 
 /// The end of a denial for want of a policy.
 fn no_policy(kind: &str, action: &str) -> String {
     format!("because no {kind} allows the {action} action")
+}
+
+/// AWS: KMS API reference, "Decrypt": the permission is one on the key that the request names.
+#[tokio::test]
+async fn who_may_not_use_the_named_key_does_not_learn_whose_the_ciphertext_is() {
+    let kms = kms();
+    let (key, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+    put_policy(&kms, &key.arn, &[]).await;
+    put_policy(&kms, &other.arn, &[]).await;
+    let decrypt = || {
+        let input = json!({"CiphertextBlob": key.ciphertext, "KeyId": other.arn});
+        call_as(&kms, ALICE, "Decrypt", input)
+    };
+    let move_it = || {
+        let nowhere = key_arn("00000000-0000-0000-0000-000000000000");
+        let input = json!({
+            "CiphertextBlob": key.ciphertext, "SourceKeyId": other.arn, "DestinationKeyId": nowhere,
+        });
+        call_as(&kms, ALICE, "ReEncrypt", input)
+    };
+    let denied = |action: &str| {
+        format!(
+            "User: {} is not authorized to perform: {action} on resource: {} {}",
+            ALICE.arn,
+            other.arn,
+            no_policy("resource-based policy", action)
+        )
+    };
+    decrypt().await.refuses("AccessDeniedException", denied("kms:Decrypt").as_str());
+    move_it().await.refuses("AccessDeniedException", denied("kms:ReEncryptFrom").as_str());
+    put_policy(&kms, &other.arn, &[to("Allow", "kms:*", ALICE.arn)]).await;
+    let incorrect = "The key ID in the request does not identify a CMK that can perform this operation.";
+    decrypt().await.refuses("IncorrectKeyException", incorrect);
+    move_it().await.refuses("IncorrectKeyException", incorrect);
+}
+
+/// Attestation documents are not verified, and so nothing is known of what they attest.
+#[tokio::test]
+async fn a_policy_that_asks_for_an_attestation_lets_no_recipient_in() {
+    let kms = kms();
+    let key = Subject::new(&kms).await;
+    let recipient = json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": "AAAA"});
+    let decrypt = || {
+        let input = json!({"CiphertextBlob": key.ciphertext, "KeyId": key.arn, "Recipient": recipient});
+        call_as(&kms, ALICE, "Decrypt", input)
+    };
+    let mut statement = to("Allow", "kms:Decrypt", ALICE.arn);
+    put_policy(&kms, &key.arn, &[statement.clone()]).await;
+    assert_eq!(decrypt().await.code(), "NotImplementedException");
+    for name in ["ImageSha384", "PCR0", "PCR31", "NitroTPMPCR4"] {
+        let name = format!("kms:RecipientAttestation:{name}");
+        statement["Condition"] = json!({"StringEqualsIgnoreCase": {name: "ab".repeat(48)}});
+        put_policy(&kms, &key.arn, &[statement.clone()]).await;
+        assert_eq!(decrypt().await.code(), "AccessDeniedException");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_names_no_endpoint_is_refused() {
+    let kms = kms();
+    for (header, value) in [
+        ("x-kms-source-vpc", "vpce-1a2b"),
+        ("x-kms-source-vpc", "vpc-"),
+        ("x-kms-source-vpce", "vpce-1A2B"),
+        ("x-kms-source-vpce", "vpce-0123456789abcdef01"),
+        ("x-kms-vpc-source-ip", "10.0.0"),
+    ] {
+        let mut request = request(ADMIN.key, REGION, "ListKeys", "{}");
+        request.headers_mut().insert(header, value.parse().unwrap());
+        let answer = send(&kms, request).await;
+        assert_eq!(answer.code(), "ValidationException", "{header}");
+        assert!(answer.message().contains(header), "{}", answer.message());
+    }
 }

@@ -134,7 +134,7 @@ async fn a_wrong_event_filter_is_explained() {
         ("limit=10001", "limit must be a number from 1 to 10000, not 10001"),
         ("limit=x", "limit must be a number from 1 to 10000, not x"),
         ("limit=-1", "limit must be a number from 1 to 10000, not -1"),
-        ("foo=1", "foo is no filter; there are since, until, event, key, principal, after and limit"),
+        ("foo=1", "foo is no filter; there are since, until, event, key, principal, after, limit and wait"),
         ("event=%FF", "the query string is not UTF-8 text"),
         ("event=%4", "the query string is not UTF-8 text"),
         ("event=%+1", "the query string is not UTF-8 text"),

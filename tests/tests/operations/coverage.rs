@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fixtures::TestKms;
+use fixtures::{ACCOUNT, TestKms};
 use kms_server::api::error::ErrorCode;
 use kms_server::api::model;
 use kms_server::limits::Limits;
@@ -11,8 +11,8 @@ use kms_server::operations::registry::{Body, OPERATIONS};
 use lifecycle::crypto::{Entropy, EntropyError, SeededEntropy};
 use serde_json::{Value, json};
 
-use super::subject::{ALIAS, BLOB, State, Subject, key_members, reimport, request, respecify};
-use super::wire::{Answer, call};
+use super::subject::{ALIAS, BLOB, State, Subject, key_members, kind, reimport, request, respecify};
+use super::wire::{Answer, call, call_of};
 
 const NO_STORES: &str = "a custom key store cannot exist yet";
 const NO_REFUSING_STATE: &str = "no key state refuses it";
@@ -29,11 +29,14 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("CreateKey", ErrorCode::XksKeyInvalidConfigurationException, NO_STORES),
     ("CreateKey", ErrorCode::XksKeyNotFoundException, NO_STORES),
     ("DeleteAlias", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("DeleteImportedKeyMaterial", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("EnableKey", ErrorCode::LimitExceededException, "there is no quota on enabled keys any more"),
     ("GenerateRandom", ErrorCode::CustomKeyStoreInvalidStateException, NO_STORES),
     ("GenerateRandom", ErrorCode::UnsupportedOperationException, NO_STORES),
     ("GetKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("GetKeyRotationStatus", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
+    ("GetPublicKey", ErrorCode::DisabledException, "AWS shows the public half of a disabled key, too"),
+    ("GetPublicKey", ErrorCode::InvalidKeyUsageException, "whatever its usage, a key pair has a public half"),
     ("ListGrants", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyPolicies", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("ListKeyRotations", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
@@ -77,7 +80,7 @@ fn renamed(operation: &str, name: &str) -> Value {
 async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
     use ErrorCode as E;
     let kms = TestKms::new();
-    let key = Subject::new(&kms).await;
+    let key = Subject::of(&kms, operation).await;
     let good = key.request(operation);
     let input = match code {
         E::NotFoundException => renamed(operation, "1234abcd-12ab-34cd-56ef-1234567890ab"),
@@ -101,7 +104,11 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
             good
         }
         E::InvalidKeyUsageException => {
-            respecify(&kms, &key.arn, "HMAC_256", "GENERATE_VERIFY_MAC").await;
+            let (spec, usage) = match kind(operation) {
+                (_, "GENERATE_VERIFY_MAC") => ("ECC_NIST_P256", "SIGN_VERIFY"),
+                _ => ("HMAC_256", "GENERATE_VERIFY_MAC"),
+            };
+            respecify(&kms, &key.arn, spec, usage).await;
             good
         }
         E::InvalidGrantTokenException if operation == "RetireGrant" => json!({"GrantToken": "AQ"}),
@@ -109,6 +116,20 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         E::InvalidGrantIdException => with(good, "GrantId", json!("x")),
         E::DryRunOperationException => with(good, "DryRun", json!(true)),
         E::InvalidMarkerException => with(good, "Marker", json!("x")),
+        E::InvalidCiphertextException if operation == "ImportKeyMaterial" => {
+            with(good, "EncryptedKeyMaterial", super::wire::encoded(&[1; 256]))
+        }
+        E::IncorrectKeyMaterialException => with(good, "ImportType", json!("NEW_KEY_MATERIAL")),
+        E::InvalidImportTokenException => with(good, "ImportToken", json!(BLOB)),
+        E::ExpiredImportTokenException => {
+            kms.advance_days(1).await;
+            good
+        }
+        E::InvalidCiphertextException if operation == "Decapsulate" => {
+            with(good, "SharedSecretCiphertextBlob", json!(BLOB))
+        }
+        E::KMSInvalidSignatureException => with(good, "Signature", json!(BLOB)),
+        E::KMSInvalidMacException => with(good, "Mac", json!(BLOB)),
         E::InvalidCiphertextException => with(good, "CiphertextBlob", json!(BLOB)),
         E::IncorrectKeyException => {
             let member = if operation == "ReEncrypt" { "SourceKeyId" } else { "KeyId" };
@@ -120,16 +141,28 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         }
         E::TagException if operation == "UntagResource" => with(good, "TagKeys", json!(["aws:a"])),
         E::TagException => with(good, "Tags", json!([{"TagKey": "aws:a", "TagValue": ""}])),
+        E::AlreadyExistsException if operation == "ReplicateKey" => {
+            call(&kms, operation, good.clone()).await.ok();
+            good
+        }
         E::AlreadyExistsException => with(good, "AliasName", json!(ALIAS)),
         E::MalformedPolicyDocumentException => with(good, "Policy", json!("not a real policy")),
         E::UnsupportedOperationException => match operation {
             "CreateKey" => json!({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}),
+            "DeleteImportedKeyMaterial" | "GetParametersForImport" | "ImportKeyMaterial" => {
+                with(good, "KeyId", json!(Subject::new(&kms).await.id))
+            }
             "PutKeyPolicy" => with(good, "PolicyName", json!("another")),
+            "ReplicateKey" => with(good, "ReplicaRegion", json!("us-east-1")),
+            "UpdatePrimaryRegion" => with(good, "PrimaryRegion", json!("us-east-1")),
             "DisableKeyRotation" | "EnableKeyRotation" | "GetKeyRotationStatus" => {
                 change_key(&kms, "origin", json!("EXTERNAL")).await;
                 good
             }
-            "ListKeyRotations" | "RotateKeyOnDemand" => {
+            "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+                with(good, "KeyPairSpec", json!("SM2"))
+            }
+            "GetPublicKey" | "ListKeyRotations" | "RotateKeyOnDemand" => {
                 respecify(&kms, &key.arn, "HMAC_256", "GENERATE_VERIFY_MAC").await;
                 good
             }
@@ -168,14 +201,21 @@ async fn beyond_the_limit(operation: &str) -> Answer {
         tags_per_key_max: 1,
         policy_bytes_max: 1_000,
         encryption_context_bytes_max: 1,
+        ..Limits::default()
     };
     let kms = TestKms::with(|builder| builder.limits(tight));
-    let (key, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+    let (key, other) = (Subject::of(&kms, operation).await, Subject::new(&kms).await);
     let good = key.request(operation);
     let input = match operation {
         "TagResource" => {
             let tags = json!([{"TagKey": "a", "TagValue": ""}, {"TagKey": "b", "TagValue": ""}]);
             with(good, "Tags", tags)
+        }
+        "ReplicateKey" => {
+            for _ in 0..2 {
+                call_of(&kms, (ACCOUNT, "eu-west-1"), "CreateKey", json!({})).await.ok();
+            }
+            good
         }
         "UpdateAlias" => {
             call(&kms, "CreateAlias", json!({"AliasName": "alias/other", "TargetKeyId": other.id}))
@@ -195,7 +235,7 @@ async fn without_randomness(operation: &str) -> Answer {
     let entropy = Arc::new(Failing { source: SeededEntropy::new(1), fails: AtomicBool::new(false) });
     let shared = Arc::clone(&entropy);
     let kms = TestKms::with(|builder| builder.entropy(shared));
-    let key = Subject::new(&kms).await;
+    let key = Subject::of(&kms, operation).await;
     entropy.fails.store(true, Ordering::Relaxed);
     call(&kms, operation, key.request(operation)).await
 }

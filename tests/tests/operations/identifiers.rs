@@ -7,10 +7,7 @@ use kms_server::api::error::ErrorCode;
 use kms_server::operations::registry::{Body, OPERATIONS, find};
 use serde_json::Value;
 
-use super::states::kind;
-use super::subject::{
-    ALIAS, BLOB, Subject, key_members, reaches_other_accounts, request, respecify, takes_aliases,
-};
+use super::subject::{ALIAS, BLOB, Subject, key_members, reaches_other_accounts, request, takes_aliases};
 use super::wire::{Answer, alias_arn, call, call_of, key_arn};
 
 const OTHER_ACCOUNT: &str = "444455556666";
@@ -258,10 +255,7 @@ async fn every_good_form_finds_the_key() {
         let not_built = matches!(find(operation).unwrap().body, Body::NotBuilt);
         for form in 0..4 {
             let kms = TestKms::new();
-            let key = Subject::new(&kms).await;
-            if let Some((spec, usage)) = kind(operation) {
-                respecify(&kms, &key.arn, spec, usage).await;
-            }
+            let key = Subject::of(&kms, operation).await;
             let name = [key.id.clone(), key.arn.clone(), ALIAS.to_owned(), alias_arn(ALIAS)][form].clone();
             if form >= 2 && !takes_aliases(operation) {
                 continue;

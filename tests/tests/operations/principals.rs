@@ -56,6 +56,7 @@ async fn a_created_key_signs_and_its_calls_are_the_users() {
         record["userIdentity"],
         json!({
             "type": "IAMUser", "principalId": unique_id, "arn": ALICE, "accountId": ACCOUNT, "accessKeyId": id,
+            "userName": "alice",
         })
     );
     // A key that is removed is unknown from then on, and so is one whose user is.

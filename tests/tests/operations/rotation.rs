@@ -6,8 +6,8 @@ use aws_sdk_kms::primitives::Blob;
 use fixtures::{ACCOUNT, REGION, TestKms};
 use serde_json::{Value, json};
 
-use super::subject::{reimport, respecify};
-use super::wire::{call, events};
+use super::subject::{Subject, reimport, respecify};
+use super::wire::{call, events, key_arn};
 
 const DAY: f64 = 86_400.0;
 
@@ -234,6 +234,128 @@ async fn rotations_are_listed_in_pages() {
 }
 
 #[tokio::test]
+async fn a_rotation_changes_the_material_and_nothing_else() {
+    let kms = TestKms::new();
+    let key = Subject::new(&kms).await;
+    call(&kms, "TagResource", json!({"KeyId": key.id, "Tags": [{"TagKey": "a", "TagValue": "b"}]}))
+        .await
+        .ok();
+    call(&kms, "EnableKeyRotation", json!({"KeyId": key.id, "RotationPeriodInDays": 90})).await.ok();
+    let everything = async || {
+        let mut shown = Vec::new();
+        for operation in ["DescribeKey", "GetKeyPolicy", "ListAliases", "ListGrants", "ListResourceTags"] {
+            shown.push(call(&kms, operation, json!({"KeyId": key.id})).await.ok());
+        }
+        let material = shown[0]["KeyMetadata"]["CurrentKeyMaterialId"].take();
+        (shown, material)
+    };
+    let (before, first) = everything().await;
+    kms.advance_days(90).await;
+    let (after, second) = everything().await;
+    assert_eq!(after, before);
+    call(&kms, "RotateKeyOnDemand", json!({"KeyId": key.id})).await.ok();
+    let (after, third) = everything().await;
+    assert_eq!(after, before);
+    assert!(first != second && second != third && first != third);
+}
+
+#[tokio::test]
+async fn rotation_can_be_switched_off_without_a_loss_and_leaves_rotation_on_demand() {
+    let kms = TestKms::new();
+    let key = Subject::new(&kms).await;
+    call(&kms, "EnableKeyRotation", json!({"KeyId": key.arn, "RotationPeriodInDays": 90})).await.ok();
+    kms.advance_days(91).await;
+    for _ in 0..2 {
+        // It succeeds on a key that does not rotate, too.
+        call(&kms, "DisableKeyRotation", json!({"KeyId": key.arn})).await.ok();
+    }
+    call(&kms, "RotateKeyOnDemand", json!({"KeyId": key.arn})).await.ok();
+    kms.advance_days(400).await;
+    let listed = rotations(&kms, &key.arn, "ROTATIONS_ONLY").await;
+    let kinds: Vec<_> = listed.iter().map(|rotation| rotation["RotationType"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["AUTOMATIC", "ON_DEMAND"]);
+    let opened = call(&kms, "Decrypt", json!({"CiphertextBlob": key.ciphertext})).await.ok();
+    let materials = rotations(&kms, &key.arn, "ALL_KEY_MATERIAL").await;
+    assert_eq!(opened["KeyMaterialId"], materials[0]["KeyMaterialId"]);
+    // Asked for by its id, the key is still named by its ARN.
+    let off = call(&kms, "GetKeyRotationStatus", json!({"KeyId": key.id})).await.ok();
+    assert_eq!(off, json!({"KeyId": key.arn, "KeyRotationEnabled": false}));
+}
+
+#[tokio::test]
+async fn rotations_that_were_missed_are_made_up_for_once() {
+    let kms = TestKms::new();
+    let start = now(&kms).await;
+    let (disabled, pending) = (new_key(&kms).await, new_key(&kms).await);
+    for key in [&disabled, &pending] {
+        call(&kms, "EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 90})).await.ok();
+    }
+    call(&kms, "DisableKey", json!({"KeyId": disabled})).await.ok();
+    kms.advance_days(400).await;
+    assert_eq!(status(&kms, &disabled).await["NextRotationDate"], json!(start + 90.0 * DAY));
+    call(&kms, "EnableKey", json!({"KeyId": disabled})).await.ok();
+    let listed = rotations(&kms, &disabled, "ROTATIONS_ONLY").await;
+    assert_eq!((listed.len(), &listed[0]["RotationDate"]), (1, &json!(start + 400.0 * DAY)));
+    assert_eq!(status(&kms, &disabled).await["NextRotationDate"], json!(start + 490.0 * DAY));
+
+    assert_eq!(rotations(&kms, &pending, "ROTATIONS_ONLY").await.len(), 4);
+    call(&kms, "ScheduleKeyDeletion", json!({"KeyId": pending})).await.ok();
+    kms.advance_days(29).await;
+    call(&kms, "CancelKeyDeletion", json!({"KeyId": pending})).await.ok();
+    kms.advance_days(100).await;
+    // Still disabled, it does not rotate; its history is shown in every state.
+    assert_eq!(rotations(&kms, &pending, "ROTATIONS_ONLY").await.len(), 4);
+    call(&kms, "EnableKey", json!({"KeyId": pending})).await.ok();
+    let listed = rotations(&kms, &pending, "ROTATIONS_ONLY").await;
+    assert_eq!((listed.len(), &listed[4]["RotationDate"]), (5, &json!(start + 529.0 * DAY)));
+}
+
+/// The command and the rotation that it makes due are one transaction: whatever comes next finds both done.
+#[tokio::test]
+async fn a_rotation_that_a_command_makes_due_comes_before_the_next_command() {
+    let kms = TestKms::new();
+    let key = new_key(&kms).await;
+    call(&kms, "EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 90})).await.ok();
+    call(&kms, "DisableKey", json!({"KeyId": key})).await.ok();
+    kms.advance_days(100).await;
+    let version = || kms.service().parts().engine.snapshot().version;
+    let before = version();
+    // At the same time, so that the writer has them together.
+    let (enabled, switched_off) = tokio::join!(
+        call(&kms, "EnableKey", json!({"KeyId": key})),
+        call(&kms, "DisableKeyRotation", json!({"KeyId": key})),
+    );
+    enabled.ok();
+    switched_off.ok();
+    assert_eq!(rotations(&kms, &key, "ROTATIONS_ONLY").await.len(), 1);
+    assert!(version() <= before + 2, "no transaction of its own");
+}
+
+#[tokio::test]
+async fn only_rotations_on_demand_count_and_the_state_comes_before_the_count() {
+    let kms = TestKms::new();
+    let key = new_key(&kms).await;
+    call(&kms, "EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 90})).await.ok();
+    kms.advance_days(3 * 90 + 1).await;
+    call(&kms, "DisableKeyRotation", json!({"KeyId": key})).await.ok();
+    for _ in 0..25 {
+        call(&kms, "RotateKeyOnDemand", json!({"KeyId": key})).await.ok();
+    }
+    assert_eq!(call(&kms, "RotateKeyOnDemand", json!({"KeyId": key})).await.code(), "LimitExceededException");
+    // It is a limit of the key's whole life.
+    kms.advance_days(3_650).await;
+    assert_eq!(call(&kms, "RotateKeyOnDemand", json!({"KeyId": key})).await.code(), "LimitExceededException");
+    assert_eq!(rotations(&kms, &key, "ROTATIONS_ONLY").await.len(), 28);
+    call(&kms, "DisableKey", json!({"KeyId": key})).await.ok();
+    assert_eq!(call(&kms, "RotateKeyOnDemand", json!({"KeyId": key})).await.code(), "DisabledException");
+    call(&kms, "ScheduleKeyDeletion", json!({"KeyId": key})).await.ok();
+    let pending = call(&kms, "RotateKeyOnDemand", json!({"KeyId": key})).await;
+    pending.refuses("KMSInvalidStateException", format!("{key} is pending deletion.").as_str());
+    kms.advance_days(30).await;
+    assert_eq!(call(&kms, "RotateKeyOnDemand", json!({"KeyId": key})).await.code(), "NotFoundException");
+}
+
+#[tokio::test]
 async fn periods_have_bounds() {
     let kms = TestKms::new();
     let key = new_key(&kms).await;
@@ -244,6 +366,10 @@ async fn periods_have_bounds() {
             "1 validation error detected: Value '{days}' at 'rotationPeriodInDays' failed to satisfy constraint: Member must have value {rule}"
         );
         refused.refuses("ValidationException", text.as_str());
+        // They come before the key is looked up.
+        let absent =
+            json!({"KeyId": key_arn("1234abcd-12ab-34cd-56ef-1234567890ab"), "RotationPeriodInDays": days});
+        call(&kms, "EnableKeyRotation", absent).await.refuses("ValidationException", text.as_str());
     }
     assert_eq!(status(&kms, &key).await["KeyRotationEnabled"], false);
 }

@@ -12,7 +12,7 @@ fn env_speaks_the_language_of_each_shell() {
         ended.out
     };
     let sh = run(&["--endpoint", "http://127.0.0.1:9", "--account", "111122223333", "--region", "eu-west-1"]);
-    let expected = "export AWS_ENDPOINT_URL_KMS='http://127.0.0.1:9'\nexport AWS_ENDPOINT_URL_STS='http://127.0.0.1:9'\nexport KMS_ENDPOINT='http://127.0.0.1:9'\n\
+    let expected = "export AWS_ENDPOINT_URL_KMS='http://127.0.0.1:9'\nexport AWS_ENDPOINT_URL_STS='http://127.0.0.1:9'\nexport AWS_ENDPOINT_URL_CLOUDTRAIL='http://127.0.0.1:9'\nexport KMS_ENDPOINT='http://127.0.0.1:9'\n\
         export AWS_REGION='eu-west-1'\nexport AWS_DEFAULT_REGION='eu-west-1'\n\
         export AWS_ACCESS_KEY_ID='111122223333'\nexport AWS_SECRET_ACCESS_KEY='local'\nunset AWS_SESSION_TOKEN\n";
     assert_eq!(sh, expected);

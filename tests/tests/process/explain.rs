@@ -69,11 +69,50 @@ fn a_question_of_files_is_answered_by_a_table_a_sentence_and_an_exit_code() {
         ("--session-policy", &deny, "session-policy"),
         ("--scp", &deny, "service-control-policy"),
         ("--rcp", &deny_anyone, "resource-control-policy"),
+        ("--vpc-endpoint-policy", &deny_anyone, "vpc-endpoint-policy"),
     ] {
         let ended = client(&server, &[&question[..], &context, &[flag, file, "--json"]].concat());
         expect(&ended, 7, &[]);
         let answer: Value = serde_json::from_str(&ended.out).unwrap();
         assert_eq!((&answer["explicit"], &answer["reasons"][0]["source"]), (&json!(true), &json!(source)));
+    }
+}
+
+#[test]
+fn grants_tags_and_absent_keys_of_a_question_come_from_the_command_line() {
+    let folder = Folder::new();
+    let server = in_memory(&[]);
+    let of_team = r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"},
+        "Action": "kms:Encrypt", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalTag/team": "red"},
+        "Null": {"aws:SourceIp": "true"}}}}"#;
+    let key_policy = folder.write("key.json", of_team);
+    let ask = |action: &str, rest: &[&str]| {
+        let question =
+            ["explain", "--principal", ALICE, "--action", action, "--key", KEY, "--key-policy", &key_policy];
+        client(&server, &[&question[..], rest].concat())
+    };
+    let red = ["--principal-tag", "team=red", "--without-context", "aws:SourceIp"];
+    expect(&ask("kms:Encrypt", &red), 0, &[]);
+    expect(&ask("kms:Encrypt", &red[..2]), 7, &[]);
+    expect(
+        &ask("kms:Encrypt", &["--principal-tag", "team=blue", "--without-context", "aws:SourceIp"]),
+        7,
+        &[],
+    );
+
+    let grants = json!([{"grantee_principal": ALICE, "operations": ["Decrypt"],
+                         "constraints": {"EncryptionContextSubset": {"tenant": "a"}}}]);
+    let grants = folder.write("grants.json", &grants.to_string());
+    let granted = ask("kms:Decrypt", &["--grants", &grants, "--encryption-context", "tenant=a"]);
+    expect(&granted, 0, &[]);
+    assert!(granted.out.contains("Allow   grant   grants[0]"), "{}", granted.out);
+    expect(&ask("kms:Decrypt", &["--grants", &grants]), 7, &[]);
+    expect(&ask("kms:Decrypt", &["--grants", &folder.write("none.json", "[]")]), 7, &[]);
+    let help = client_ok(&server, &["explain", "--help"]);
+    for heading in
+        ["Who asks, and how:", "What to judge by, instead of what is stored:", "--principal-tag <KEY=VALUE>"]
+    {
+        assert!(help.contains(heading), "{help}");
     }
 }
 

@@ -9,7 +9,7 @@ use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
-use super::{data_directory, http, lifetime};
+use super::{data_directory, events, http, lifetime};
 
 /// Each setting that is a limit, and the test that hits it.
 const HIT: &[(&str, fn())] = &[
@@ -19,10 +19,13 @@ const HIT: &[(&str, fn())] = &[
     ("server.json_depth_max", json_nested_deeper_than_the_limit_is_refused),
     ("server.request_timeout", http::a_client_that_sends_too_slowly_is_given_up),
     ("server.keep_alive", http::an_idle_connection_is_closed_after_its_time),
+    ("server.waiters_max", calls_wait_as_many_and_as_long_as_the_settings_say),
+    ("server.wait_max", calls_wait_as_many_and_as_long_as_the_settings_say),
     ("server.shutdown_grace", lifetime::a_request_that_never_ends_holds_the_server_no_longer_than_the_grace),
     ("storage.queue_commands_max", a_full_queue_of_commands_throttles),
     ("storage.batch_commands_max", a_batch_holds_as_many_commands_as_the_settings_say),
     ("storage.batch_bytes_max", a_batch_ends_with_the_write_that_exceeds_its_bytes),
+    ("storage.snapshots_max", snapshots_are_as_many_as_the_settings_say),
     ("storage.batch_events_max", due_events_are_stored_a_few_at_a_time),
     (
         "storage.max_pages",
@@ -35,11 +38,13 @@ const HIT: &[(&str, fn())] = &[
     ("limits.grants_per_key_max", quotas_are_those_of_the_settings),
     ("limits.policy_bytes_max", quotas_are_those_of_the_settings),
     ("limits.encryption_context_bytes_max", quotas_are_those_of_the_settings),
+    ("limits.request_quota_share", requests_beyond_their_quota_are_throttled),
     ("audit.retention_days", audit_files_past_their_days_go_at_the_start),
     ("audit.retention_records_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
     ("audit.segment_bytes_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
     ("audit.queue_records_max", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
     ("audit.queue_wait_ms", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
+    ("events.webhook_attempts_max", events::an_event_is_posted_as_often_as_the_settings_say),
 ];
 
 /// The settings that bound nothing.
@@ -64,9 +69,13 @@ const NO_LIMITS: &[&str] = &[
     "auth.access_keys",
     "sts.web_identity",
     "grants.consistency_delay",
+    "multi_region.creating_time",
+    "multi_region.updating_time",
     "clock.start",
     "clock.rate",
     "clock.frozen",
+    "clock.cron",
+    "events.webhook",
     "log.format",
     "log.filter",
 ];
@@ -87,6 +96,19 @@ fn every_limit_of_the_settings_is_hit_by_a_test() {
         })
         .collect();
     assert!(unlimited.is_empty(), "these are limits: {unlimited:?}");
+}
+
+#[test]
+fn requests_beyond_their_quota_are_throttled() {
+    // AWS grants five a second; a second of this clock never ends.
+    let server = in_memory(&["--request-quota-share", "0.4", "--clock-frozen"]);
+    let made = (0..5).take_while(|_| server.call("CreateKey", &json!({})).unwrap().status == 200).count();
+    assert_eq!(made, 2);
+    let (status, code, text) = fails(&server, "CreateKey", json!({}));
+    assert_eq!((status, code.as_str()), (400, "ThrottlingException"));
+    assert!(text.contains("exceeded the rate"), "{text}");
+    client_ok(&server, &["clock", "advance", "1d"]);
+    ok(&server, "CreateKey", json!({}));
 }
 
 fn limited(arguments: &[&str]) -> (ServerProcess, String) {
@@ -113,6 +135,21 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     assert_eq!(reply.json()["__type"], "RequestEntityTooLargeException");
     assert!(reply.text.contains("65536"), "{}", reply.text);
 
+    // A client of STS reads XML.
+    let own = format!("127.0.0.1:{}", server.port());
+    let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    let text = format!("Action=GetCallerIdentity&Version=2011-06-15&Padding={}", "a".repeat(65_536));
+    let headers = [("host", own.as_str()), form];
+    let reply = fixtures::process::send(server.port(), "POST", "/", &headers, text.as_bytes()).unwrap();
+    assert_eq!((reply.status, reply.header("content-type")), (413, Some("text/xml")));
+    let request_id = reply.header("x-amzn-requestid").unwrap();
+    let expected = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+         <Code>RequestEntityTooLarge</Code><Message>The request body exceeds 65536 bytes.</Message></Error>\
+         <RequestId>{request_id}</RequestId></ErrorResponse>"
+    );
+    assert_eq!(reply.text, expected);
+
     // A body whose length nobody declared.
     let mut stream = connect(&server);
     let (head, _) = request(&server, "DescribeKey", &json!({}));
@@ -124,7 +161,7 @@ fn bodies_longer_than_the_limit_are_refused_whatever_way_they_come() {
     }
     assert_eq!(response(&mut stream).unwrap().status, 413);
     ok(&server, "DescribeKey", json!({ "KeyId": id }));
-    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 2);
+    assert_eq!(metric(&server, "kms_refused_requests_total{reason=\"too_large\"}"), 3);
 }
 
 #[test]
@@ -381,6 +418,43 @@ fn due_events_are_stored_a_few_at_a_time() {
     assert!(metric(&server, "kms_store_version") >= version + left, "one transaction an event");
     server.kill();
     assert_eq!(records(&folder, "key") + records(&folder, "material"), 0);
+}
+
+#[test]
+fn calls_wait_as_many_and_as_long_as_the_settings_say() {
+    let server = in_memory(&["--clock-frozen", "--waiters-max", "1", "--wait-max", "30s"]);
+    let refused = control(&server, "GET", "/_kms/clock?wait_for=RotateKey&timeout=31s", "");
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("server.wait_max"), "{}", refused.text);
+    std::thread::scope(|scope| {
+        // Whoever looks whether there is room may be in the way.
+        let wait = || control(&server, "GET", "/_kms/events?event=CreateKey&wait=30s", "");
+        let waiting = scope.spawn(move || eventually(|| Some(wait()).filter(|reply| reply.status == 200)));
+        let full = eventually(|| {
+            let reply = control(&server, "GET", "/_kms/clock?wait_for=RotateKey&timeout=0s", "");
+            (reply.status == 503).then_some(reply.text)
+        });
+        assert!(full.unwrap().contains("1 calls wait already"));
+        // Whoever waits holds up nobody, and is answered as soon as there is something to tell.
+        key(&server);
+        assert_eq!(waiting.join().unwrap().unwrap().json()["Records"].as_array().unwrap().len(), 1);
+    });
+    assert_eq!(control(&server, "GET", "/_kms/clock?wait_for=RotateKey&timeout=0s", "").status, 200);
+    let none = in_memory(&["--waiters-max", "0"]);
+    assert_eq!(control(&none, "GET", "/_kms/events?wait=0s", "").status, 503);
+}
+
+#[test]
+fn snapshots_are_as_many_as_the_settings_say() {
+    let server = in_memory(&["--snapshots-max", "1"]);
+    let take = |name: &str, body: &str| control(&server, "POST", &format!("/_kms/snapshots/{name}"), body);
+    assert_eq!(take("a", "").status, 200);
+    let refused = take("b", "");
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("storage.snapshots_max"), "{}", refused.text);
+    assert_eq!(take("a", r#"{"replace": true}"#).status, 200, "it is no more than before");
+    assert_eq!(control(&server, "DELETE", "/_kms/snapshots/a", "").status, 200);
+    assert_eq!(take("b", "").status, 200);
 }
 
 fn database(folder: &Folder) -> rusqlite::Connection {

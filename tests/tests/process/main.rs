@@ -5,11 +5,15 @@
 mod client;
 mod clock;
 mod data_directory;
+mod erasure;
+mod events;
 mod explain;
+mod faults;
 mod http;
 mod http2;
 mod lifetime;
 mod limits;
+mod managed;
 mod principals;
 mod secrets;
 mod seeds;

@@ -243,3 +243,30 @@ fn an_alias_that_was_moved_and_a_key_that_is_to_be_deleted_stay_so() {
     assert_eq!(fails(&server, "DescribeKey", json!({"KeyId": "alias/c"})).1, "NotFoundException");
     assert_eq!(ids(&server), before);
 }
+
+/// Keys of RSA, which take long to make, are there at the first request, too; and every kind is the same after a restart.
+#[test]
+fn keys_of_other_specs_are_seeded_and_outlive_the_process() {
+    let folder = Folder::new();
+    let seed = folder.write(
+        "seed.yaml",
+        "keys:\n- {account: \"111122223333\", spec: RSA_4096, usage: SIGN_VERIFY, aliases: [alias/signer]}\n\
+         - {account: \"111122223333\", spec: ML_DSA_87, usage: SIGN_VERIFY, aliases: [alias/future]}\n\
+         - {account: \"111122223333\", spec: HMAC_256, material: CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=, aliases: [alias/mac]}\n",
+    );
+    let server = folder.server(&["--seed", &seed]);
+    let mac = json!({"KeyId": "alias/mac", "Message": "SGkgVGhlcmU=", "MacAlgorithm": "HMAC_SHA_256"});
+    let expected = "GYpgfrRL+8aZA6Dxzyu9xboKo/PZrjwcejsWlqC2jPc=";
+    assert_eq!(ok(&server, "GenerateMac", mac.clone())["Mac"], expected);
+    let signing = [("alias/signer", "RSASSA_PSS_SHA_512"), ("alias/future", "ML_DSA_SHAKE_256")];
+    let input = |(key, algorithm): (&str, &str)| json!({"KeyId": key, "Message": "SGkgVGhlcmU=", "SigningAlgorithm": algorithm});
+    let signatures = signing.map(|signer| ok(&server, "Sign", input(signer))["Signature"].clone());
+    server.kill();
+    let server = folder.server(&["--seed", &seed]);
+    for (signer, signature) in signing.into_iter().zip(signatures) {
+        let mut verification = input(signer);
+        verification["Signature"] = signature;
+        ok(&server, "Verify", verification);
+    }
+    assert_eq!(ok(&server, "GenerateMac", mac)["Mac"], expected);
+}

@@ -141,3 +141,47 @@ fn reset_removes_everything_for_good_and_only_when_told_to() {
     server.kill();
     gone(&folder.server(&[]));
 }
+
+#[test]
+fn a_snapshot_on_disk_is_sealed_and_its_removal_leaves_no_byte_of_it() {
+    let folder = Folder::new();
+    let server = folder.server(&["--clock-frozen"]);
+    let (id, ciphertext) = filled(&server);
+    let said = client_ok(&server, &["state", "snapshot", "base"]);
+    assert!(said.contains("     1 keys  store   base\n"), "{said}");
+    expect(&client(&server, &["state", "snapshot", "base"]), 4, &["there is a snapshot base already"]);
+    ok(&server, "ScheduleKeyDeletion", json!({"KeyId": id, "PendingWindowInDays": 7}));
+    client_ok(&server, &["clock", "advance", "7d"]);
+    server.kill();
+    let raw: Vec<u8> = (0..32).collect();
+    assert!(folder.files().iter().all(|(_, bytes)| !contains(bytes, &raw)), "sealed on disk");
+
+    // What was destroyed comes back through the snapshot, and only through it.
+    let server = folder.server(&[]);
+    assert_ne!(server.call("Decrypt", &json!({ "CiphertextBlob": ciphertext })).unwrap().status, 200);
+    client_ok(&server, &["state", "restore", "base"]);
+    assert_eq!(decrypt(&server, &ciphertext), "aGVsbG8=");
+    client_ok(&server, &["state", "reset", "--yes"]);
+    server.signal("TERM").unwrap();
+    expect(&server.ended(), 0, &[]);
+    let database = rusqlite::Connection::open(folder.data().join("kms.db")).unwrap();
+    let sql = "SELECT s.bytes FROM slots s JOIN records r ON r.slot = s.slot WHERE r.kind = 'snapshot'";
+    let mut statement = database.prepare(sql).unwrap();
+    let sealed: Vec<Vec<u8>> =
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(sealed.len(), 1);
+    drop(statement);
+    drop(database);
+
+    let server = folder.server(&[]);
+    let listed: Value = serde_json::from_str(&client_ok(&server, &["state", "snapshots", "--json"])).unwrap();
+    assert_eq!(listed[0]["name"], "base");
+    client_ok(&server, &["state", "delete-snapshot", "base"]);
+    assert_eq!(client_ok(&server, &["state", "snapshots"]), "");
+    server.kill();
+    for (path, bytes) in folder.files() {
+        assert!(!contains(&bytes, &sealed[0]), "{}", path.display());
+    }
+    let server = folder.server(&[]);
+    expect(&client(&server, &["state", "restore", "base"]), 4, &["there is no snapshot base"]);
+}

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::super::{DoctorArguments, ExitCode, Output};
-use super::{Failed, print_line, serve};
+use super::client::Client;
+use super::{Failed, faults, print_line, serve};
 use crate::config::{Authorization, Config, Environment, RootKeySource as Source};
 use crate::store::{DATABASE_FILE, RootKey, SqliteStore, Store, excess_permissions, unknown_kinds};
 
@@ -26,6 +27,7 @@ struct Finding {
 pub(super) fn run(
     arguments: &DoctorArguments,
     environment: &Environment,
+    server: Option<&Client>,
     output: Output,
 ) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
@@ -51,6 +53,13 @@ pub(super) fn run(
     if !loaded.config.server.address.is_loopback() {
         let text = format!("the server listens on {}, which others can reach", loaded.config.server.address);
         add(Weight::Note, text);
+    }
+    if loaded.config.limits.request_quota_share.factor() > 0.0 {
+        let share = loaded.config.limits.request_quota_share.factor();
+        add(Weight::Note, format!("request quotas are enforced at {share} of AWS's: calls may be throttled"));
+    }
+    if let Some(server) = server {
+        examine_faults(server, &mut add);
     }
     let repair = findings.iter().any(|finding| finding.weight == Weight::Repair);
     show(&findings, output)?;
@@ -103,6 +112,22 @@ fn examine_data(config: &Config, environment: &Environment, add: &mut impl FnMut
             }
         }
         Err(error) => add(Weight::Repair, error),
+    }
+}
+
+/// Faults that a running server injects, which its user may have forgotten.
+fn examine_faults(server: &Client, add: &mut impl FnMut(Weight, String)) {
+    let answer = match server.get("/_kms/faults", &[]) {
+        Ok(answer) => answer,
+        Err(error) => return add(Weight::Repair, error.to_string()),
+    };
+    let told = faults::list(&answer);
+    let any = answer.get("faults").and_then(serde_json::Value::as_array).is_some_and(|all| !all.is_empty());
+    let weight = if any { Weight::Note } else { Weight::Good };
+    for line in told.lines() {
+        let line =
+            if any { format!("the server injects fault {}", line.trim_start()) } else { line.to_owned() };
+        add(weight, line);
     }
 }
 

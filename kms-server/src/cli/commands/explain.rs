@@ -1,5 +1,6 @@
 //! `kms-server explain`.
 
+use http::Method;
 use serde_json::Value;
 
 use super::super::{ExitCode, ExplainArguments, Output};
@@ -12,7 +13,7 @@ pub(super) fn run(arguments: &ExplainArguments, client: &Client, output: Output)
         Some(id) => client.get(&format!("/_kms/explain?request={}", encode(id)), &[])?,
         None => {
             let question = arguments.question().map_err(Failed::usage)?;
-            client.send("POST", "/_kms/explain", &[], question.to_string().as_bytes())?
+            client.send(Method::POST, "/_kms/explain", &[], question.to_string().as_bytes())?
         }
     };
     match output {

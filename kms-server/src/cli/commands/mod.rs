@@ -4,16 +4,22 @@ mod certificates;
 mod client;
 mod clock;
 mod doctor;
+mod events;
 mod explain;
+mod faults;
+mod keys;
+mod notifications;
 mod principals;
 mod rekey;
+mod report;
 mod serve;
+mod state;
 
 use std::fmt;
 use std::io::{self, Write};
 
 use self::client::Client;
-use super::{Arguments, Command, Endpoint, ExitCode, Output};
+use super::{Arguments, Command, DataArguments, ENDPOINT_VARIABLE, Endpoint, ExitCode, Output};
 use crate::config::Environment;
 
 /// How a command failed: the exit code, and what to tell the user.
@@ -60,10 +66,17 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
     let output = arguments.client.output();
     let endpoint =
         || Endpoint::resolve(arguments.client.endpoint.as_ref(), environment).map_err(Failed::usage);
-    let client = || Client::new(endpoint()?, environment);
+    let client = |data: &DataArguments| Client::new(data, endpoint, environment);
+    // What lives in a server's memory only.
+    let server = || Client::server(endpoint()?, environment);
     match &arguments.command {
         Command::Serve(serve) => serve::run(serve, environment),
-        Command::Doctor(doctor) => doctor::run(doctor, environment, output),
+        Command::Doctor(doctor) => {
+            // Only a server that was named is asked: the settings may be those of one that does not run.
+            let named = arguments.client.endpoint.is_some() || environment.value(ENDPOINT_VARIABLE).is_some();
+            let server = named.then(server).transpose()?;
+            doctor::run(doctor, environment, server.as_ref(), output)
+        }
         Command::Rekey(rekey) => rekey::run(rekey, environment, output),
         Command::Env(env) => {
             let variables = env.client_environment(endpoint()?);
@@ -73,12 +86,17 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
             }
             Ok(ExitCode::Ok)
         }
-        Command::Keys(keys) => client::keys(keys, &client()?, output),
-        Command::Explain(explain) => explain::run(explain, &client()?, output),
-        Command::Events(events) => client::events(events, &client()?, output),
-        Command::Clock(clock) => clock::run(clock, &client()?, output),
-        Command::Principals(principals) => principals::run(principals, &client()?, output),
-        Command::State(state) => client::state(state, &client()?, output),
+        Command::Keys(keys) => keys::run(&keys.command, &client(&keys.data)?, output),
+        Command::Explain(explain) => explain::run(explain, &client(&explain.data)?, output),
+        Command::Events(events) => events::run(events, &client(&events.data)?, output),
+        Command::Notifications(filters) => notifications::run(filters, &client(&filters.data)?, output),
+        Command::Clock(clock) => clock::run(&clock.command, &client(&clock.data)?, output),
+        Command::Principals(principals) => {
+            principals::run(&principals.command, &client(&principals.data)?, output)
+        }
+        Command::State(state) => state::run(&state.command, &client(&state.data)?, output),
+        Command::Faults(faults) => faults::run(faults, &server()?, output),
+        Command::Report(report) => report::run(report, &server()?, output),
     }
 }
 

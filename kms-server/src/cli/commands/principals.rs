@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
+use http::Method;
 use serde_json::Value;
 
 use super::super::{ExitCode, Output, PrincipalsCommand};
@@ -30,7 +31,7 @@ pub(super) fn run(command: &PrincipalsCommand, client: &Client, output: Output) 
             }
         }
         PrincipalsCommand::Put { principal, file } => {
-            let answer = client.send("PUT", &path(principal), &[], &body(file)?)?;
+            let answer = client.send(Method::PUT, &path(principal), &[], &body(file)?)?;
             match output {
                 Output::Json => print_line(&answer)?,
                 Output::Text => done(output, &format!("Stored {principal}."))?,
@@ -41,7 +42,7 @@ pub(super) fn run(command: &PrincipalsCommand, client: &Client, output: Output) 
             done(output, &format!("Deleted {principal}."))?;
         }
         PrincipalsCommand::CreateAccessKey { principal } => {
-            let key = client.send("POST", &format!("{}/access-keys", path(principal)), &[], b"")?;
+            let key = client.send(Method::POST, &format!("{}/access-keys", path(principal)), &[], b"")?;
             match output {
                 Output::Json => print_line(&key)?,
                 Output::Text => {

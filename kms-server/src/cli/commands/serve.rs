@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,25 +12,28 @@ use lifecycle::crypto::SystemEntropy;
 use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
-use super::super::{ExitCode, ServeArguments};
+use super::super::{ExitCode, ServeArguments, SettingsArguments};
 use super::{Failed, certificates, print_line};
 use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
-    self, Clock, Config, Environment, LogFormat, RootKeySource as Source, Signatures, UnknownAccessKey,
-    WebIdentity,
+    self, Clock, Config, Environment, Loaded, LogFormat, PRINCIPALS_VARIABLE, RootKeySource as Source,
+    Signatures, UnknownAccessKey, WebIdentity,
 };
 use crate::cron;
 use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
-use crate::observe::audit::AuditOptions;
+use crate::observe::log::LogOptions;
+use crate::observe::webhook::Webhook;
 use crate::pipeline::{Authorization, Mode};
 use crate::principals::{self, PRINCIPALS_BYTES_MAX};
 use crate::seed::{SEED_BYTES_MAX, Seed};
 use crate::service::Service;
 use crate::service::ServiceHeaders;
-use crate::store::{MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store};
+use crate::store::{
+    DATABASE_FILE, MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store, StoreError,
+};
 use crate::sts::IdentityProvider;
 
 /// Longest file with the keys of an identity provider in bytes.
@@ -45,14 +48,55 @@ pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Resu
     }
     let path = arguments.seed(environment);
     let seed = path.map(|path| read_seed(&path).map(|seed| (path, seed))).transpose()?;
-    let mut principals = access_keys(config, seed.as_ref().map(|(_, seed)| seed));
-    if let Some(path) = arguments.principals(environment) {
-        principals.extend(read_principals(&path)?);
-    }
-    principals.extend(loaded.principals);
-    let service = build(config, environment, principals)?;
+    let file = arguments.principals(environment);
+    let principals = principals(&loaded, seed.as_ref().map(|(_, seed)| seed), file.as_deref())?;
+    let service = build(config, principals, || {
+        if config.storage.memory {
+            return Ok(Box::new(MemoryStore::default()));
+        }
+        let store = SqliteStore::open(&database(config, environment)?).map_err(Failed::data)?;
+        Ok(Box::new(store))
+    })?;
     let system = actix_web::rt::System::new();
     system.block_on(serve(config, service, seed))
+}
+
+/// The service on a data directory that no server runs on, for a command that does without one.
+pub(super) fn open(settings: &SettingsArguments, environment: &Environment) -> Result<Service, Failed> {
+    let loaded = settings.load(environment).map_err(Failed::usage)?;
+    let config = &loaded.config;
+    start_log(config);
+    let folder = config.storage.data_dir.display();
+    if config.storage.memory {
+        return Err(Failed::usage("storage.memory is `true`: without a server there is nothing in memory"));
+    }
+    if !config.storage.data_dir.join(DATABASE_FILE).exists() {
+        let message = format!("{folder} holds no database; name the directory of a server with --data-dir");
+        return Err(Failed::data(message));
+    }
+    let file = environment.value(PRINCIPALS_VARIABLE).map(PathBuf::from);
+    let principals = principals(&loaded, None, file.as_deref())?;
+    build(config, principals, || {
+        let store = SqliteStore::open(&database(config, environment)?).map_err(|error| match error {
+            StoreError::Locked { pid, .. } => {
+                let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                let advice = "leave out --data-dir and --config to ask that server, or stop it first";
+                Failed::data(format!("the data directory {folder} is in use by {holder}: {advice}"))
+            }
+            error => Failed::data(error),
+        })?;
+        Ok(Box::new(store))
+    })
+}
+
+/// Everybody who is configured.
+fn principals(loaded: &Loaded, seed: Option<&Seed>, file: Option<&Path>) -> Result<Vec<Entry>, Failed> {
+    let mut principals = access_keys(&loaded.config, seed);
+    if let Some(path) = file {
+        principals.extend(read_principals(path)?);
+    }
+    principals.extend(loaded.principals.iter().cloned());
+    Ok(principals)
 }
 
 fn start_log(config: &Config) {
@@ -69,14 +113,14 @@ fn start_log(config: &Config) {
     };
 }
 
-fn read_seed(path: &std::path::Path) -> Result<Seed, Failed> {
+fn read_seed(path: &Path) -> Result<Seed, Failed> {
     let name = path.display().to_string();
     let text = config::read_text(path, SEED_BYTES_MAX)
         .map_err(|error| Failed::usage(format!("the seed file {name} cannot be read: {error}")))?;
     Seed::parse(&name, &text).map_err(Failed::usage)
 }
 
-fn read_principals(path: &std::path::Path) -> Result<Vec<Entry>, Failed> {
+fn read_principals(path: &Path) -> Result<Vec<Entry>, Failed> {
     let name = path.display().to_string();
     let text = config::read_text(path, PRINCIPALS_BYTES_MAX)
         .map_err(|error| Failed::usage(format!("the file of principals {name} cannot be read: {error}")))?;
@@ -116,15 +160,15 @@ fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> 
     config.sts.web_identity.as_slice().iter().map(read).collect()
 }
 
-fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> Result<Service, Failed> {
+/// Puts a service together on a store, which is opened last: a wrong setting must make no database.
+fn build(
+    config: &Config,
+    principals: Vec<Entry>,
+    store: impl FnOnce() -> Result<Box<dyn Store>, Failed>,
+) -> Result<Service, Failed> {
     let providers = identity_providers(config)?;
     let entropy = Arc::new(SystemEntropy::new());
-    let store: Box<dyn Store> = if config.storage.memory {
-        Box::new(MemoryStore::default())
-    } else {
-        let options = database(config, environment)?;
-        Box::new(SqliteStore::open(&options).map_err(Failed::data)?)
-    };
+    let store = store()?;
     let (signatures, ignored) = match config.auth.signatures {
         Signatures::Verify => (Check::Verify, None),
         // Whoever does not look at signatures wants to know no access keys either.
@@ -153,21 +197,26 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
             aliases_per_key_max: config.limits.aliases_per_key_max as usize,
             grants_per_key_max: config.limits.grants_per_key_max as usize,
             grant_consistency_delay: config.grants.consistency_delay,
+            replica_creating_time: config.multi_region.creating_time,
+            primary_updating_time: config.multi_region.updating_time,
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
+            snapshots_max: config.storage.snapshots_max as usize,
+            waiters_max: config.server.waiters_max as usize,
+            wait_max: config.server.wait_max,
         })
+        .request_quota_share(config.limits.request_quota_share.factor())
         .json_depth_max(config.server.json_depth_max as usize)
-        .audit(AuditOptions {
-            folder: (!config.storage.memory).then(|| config.storage.data_dir.join("audit")),
-            segment_bytes_max: config.audit.segment_bytes_max.len() as u64,
-            records_max: Some(u64::from(config.audit.retention_records_max)).filter(|records| *records > 0),
-            age_max: Some(config.audit.retention_days)
-                .filter(|days| *days > 0)
-                .map(|days| Duration::from_secs(u64::from(days) * 86_400)),
-            queue_records_max: config.audit.queue_records_max as usize,
-            queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
-        })
+        .audit(log(config, "audit"))
+        .notifications(log(config, "notifications"))
+        .webhook(
+            config
+                .events
+                .webhook
+                .as_deref()
+                .map(|url| Webhook { url: url.to_owned(), attempts_max: config.events.webhook_attempts_max }),
+        )
         .principals(principals)
         .identity_providers(providers)
         .unknown_access_key(unknown)
@@ -194,6 +243,19 @@ fn build(config: &Config, environment: &Environment, principals: Vec<Entry>) -> 
             BuildError::Engine(OpenError::Principal(_)) => Failed::usage(error),
             _ => Failed::data(error),
         })
+}
+
+/// A log in a folder of the data directory.
+fn log(config: &Config, folder: &str) -> LogOptions {
+    let days = Some(config.audit.retention_days).filter(|days| *days > 0);
+    LogOptions {
+        folder: (!config.storage.memory).then(|| config.storage.data_dir.join(folder)),
+        segment_bytes_max: config.audit.segment_bytes_max.len() as u64,
+        records_max: Some(u64::from(config.audit.retention_records_max)).filter(|records| *records > 0),
+        age_max: days.map(|days| Duration::from_secs(u64::from(days) * 86_400)),
+        queue_records_max: config.audit.queue_records_max as usize,
+        queue_wait: Duration::from_millis(u64::from(config.audit.queue_wait_ms)),
+    }
 }
 
 /// The access keys of the settings and of a seed.
@@ -225,7 +287,8 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
     })?;
     warn_of_clock(config, &service);
     announce(config, &service);
-    let cron = cron::start(&service).await.map_err(|error| Failed::new(ExitCode::Failure, error))?;
+    let cron = cron::start(&service, config.clock.cron.as_str()).await;
+    let cron = cron.map_err(|error| Failed::usage(format!("clock.cron: {error}")))?;
     let mut running = bound.serve(Arc::new(service.clone()))?;
     // The last word of the line is where the server is; scripts wait for it.
     print_line(&format!("ready {}", running.url()))?;
@@ -234,6 +297,8 @@ async fn serve(config: &Config, service: Service, seed: Option<(PathBuf, Seed)>)
         error = running.failed() => return Err(error.into()),
     };
     tracing::info!(signal, "stopping: requests in flight may end");
+    // Those that wait would hold up the others.
+    service.parts().waits.stop();
     if let http::actix::Stopped::Cut { requests } = running.stop(config.server.shutdown_grace).await? {
         tracing::warn!(requests, "the grace has ended before these requests did");
     }

@@ -151,7 +151,21 @@ fn log_filters() {
     }
 }
 
+#[test]
+fn cron_expressions() {
+    for text in ["0 * * * * *", "*/10 * * * * *", "0 30 9 * * Mon-Fri"] {
+        assert_eq!(CronExpression::parse(text).as_ref().map(CronExpression::as_str), Some(text));
+    }
+    for wrong in ["", "* * * * *", "0 61 * * * *", "often", "0 * * * * *\n", &"*".repeat(257)] {
+        assert_eq!(CronExpression::parse(wrong), None, "{wrong}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn no_cron_expression_panics(text in "[ -~]{0,40}|([0-9*/,LW#?-]{1,6} ){5}[0-9*/,LW#?A-Za-z-]{1,6}") {
+        let _ = CronExpression::parse(&text);
+    }
     #[test]
     fn no_log_filter_panics(text in "[ -~]{0,60}|[a-z=,\\[\\]{}\" 0-9]{0,60}") {
         let _ = LogFilter::parse(&text);

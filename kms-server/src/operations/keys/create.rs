@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Secret;
 use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
-use lifecycle::ids::{KeyArn, KeyId};
-use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, Origin, Switch};
+use lifecycle::ids::{KeyArn, KeyId, Scope};
+use lifecycle::key::{
+    Import, Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, MultiRegion, Origin, Presence,
+    PrivateKey, Switch,
+};
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
+use crate::operations::material::{check_region, internal};
 use crate::operations::metadata::KeyMetadata;
 use crate::operations::policies::{Lockout, accept_policy};
 use crate::operations::random::custom_key_store_not_found;
@@ -115,45 +120,51 @@ fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
     Ok(())
 }
 
+/// Everything that may refuse the request once it is authorised. Gives the key policy as it will be stored.
+fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<KeyPolicy, KmsError> {
+    check_region(authorized.scope().region, "KeySpec", input.spec())?;
+    // CreateCustomKeyStore is not implemented, so that no store can exist.
+    if let Some(id) = &input.custom_key_store_id {
+        return Err(custom_key_store_not_found(id));
+    }
+    if !matches!(input.origin(), Origin::AwsKms | Origin::External) {
+        return Err(not_implemented(&format!("Origin {}", input.origin())));
+    }
+    let lockout = match input.bypass_policy_lockout_safety_check {
+        Some(true) => Lockout::Bypass,
+        _ => Lockout::Check,
+    };
+    let policy = accept_policy(authorized, None, input.policy.as_deref(), lockout)?;
+    check_quota(authorized, authorized.scope())?;
+    Ok(policy)
+}
+
 impl Command for CreateKey {
+    fn prepare(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Option<Secret>, KmsError> {
+        accept(authorized, input)?;
+        let custom = CustomTags::read(input)?;
+        let is_made = custom.material.is_none() && input.origin() == Origin::AwsKms;
+        let made = is_made.then(|| input.spec().generate(authorized.environment.entropy));
+        Ok(made.transpose()?)
+    }
+
     fn decide(
         authorized: &Authorized<'_>,
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
-        let scope = authorized.scope();
-        if input.spec() == KeySpec::Sm2 && scope.region.partition() != "aws-cn" {
-            return Err(KmsError::new(
-                ErrorCode::UnsupportedOperationException,
-                "KeySpec SM2 is not supported in this Region",
-            ));
-        }
-        // CreateCustomKeyStore is not implemented, so that no store can exist.
-        if let Some(id) = &input.custom_key_store_id {
-            return Err(custom_key_store_not_found(id));
-        }
-        if input.spec() != KeySpec::SymmetricDefault {
-            return Err(not_implemented(&format!("KeySpec {}", input.spec())));
-        }
-        if input.origin() != Origin::AwsKms {
-            return Err(not_implemented(&format!("Origin {}", input.origin())));
-        }
-        let lockout = match input.bypass_policy_lockout_safety_check {
-            Some(true) => Lockout::Bypass,
-            _ => Lockout::Check,
-        };
-        let policy = accept_policy(authorized, input.policy.as_deref(), lockout)?;
-        check_quota(authorized)?;
-        let made = make(authorized, input, policy)?;
-        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(&made.0) };
-        let changes =
-            vec![Change::Put(Record::Material(Arc::new(made.1))), Change::Put(Record::Key(Arc::new(made.0)))];
-        Ok((output, changes))
+        let policy = accept(authorized, input)?;
+        let (key, material) = make(authorized, input, policy)?;
+        let output = CreateKeyResponse { key_metadata: KeyMetadata::of(authorized.view, &key) };
+        let material = material.map(|material| Record::Material(Arc::new(material)));
+        let records = material.into_iter().chain([Record::Key(Arc::new(key))]);
+        Ok((output, records.map(Change::Put).collect()))
     }
 }
 
-fn check_quota(authorized: &Authorized<'_>) -> Result<(), KmsError> {
+/// Whether an account and Region may have one more key.
+pub(in crate::operations) fn check_quota(authorized: &Authorized<'_>, scope: Scope) -> Result<(), KmsError> {
     let quota = authorized.environment.limits.keys_max;
-    let usage = authorized.view.customer_key_count(&authorized.scope());
+    let usage = authorized.view.customer_key_count(&scope);
     if usage < quota {
         return Ok(());
     }
@@ -167,12 +178,12 @@ fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
     policy: KeyPolicy,
-) -> Result<(Key, Material), KmsError> {
+) -> Result<(Key, Option<Material>), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
     let multi_region = input.multi_region.unwrap_or(false);
     let tags = input.tags.as_deref().unwrap_or_default();
-    let custom = CustomTags::read(tags)?;
+    let custom = CustomTags::read(input)?;
     let id = match custom.id {
         Some(id) => id,
         None if multi_region => KeyId::multi_region(entropy.array()?),
@@ -184,12 +195,39 @@ fn make(
             "{CUSTOM_ID} must begin with mrk- exactly if MultiRegion is true"
         )));
     }
-    if authorized.view.key(&arn).is_some() {
+    // Keys of one multi-Region id are related: only ReplicateKey makes another.
+    let related = multi_region && authorized.view.has_key_of_id(arn.scope.account, id);
+    if related || authorized.view.key(&arn).is_some() {
         return Err(KmsError::new(ErrorCode::AlreadyExistsException, format!("Key {arn} already exists")));
     }
-    let secret = match custom.material {
+    let key = Key {
+        arn,
+        spec: input.spec(),
+        usage: input.key_usage.unwrap_or(KeyUsage::EncryptDecrypt),
+        origin: input.origin(),
+        manager: KeyManager::Customer,
+        multi_region: multi_region.then(MultiRegion::primary),
+        description: input.description.as_deref().unwrap_or_default().into(),
+        created_at: now,
+        switch: Switch::Enabled,
+        pending_deletion: None,
+        policy,
+        tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
+        current_material: None,
+        material_count: 0,
+        rotation: None,
+        on_demand_rotations: 0,
+        imported: Vec::new(),
+    };
+    if input.origin() == Origin::External {
+        return match custom.material {
+            Some(secret) => imported(&key, secret, now),
+            None => Ok((key, None)),
+        };
+    }
+    let secret = match custom.material.or_else(|| authorized.prepared.cloned()) {
         Some(secret) => secret,
-        None => Secret::new(entropy.array::<MATERIAL_LENGTH>()?.to_vec()),
+        None => input.spec().generate(entropy)?,
     };
     let material = Material {
         key: arn,
@@ -199,25 +237,15 @@ fn make(
         rotation: None,
         secret: Some(secret),
     };
-    let key = Key {
-        arn,
-        spec: input.spec(),
-        usage: input.key_usage.unwrap_or(KeyUsage::EncryptDecrypt),
-        origin: input.origin(),
-        manager: KeyManager::Customer,
-        multi_region,
-        description: input.description.as_deref().unwrap_or_default().into(),
-        created_at: now,
-        switch: Switch::Enabled,
-        pending_deletion: None,
-        policy,
-        tags: tags.iter().filter(|tag| !is_custom_tag(&tag.tag_key)).cloned().collect(),
-        current_material: Some(material.id),
-        material_count: 1,
-        rotation: None,
-        on_demand_rotations: 0,
-    };
-    Ok((key, material))
+    Ok((Key { current_material: Some(material.id), material_count: 1, ..key }, Some(material)))
+}
+
+/// A key that waits for no import, because its first material comes with it.
+fn imported(key: &Key, secret: Secret, now: Timestamp) -> Result<(Key, Option<Material>), KmsError> {
+    let presence = Presence::Unlimited;
+    let import = Import { secret, import_type: None, id: None, presence, description: None };
+    let imported = key.import(import, None, now);
+    imported.map(|(key, material)| (key, Some(material))).map_err(|_| internal())
 }
 
 const CUSTOM_ID: &str = "_custom_id_";
@@ -236,7 +264,8 @@ struct CustomTags {
 }
 
 impl CustomTags {
-    fn read(tags: &[Tag]) -> Result<Self, KmsError> {
+    fn read(input: &CreateKeyRequest) -> Result<Self, KmsError> {
+        let (tags, spec) = (input.tags.as_deref().unwrap_or_default(), input.spec());
         let value = |key| tags.iter().find(|tag| tag.tag_key == key).map(|tag| tag.tag_value.as_str());
         let id = value(CUSTOM_ID).map(str::parse::<KeyId>).transpose();
         let id =
@@ -249,9 +278,14 @@ impl CustomTags {
         let material = value(CUSTOM_MATERIAL).map(|text| STANDARD.decode(text).map(Secret::new)).transpose();
         let material = material
             .ok()
-            .filter(|secret| secret.as_ref().is_none_or(|secret| secret.expose().len() == MATERIAL_LENGTH));
+            .filter(|secret| secret.as_ref().is_none_or(|secret| PrivateKey { spec, secret }.is_valid()));
         let material = material.ok_or_else(|| {
-            KmsError::validation(format!("{CUSTOM_MATERIAL} must be {MATERIAL_LENGTH} bytes in base64"))
+            let form = match spec {
+                KeySpec::SymmetricDefault => format!("{MATERIAL_LENGTH} bytes"),
+                _ if spec.is_asymmetric() => format!("a private key of spec {spec} as PKCS#8"),
+                _ => format!("a key of spec {spec}"),
+            };
+            KmsError::validation(format!("{CUSTOM_MATERIAL} must be {form} in base64"))
         })?;
         Ok(CustomTags { id, material })
     }

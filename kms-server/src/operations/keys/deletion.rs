@@ -63,8 +63,8 @@ impl Command for ScheduleKeyDeletion {
         let key = key.map_err(|_| window_error())?;
         let output = ScheduleKeyDeletionResponse {
             key_id: key.arn.to_string(),
-            deletion_date: key.pending_deletion.map(|pending| Date(pending.deletion_at)),
-            key_state: key.state().as_str(),
+            deletion_date: key.deletion_at().map(Date),
+            key_state: authorized.view.key_state(&key).as_str(),
             pending_window_in_days: days,
         };
         Ok((output, put(key)))

@@ -27,7 +27,7 @@ impl Operation for DescribeKey {
 
 impl Query for DescribeKey {
     fn run(authorized: &Authorized<'_>, _: &Self::Input) -> Result<Self::Output, KmsError> {
-        Ok(DescribeKeyResponse { key_metadata: KeyMetadata::of(authorized.key()?) })
+        Ok(DescribeKeyResponse { key_metadata: KeyMetadata::of(authorized.view, authorized.key()?) })
     }
 }
 

@@ -5,8 +5,8 @@ mod deletion;
 mod describe;
 mod switch;
 
-pub(super) use create::CreateKey;
 pub(crate) use create::is_custom_tag;
+pub(super) use create::{CreateKey, check_quota};
 pub(super) use deletion::{CancelKeyDeletion, ScheduleKeyDeletion};
 pub(super) use describe::{DescribeKey, ListKeys};
 pub(super) use switch::{DisableKey, EnableKey, UpdateKeyDescription};

@@ -9,7 +9,8 @@ use lifecycle::authorize::Named;
 use lifecycle::clock::Timestamp;
 use lifecycle::grant::Grant;
 use lifecycle::ids::{AliasArn, GrantId, KeyArn, KeyReference, Region, Scope};
-use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Origin, Switch};
+use lifecycle::key::{Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, MultiRegion, Origin, Switch};
+use lifecycle::managed;
 use lifecycle::policy::Budget;
 use lifecycle::state::View;
 use serde_json::Value;
@@ -207,7 +208,11 @@ impl Question {
                 let found = alias.as_ref().and_then(|alias| behind(view, alias));
                 return match (found, alias) {
                     (Some(key), _) => Ok(self.with_policy(key)),
-                    (None, Some(alias)) => Err(no(format!("`key`: there is no key behind {alias}"))),
+                    // A key that AWS makes when it is needed is judged as it will be.
+                    (None, Some(alias)) => match managed::planned(&alias, view.now()) {
+                        Some(key) => Ok(self.with_policy(&Arc::new(key))),
+                        None => Err(no(format!("`key`: there is no key behind {alias}"))),
+                    },
                     (None, None) => Err(no(format!("`key`: there is no key behind {text}"))),
                 };
             }
@@ -272,7 +277,7 @@ fn made_up(arn: KeyArn, policy: &KeyPolicy, now: Timestamp) -> Key {
         usage: KeyUsage::EncryptDecrypt,
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
-        multi_region: arn.id.is_multi_region(),
+        multi_region: arn.id.is_multi_region().then(MultiRegion::primary),
         description: "".into(),
         created_at: now,
         switch: Switch::Enabled,
@@ -283,5 +288,6 @@ fn made_up(arn: KeyArn, policy: &KeyPolicy, now: Timestamp) -> Key {
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        imported: Vec::new(),
     }
 }

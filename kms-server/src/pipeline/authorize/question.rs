@@ -12,7 +12,7 @@ use lifecycle::state::View;
 use lifecycle::tag::Tag;
 use serde_json::{Map, Value, json};
 
-use super::super::facts::{Circumstances, ENCRYPTION_CONTEXT, KEY_ID, ServiceCall, Side};
+use super::super::facts::{Circumstances, ENCRYPTION_CONTEXT, Endpoint, KEY_ID, ServiceCall, Side};
 use super::super::key_targets;
 use crate::auth::{Caller, SessionFacts};
 use crate::operations::declaration::{Permission, Target};
@@ -51,7 +51,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         let own = of_keys.is_none().then_some(entry.name());
         let of_keys = of_keys.into_iter().flatten().filter_map(|target| match target {
             Target::Key { action, .. } | Target::Ciphertext { action, .. } => Some(*action),
-            Target::Alias { .. } => None,
+            // The same permission as on the key before.
+            Target::Replica { .. } | Target::Alias { .. } => None,
         });
         own.into_iter().chain(of_keys).map(move |name| Action { entry, name })
     })
@@ -210,6 +211,7 @@ impl Question {
         };
         let via = fact("kms:ViaService").and_then(|via| via.split('.').next());
         let call = ServiceCall {
+            endpoint: Endpoint::default(),
             via: via.map(|service| format!("{service}.amazonaws.com")),
             source_arn: fact("aws:SourceArn").cloned(),
             source_account: fact("aws:SourceAccount").cloned(),

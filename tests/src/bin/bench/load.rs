@@ -76,20 +76,20 @@ impl Load {
     }
 }
 
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(port: u16) -> Connection {
+    pub(crate) async fn open(port: u16) -> Connection {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the server listens");
         stream.set_nodelay(true).expect("a socket");
         Connection { stream, buffer: Vec::with_capacity(16 * 1_024) }
     }
 
     /// Sends a request and reads its whole reply: status and body.
-    async fn exchange(&mut self, request: &[u8]) -> (u16, Vec<u8>) {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> (u16, Vec<u8>) {
         self.stream.write_all(request).await.expect("a connection");
         self.buffer.clear();
         loop {

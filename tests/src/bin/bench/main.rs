@@ -17,6 +17,7 @@ mod bare;
 mod caller;
 mod load;
 mod process;
+mod time;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -28,16 +29,19 @@ use process::Server;
 const HELP: &str = "\
 Measures kms-server over HTTP against a bare actix handler.
 
-Usage: bench [--signed] [--requests N] [--keys N] [--connections N] [--server PATH]
+Usage: bench [time] [--signed] [--requests N] [--keys N] [--connections N] [--server PATH]
+
+  time             measure what virtual time costs instead: rotations, idle time, and the memory of histories
 
   --signed         measure a second time, as a user whose signatures are verified and whose identity policy decides
-  --requests N     requests per measurement (default 60000)
+  --requests N     requests per measurement (default 200000)
   --keys N         keys of the large database (default 100000)
   --connections N  clients of the throughput measurements (default 16)
   --server PATH    the kms-server binary (default: beside this one)
 ";
 
 struct Options {
+    time: bool,
     signed: bool,
     requests: usize,
     keys: usize,
@@ -51,11 +55,18 @@ fn main() {
         return bare::serve();
     }
     let beside = std::env::current_exe().unwrap().with_file_name("kms-server");
-    let mut options =
-        Options { signed: false, requests: 60_000, keys: 100_000, connections: 16, server: beside };
+    let mut options = Options {
+        time: false,
+        signed: false,
+        requests: 200_000,
+        keys: 100_000,
+        connections: 16,
+        server: beside,
+    };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} needs a value\n{HELP}"));
         match argument.as_str() {
+            "time" => options.time = true,
             "--signed" => options.signed = true,
             "--requests" => options.requests = value().parse().expect("a number"),
             "--keys" => options.keys = value().parse().expect("a number"),
@@ -71,6 +82,9 @@ fn main() {
 async fn run(options: &Options) {
     println!("# Benchmarks\n");
     println!("{}\n", process::machine());
+    if options.time {
+        return time::report(options).await;
+    }
     start_up(options, "empty start", None).await;
     println!(
         "\n{} requests each over {} connections; ratios are to a bare actix handler\nthat reads a body and answers with one, both of the same sizes.",
@@ -138,8 +152,8 @@ async fn throughput(options: &Options, caller: &Caller) {
         let reply = load::reply_length(server.port, &caller.request(operation, body)).await;
         // Alternate, so that a change of the machine's mood meets both.
         let (mut ours, mut theirs) = (Measured::default(), Measured::default());
-        for _ in 0..3 {
-            let load = Load { connections: options.connections, requests: options.requests / 3 };
+        for _ in 0..ROUNDS {
+            let load = Load { connections: options.connections, requests: options.requests / ROUNDS };
             ours += load.run(&server, &caller.request(operation, body)).await;
             theirs += load.run(&bare, &caller.bare_request(operation, body, reply)).await;
         }
@@ -185,6 +199,9 @@ fn path(path: &Path) -> &str {
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
+
+/// How often the two servers take turns.
+const ROUNDS: usize = 10;
 
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(120);

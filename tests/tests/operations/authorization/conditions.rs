@@ -192,6 +192,7 @@ impl Case {
                         "InvalidCiphertextException",
                         "InvalidKeyUsageException",
                         "NotImplementedException",
+                        "UnsupportedOperationException",
                     ],
                     false => &["AccessDeniedException"],
                 };

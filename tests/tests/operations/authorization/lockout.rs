@@ -111,3 +111,24 @@ async fn the_default_policy_is_no_lockout() {
     may(&kms, ALICE, creator()).await;
     call_as(&kms, ALICE, "CreateKey", json!({})).await.ok();
 }
+
+/// What may not be done later counts, whoever forbids it: the organization, too.
+#[tokio::test]
+async fn policies_of_the_organization_count() {
+    let kms = kms();
+    may(&kms, ALICE, creator()).await;
+    let policy = json!({"Version": "2012-10-17", "Statement": [to("Allow", "kms:PutKeyPolicy", ALICE.arn)]})
+        .to_string();
+    let create = || call_as(&kms, ALICE, "CreateKey", json!({ "Policy": policy }));
+    create().await.ok();
+    let deny = json!({"Version": "2012-10-17", "Statement": on("Deny", "kms:PutKeyPolicy", "*")});
+    let mut deny_everybody = deny.clone();
+    deny_everybody["Statement"]["Principal"] = json!("*");
+    for (member, policies) in [
+        ("service_control", json!([["FullAWSAccess", {"name": "no", "document": deny}]])),
+        ("resource_control", json!([{"name": "no", "document": deny_everybody}])),
+    ] {
+        put(&kms, ACCOUNT, json!({"organization": {"id": "o-a1b2c3d4e5", member: policies}})).await;
+        create().await.refuses("MalformedPolicyDocumentException", LOCKOUT);
+    }
+}

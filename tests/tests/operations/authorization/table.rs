@@ -7,8 +7,7 @@ use fixtures::TestKms;
 use kms_server::operations::registry::{Body, OPERATIONS, find};
 use serde_json::{Value, json};
 
-use super::super::states::kind;
-use super::super::subject::{ALIAS, ROLE, State, Subject, respecify};
+use super::super::subject::{ALIAS, ROLE, State, Subject};
 use super::super::wire::{Answer, alias_arn, key_arn};
 use super::*;
 
@@ -20,6 +19,7 @@ const EXCEPTIONS: &str = include_str!("../../../../fixtures/cases/authorization/
 enum On {
     Key,
     OtherKey,
+    RelatedKey,
     GrantedKey,
     Alias,
     Principal,
@@ -31,7 +31,7 @@ enum On {
 impl On {
     /// Whether a key policy has a say.
     fn has_policy(self) -> bool {
-        matches!(self, On::Key | On::OtherKey)
+        matches!(self, On::Key | On::OtherKey | On::RelatedKey)
     }
 }
 
@@ -54,6 +54,7 @@ fn table() -> Vec<Row> {
         let on = match on {
             "key" => On::Key,
             "other-key" => On::OtherKey,
+            "related-key" => On::RelatedKey,
             "granted-key" => On::GrantedKey,
             "alias" => On::Alias,
             "principal" => On::Principal,
@@ -82,11 +83,12 @@ struct Stage {
 impl Stage {
     async fn new(row: &Row) -> Stage {
         let kms = kms();
-        let stage =
-            Stage { key: Subject::new(&kms).await, other: Subject::new(&kms).await, kms, row: row.clone() };
-        if let Some((spec, usage)) = kind(row.operation) {
-            respecify(&stage.kms, &stage.key.arn, spec, usage).await;
-        }
+        let stage = Stage {
+            key: Subject::of(&kms, row.operation).await,
+            other: Subject::of(&kms, row.operation).await,
+            kms,
+            row: row.clone(),
+        };
         if row.operation == "CancelKeyDeletion" {
             State::PendingDeletion.enter(&stage.kms, &stage.key.id).await;
         }
@@ -121,7 +123,7 @@ impl Stage {
             On::Alias => alias_arn(ALIAS),
             On::Principal => ROLE.to_owned(),
             On::NewKey => key_arn("*"),
-            On::Replica => self.key.arn.replace("us-east-1", "eu-west-1"),
+            On::RelatedKey | On::Replica => self.key.arn.replace("us-east-1", "eu-west-1"),
             On::Nothing => "*".to_owned(),
         }
     }
@@ -239,8 +241,12 @@ async fn a_key_policy_alone_allows_each_operation_on_its_key() {
     for row in table() {
         let stage = Stage::new(&row).await;
         let (by_key, by_identity): (Vec<_>, Vec<_>) = row.needs.iter().partition(|(_, on)| on.has_policy());
-        for key in [On::Key, On::OtherKey] {
-            let needs = by_key.iter().filter(|(_, on)| *on == key);
+        for key in [On::Key, On::OtherKey, On::RelatedKey] {
+            let needs: Vec<_> = by_key.iter().filter(|(_, on)| *on == key).collect();
+            if key == On::RelatedKey && needs.is_empty() {
+                continue;
+            }
+            let needs = needs.into_iter();
             let allows = needs.map(|(permission, _)| to("Allow", &format!("kms:{permission}"), ALICE.arn));
             put_policy(&stage.kms, &stage.arn(key), &allows.collect::<Vec<_>>()).await;
         }

@@ -20,7 +20,7 @@ async fn every_operation_with_grant_tokens_takes_genuine_ones_only() {
         }
         let operation = entry.name();
         let kms = TestKms::new();
-        let key = Subject::new(&kms).await;
+        let key = Subject::of(&kms, operation).await;
         let (id, token) = grant(&kms, key.request("CreateGrant")).await;
         let with = |tokens: &[&str]| {
             let mut input = key.request(operation);

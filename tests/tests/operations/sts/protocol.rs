@@ -162,3 +162,19 @@ async fn unknown_keys_are_refused_once_there_are_principals() {
         "no policy keeps anybody from it"
     );
 }
+
+#[tokio::test]
+async fn calls_are_counted_by_operation_and_outcome() {
+    let kms = TestKms::new();
+    send(&kms, signed("sts", "us-east-1", WHO)).await;
+    send(&kms, signed("kms", "us-east-1", WHO)).await;
+    send(&kms, signed("sts", "us-east-1", "Action=Nonsense&Version=2011-06-15")).await;
+    let metrics = send(&kms, Request::get("/_kms/metrics").body(Bytes::new()).unwrap()).await;
+    let metrics = text(&metrics);
+    for (operation, outcome) in
+        [("GetCallerIdentity", "success"), ("GetCallerIdentity", "failure"), ("", "failure")]
+    {
+        let line = format!("kms_sts_requests_total{{operation=\"{operation}\",outcome=\"{outcome}\"}} 1");
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+}

@@ -129,14 +129,17 @@ fn a_destroyed_secret_is_in_no_file_when_the_commit_returns() {
 
 #[test]
 fn a_row_that_loses_its_secret_is_erased_without_being_asked() {
-    for change in [
+    let changes = [
         delete(Kind::MATERIAL, "m"),
         put(Kind::MATERIAL, "m", b"", None),
         put(Kind::MATERIAL, "m", b"", Some(&[1; 999])),
-    ] {
+    ];
+    // Keys of RSA are long, and a longer secret than any that exists does not fit on a page of the database.
+    let secrets: [&[u8]; 3] = [&[7; 32], &[7; 2_400], &[7; 5_000]];
+    for (change, secret) in changes.iter().flat_map(|change| secrets.map(|secret| (change.clone(), secret))) {
         let dir = tempfile::tempdir().unwrap();
         let mut store = open(dir.path()).unwrap();
-        store.commit(&batch(vec![put(Kind::MATERIAL, "m", b"", Some(&[7; 32]))])).unwrap();
+        store.commit(&batch(vec![put(Kind::MATERIAL, "m", b"", Some(secret))])).unwrap();
         let seal = seals(&store)["m"].clone();
         assert!(holds(&files(dir.path()), &seal));
         store.commit(&batch(vec![change])).unwrap();

@@ -83,6 +83,40 @@ fn surroundings(world: &World) -> Vec<Case> {
                 Call { headers: service("logs").headers, ..from("203.0.113.7") },
             ],
         ),
+        case(
+            "Encrypt",
+            json!({"StringEquals": {"aws:SourceVpc": "vpc-1a2b"}}),
+            [through(&[("x-kms-source-vpc", "vpc-1a2b")])],
+            [
+                plain(),
+                through(&[("x-kms-source-vpc", "vpc-1a2c")]),
+                through(&[("x-kms-source-vpce", "vpce-1a2b")]),
+            ],
+        ),
+        case(
+            "Encrypt",
+            json!({"StringEquals": {"aws:SourceVpce": "vpce-1a2b"}}),
+            [through(&[("x-kms-source-vpce", "vpce-1a2b")])],
+            [
+                plain(),
+                through(&[("x-kms-source-vpce", "vpce-1a2c")]),
+                through(&[("x-kms-source-vpce", "vpce-1a2b"), ("x-kms-via-service", "s3")]),
+                through(&[("x-kms-source-vpce", "vpce-1a2b"), ("x-kms-service", "logs")]),
+            ],
+        ),
+        case(
+            "Encrypt",
+            json!({"IpAddress": {"aws:VpcSourceIp": "10.0.0.0/8"}}),
+            [through(&[("x-kms-source-vpce", "vpce-1a2b"), ("x-kms-vpc-source-ip", "10.1.2.3")])],
+            [plain(), through(&[("x-kms-vpc-source-ip", "192.0.2.1")]), from("10.1.2.3")],
+        ),
+        // AWS: whoever comes through an endpoint has no public address.
+        case(
+            "Encrypt",
+            json!({"IpAddress": {"aws:SourceIp": "192.0.2.1"}}),
+            [plain()],
+            [through(&[("x-kms-source-vpce", "vpce-1a2b")])],
+        ),
         case("Encrypt", json!({"Bool": {"aws:SecureTransport": "true"}}), [encrypted()], [plain()]),
         case("Encrypt", json!({"Bool": {"aws:SecureTransport": "false"}}), [plain()], [encrypted()]),
         case(
@@ -98,6 +132,11 @@ fn surroundings(world: &World) -> Vec<Case> {
             [plain()],
         ),
     ]
+}
+
+/// A request through a VPC endpoint.
+fn through(headers: &[(&'static str, &str)]) -> Call {
+    headers.iter().fold(plain(), |call, (name, value)| call.header(name, *value))
 }
 
 /// A request that a service forwards.

@@ -187,6 +187,8 @@ fn imports() -> Vec<Case> {
     const STAYS: &str = "KEY_MATERIAL_DOES_NOT_EXPIRE";
     // 9 January and 28 May 2026.
     let until = |at: u32| with(json!({"ExpirationModel": EXPIRES, "ValidTo": at}));
+    // Material expires by default.
+    let unsaid = |at: u32| with(json!({"ExpirationModel": null, "ValidTo": at}));
     let (early, late) = (1_767_916_800, 1_779_926_400);
     let soon = json!({"DateLessThan": {"kms:ValidTo": "2026-02-01T00:00:00Z"}});
     let stays = || with(json!({"ExpirationModel": STAYS}));
@@ -194,11 +196,21 @@ fn imports() -> Vec<Case> {
         parameter("GetParametersForImport", key, member, meets, misses)
     };
     vec![
-        case("ImportKeyMaterial", equals("kms:ExpirationModel", EXPIRES), [until(early)], [stays(), plain()]),
+        case(
+            "ImportKeyMaterial",
+            equals("kms:ExpirationModel", EXPIRES),
+            [until(early)],
+            [stays(), unsaid(early)],
+        ),
         // AWS: present only if the parameter is, whatever it defaults to.
-        case("ImportKeyMaterial", null("kms:ExpirationModel", true), [plain()], [until(early), stays()]),
-        case("ImportKeyMaterial", null("kms:ValidTo", true), [plain(), stays()], [until(early)]),
-        case("ImportKeyMaterial", soon, [until(early)], [until(late), stays(), plain()]),
+        case(
+            "ImportKeyMaterial",
+            null("kms:ExpirationModel", true),
+            [unsaid(early)],
+            [until(early), stays()],
+        ),
+        case("ImportKeyMaterial", null("kms:ValidTo", true), [stays()], [until(early)]),
+        case("ImportKeyMaterial", soon, [until(early)], [until(late), stays(), unsaid(late)]),
         parameters(
             "kms:WrappingAlgorithm",
             "WrappingAlgorithm",

@@ -1,0 +1,154 @@
+//! The columns of the table of key states that only multi-Region keys have.
+//!
+//! AWS: KMS developer guide, "Key states of AWS KMS keys".
+
+use fixtures::{REGION, TestKms};
+use http::StatusCode;
+use kms_server::operations::registry::{Body, OPERATIONS, find};
+use serde_json::json;
+
+use super::super::subject::{BLOB, key_members, kind, request};
+use super::*;
+
+/// What the table says of one operation in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cell {
+    /// It succeeds.
+    Yes,
+    /// `KMSInvalidStateException`, which names the state.
+    State,
+    /// `KMSInvalidStateException`: the key is not pending deletion.
+    NotPending,
+}
+
+use Cell::{NotPending, State, Yes};
+
+/// A replica that is Creating, a primary that is Updating, a primary that is PendingReplicaDeletion.
+const TABLE: &[(&str, [Cell; 3])] = &[
+    ("CancelKeyDeletion", [NotPending, NotPending, Yes]),
+    ("CreateAlias", [Yes, Yes, State]),
+    ("CreateGrant", [State, Yes, State]),
+    ("Decapsulate", [State, Yes, State]),
+    ("Decrypt", [State, Yes, State]),
+    ("DeleteImportedKeyMaterial", [State, State, Yes]),
+    ("DeriveSharedSecret", [State, Yes, State]),
+    ("DescribeKey", [Yes, Yes, Yes]),
+    ("DisableKey", [State, State, State]),
+    ("DisableKeyRotation", [State, Yes, State]),
+    ("EnableKey", [State, State, State]),
+    ("EnableKeyRotation", [State, Yes, State]),
+    ("Encapsulate", [State, Yes, State]),
+    ("Encrypt", [State, Yes, State]),
+    ("GenerateDataKey", [State, Yes, State]),
+    ("GenerateDataKeyPair", [State, Yes, State]),
+    ("GenerateDataKeyPairWithoutPlaintext", [State, Yes, State]),
+    ("GenerateDataKeyWithoutPlaintext", [State, Yes, State]),
+    ("GenerateMac", [State, Yes, State]),
+    ("GetKeyLastUsage", [Yes, Yes, Yes]),
+    ("GetKeyPolicy", [Yes, Yes, Yes]),
+    ("GetKeyRotationStatus", [Yes, Yes, Yes]),
+    ("GetParametersForImport", [State, State, State]),
+    ("GetPublicKey", [State, Yes, State]),
+    ("ImportKeyMaterial", [State, Yes, State]),
+    ("ListAliases", [Yes, Yes, Yes]),
+    ("ListGrants", [Yes, Yes, Yes]),
+    ("ListKeyPolicies", [Yes, Yes, Yes]),
+    ("ListKeyRotations", [Yes, Yes, Yes]),
+    ("ListResourceTags", [Yes, Yes, Yes]),
+    ("PutKeyPolicy", [Yes, Yes, Yes]),
+    ("ReEncrypt", [State, Yes, State]),
+    ("ReplicateKey", [State, State, State]),
+    ("RotateKeyOnDemand", [State, State, State]),
+    ("ScheduleKeyDeletion", [Yes, State, State]),
+    ("Sign", [State, Yes, State]),
+    ("TagResource", [Yes, Yes, State]),
+    ("UntagResource", [Yes, Yes, State]),
+    ("UpdateAlias", [Yes, Yes, State]),
+    ("UpdateKeyDescription", [Yes, Yes, State]),
+    ("UpdatePrimaryRegion", [State, Yes, State]),
+    ("Verify", [State, Yes, State]),
+    ("VerifyMac", [State, Yes, State]),
+];
+
+const STATES: [(&str, &str); 3] = [
+    ("Creating", "creating"),
+    ("Updating", "updating"),
+    ("PendingReplicaDeletion", "pending replica deletion"),
+];
+
+#[test]
+fn the_table_has_a_row_for_every_operation_that_names_a_key() {
+    let rows: Vec<_> = TABLE.iter().map(|(operation, _)| *operation).collect();
+    // These concern a grant, which a key keeps in every state.
+    let named = |name: &str| !key_members(name).is_empty() && !["RetireGrant", "RevokeGrant"].contains(&name);
+    let expected: Vec<_> = OPERATIONS.iter().map(|entry| entry.name()).filter(|name| named(name)).collect();
+    assert_eq!(rows, expected);
+}
+
+/// A key of the kind that an operation needs in one of the states: where it is, its id, and something to open.
+async fn enter(kms: &TestKms, operation: &str, state: usize) -> (&'static str, String, String) {
+    let (spec, usage) = kind(operation);
+    let id = primary(kms, json!({"KeySpec": spec, "KeyUsage": usage})).await;
+    let (maker, made) = match usage {
+        "SIGN_VERIFY" => ("Sign", "Signature"),
+        "GENERATE_VERIFY_MAC" => ("GenerateMac", "Mac"),
+        "KEY_AGREEMENT" => ("GetPublicKey", "PublicKey"),
+        "ENCAPSULATE_DECAPSULATE" => ("Encapsulate", "SharedSecretCiphertextBlob"),
+        _ => ("Encrypt", "CiphertextBlob"),
+    };
+    let sealed = call_in(kms, REGION, maker, request(maker, &id, BLOB)).await.ok();
+    let sealed = sealed[made].as_str().unwrap().to_owned();
+    replicate(kms, &id, IRELAND).await.ok();
+    if state == 0 {
+        return (IRELAND, id, sealed);
+    }
+    kms.clock().advance("5s").await.unwrap();
+    if state == 2 {
+        call_in(kms, REGION, "ScheduleKeyDeletion", json!({"KeyId": id})).await.ok();
+        return (REGION, id, sealed);
+    }
+    call_in(kms, REGION, "UpdatePrimaryRegion", json!({"KeyId": id, "PrimaryRegion": IRELAND})).await.ok();
+    (IRELAND, id, sealed)
+}
+
+#[tokio::test]
+async fn every_operation_in_every_state() {
+    for (operation, cells) in TABLE {
+        for (state, cell) in cells.iter().enumerate() {
+            let kms = TestKms::new();
+            let (region, id, sealed) = enter(&kms, operation, state).await;
+            let key = arn(region, &id);
+            let (name, words) = STATES[state];
+            assert_eq!(describe(&kms, region, &id).await["KeyState"], name);
+            let mut input = request(operation, &key, &sealed);
+            match *operation {
+                "UpdateAlias" => {
+                    let other = call_in(&kms, region, "CreateKey", json!({})).await.ok();
+                    let other = &other["KeyMetadata"]["KeyId"];
+                    let alias = json!({"AliasName": super::super::subject::ALIAS, "TargetKeyId": other});
+                    call_in(&kms, region, "CreateAlias", alias).await.ok();
+                }
+                "ReplicateKey" => input["ReplicaRegion"] = TOKYO.into(),
+                // Back to where it came from.
+                "UpdatePrimaryRegion" => input["PrimaryRegion"] = REGION.into(),
+                _ => {}
+            }
+            let answer = call_in(&kms, region, operation, input).await;
+            let not_built = matches!(find(operation).unwrap().body, Body::NotBuilt);
+            let found = (answer.code(), answer.message());
+            let state = |text: String| ("KMSInvalidStateException".to_owned(), text);
+            let expected = match cell {
+                Yes if not_built => {
+                    ("NotImplementedException".to_owned(), format!("{operation} is not implemented"))
+                }
+                Yes => {
+                    assert_eq!(answer.status, StatusCode::OK, "{operation} {name}: {}", answer.message());
+                    continue;
+                }
+                State => state(format!("{key} is {words}.")),
+                NotPending => state(format!("{key} is not pending deletion.")),
+            };
+            assert_eq!(found, expected, "{operation} {name}");
+        }
+    }
+}
