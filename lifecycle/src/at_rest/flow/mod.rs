@@ -23,7 +23,6 @@ use std::sync::Arc;
 
 use super::backup::Intent;
 use super::change::{Change, Fact, Task, What, Work};
-use super::describe::{Description, describe};
 use super::error::Refusal;
 use super::input::Answer;
 use super::memory::{Memory, Unit};
@@ -228,10 +227,6 @@ impl<'a> Cx<'a> {
     pub(super) fn task(&self, table: &Table, nth: u64, work: Work) -> Change {
         let id = self.state.tasks_made.saturating_add(1).saturating_add(nth);
         Change::PutTask(Task { id, table: table.name.clone(), incarnation: table.incarnation, work })
-    }
-
-    pub(super) fn describe(&self, table: &Table) -> Description {
-        describe(self.state, table, self.settings)
     }
 
     pub(super) fn caller(caller: &Caller) -> Identity {

@@ -5,6 +5,8 @@
 mod kms;
 pub mod scenario;
 mod store;
+mod world;
 
-pub use kms::{KeyState, SampleKms};
+pub use kms::{KeyState, SampleKms, Seen};
 pub use store::{SampleStore, StreamRecord};
+pub use world::SampleWorld;
