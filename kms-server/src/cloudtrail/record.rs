@@ -2,14 +2,13 @@
 //!
 //! AWS: CloudTrail User Guide, "Logging CloudTrail API calls with CloudTrail".
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::Error;
 use super::{Exchange, LOOKUP_EVENTS, request};
 use crate::auth::Caller;
 use crate::observe::json::Json;
-use crate::observe::record::{date, write_event_time, write_identity, write_members};
+use crate::observe::record::{write_event_time, write_identity, write_members};
 
 /// Everything that a record tells.
 pub(super) struct Record<'a> {
@@ -59,25 +58,12 @@ impl Record<'_> {
         json.raw(r#","eventCategory":"Management"}"#);
     }
 
-    /// The dates are texts.
     fn write_parameters(&self, json: &mut Json<'_>) {
-        let mut shown = self.exchange.input.clone();
-        for name in ["StartTime", "EndTime"] {
-            if let Some(time) = shown.get_mut(name)
-                && let Some(text) = time.as_f64().and_then(text_of)
-            {
-                *time = json!(text);
-            }
-        }
+        let shown = &self.exchange.input;
         if shown.as_object().is_none_or(serde_json::Map::is_empty) {
             json.value(&Value::Null);
         } else {
-            write_members(&request::LOOKUP_EVENTS, &shown, json);
+            write_members(&request::LOOKUP_EVENTS, shown, json);
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
-fn text_of(seconds: f64) -> Option<String> {
-    Timestamp::from_second(seconds as i64).ok().map(date)
 }

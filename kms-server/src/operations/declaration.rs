@@ -46,17 +46,20 @@ const CHOICES: [&str; 9] = [
     "WrappingKeySpec",
 ];
 
+/// The member that brings a private key of RSA or SM2 along.
+const IMPORT_TOKEN: &str = "ImportToken";
+
 impl Work {
     /// The work of a request: whatever it chooses from RSA, ML-DSA and SM2 is slow, and so is what an import token asks for.
     #[must_use]
     pub fn of(input: &Value) -> Work {
         let slow = |choice: &str| ["RSA", "ML_DSA", "SM2"].iter().any(|family| choice.starts_with(family));
+        let slow_choice =
+            |name: &str, value: &Value| CHOICES.contains(&name) && value.as_str().is_some_and(slow);
         // A request has fewer members than there are choices.
         let mut members = input.as_object().into_iter().flatten();
-        let chosen = members.any(|(name, value)| {
-            name == "ImportToken" || CHOICES.contains(&&**name) && value.as_str().is_some_and(slow)
-        });
-        if chosen { Work::Slow } else { Work::Quick }
+        let is_slow = members.any(|(name, value)| name == IMPORT_TOKEN || slow_choice(name, value));
+        if is_slow { Work::Slow } else { Work::Quick }
     }
 }
 

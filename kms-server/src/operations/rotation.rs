@@ -182,7 +182,11 @@ impl Operation for RotateKeyOnDemand {
     type Output = RotateKeyOnDemandResponse;
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, check_rotatable)
+        check_all(resolved, |key| {
+            check_spec(key)?;
+            check_origin_among(&[Origin::AwsKms, Origin::External], key)?;
+            check_not_replica(key)
+        })
     }
 }
 

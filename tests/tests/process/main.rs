@@ -15,6 +15,7 @@ mod lifetime;
 mod limits;
 mod managed;
 mod principals;
+mod related;
 mod secrets;
 mod seeds;
 mod settings;

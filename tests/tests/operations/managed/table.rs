@@ -19,15 +19,13 @@ enum Cell {
     No,
     /// `NotAuthorizedException`: the name of the alias is not for customers.
     Reserved,
-    /// It is allowed, and not built yet.
-    Later,
-    /// `UnsupportedOperationException`: it is allowed, and means nothing for a symmetric key.
+    /// `UnsupportedOperationException`: it is allowed, and means nothing for such a key.
     Unsuited,
     /// The key has no say.
     Apart,
 }
 
-use Cell::{Apart, Later, No, Reserved, Unsuited, Yes};
+use Cell::{Apart, No, Reserved, Unsuited, Yes};
 
 /// By the root user of the account, by the same through DynamoDB, and by DynamoDB itself.
 const TABLE: &[(&str, [Cell; 3])] = &[
@@ -61,7 +59,7 @@ const TABLE: &[(&str, [Cell; 3])] = &[
     ("GetKeyLastUsage", [Yes, Yes, Yes]),
     ("GetKeyPolicy", [Yes, Yes, Yes]),
     ("GetKeyRotationStatus", [Yes, Yes, Yes]),
-    ("GetParametersForImport", [Later, Later, Later]),
+    ("GetParametersForImport", [Unsuited, Unsuited, Unsuited]),
     ("GetPublicKey", [Unsuited, Unsuited, Unsuited]),
     ("ImportKeyMaterial", [No, No, No]),
     // A service has no identity policies, which alone may allow it.
@@ -131,7 +129,6 @@ fn check(answer: &Answer, cell: Cell, by: By, operation: &str, arn: &str) {
         Yes => "",
         No => "AccessDeniedException",
         Reserved => "NotAuthorizedException",
-        Later => "NotImplementedException",
         Unsuited => "UnsupportedOperationException",
         Apart => return assert!(!answer.message().contains(arn), "{what}"),
     };
