@@ -8,6 +8,7 @@ mod kinds;
 mod loss;
 mod replicas;
 mod rules;
+mod scenarios;
 mod switching;
 
 use super::sample::SampleWorld;
