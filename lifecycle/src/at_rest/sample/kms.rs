@@ -225,6 +225,12 @@ impl SampleKms {
         ))
     }
 
+    /// Whether a key was scheduled for deletion and its date has come.
+    #[must_use]
+    pub fn is_deleted(&self, key: KeyArn, at: Timestamp) -> bool {
+        self.0.borrow().keys.get(&key).is_none_or(|key| is_deleted(key, at))
+    }
+
     /// Whether KMS answers at all.
     pub fn set_unreachable(&self, unreachable: bool) {
         self.0.borrow_mut().unreachable = unreachable;
