@@ -194,6 +194,9 @@ impl Model {
             if !self.is_served(&table) {
                 self.served_since.remove(&incarnation);
                 self.unusable_since.entry(incarnation).or_insert(before);
+            } else if self.unreachable {
+                // Nobody can notice it.
+                self.served_since.remove(&incarnation);
             } else if after
                 >= Span::minutes(40).after(*self.served_since.entry(incarnation).or_insert(before))
             {
