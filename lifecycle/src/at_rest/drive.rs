@@ -175,7 +175,7 @@ impl<J: Journal> Tables<J> {
         keys.into_iter().filter_map(changed).map(|(key, at)| Input::KeyChanged { key, at }).collect()
     }
 
-    /// Answers an input, with a KMS that is waited for.
+    /// Answers an input, with a KMS that is waited for. What fell due before happens before, and what falls due by it after.
     ///
     /// # Errors
     /// The refusal that the client gets.
@@ -185,6 +185,7 @@ impl<J: Journal> Tables<J> {
         now: Timestamp,
         mut kms: impl FnMut(&KmsCall, Timestamp) -> KmsReply,
     ) -> Result<Answer, Refusal> {
+        self.catch_up(now, &mut kms);
         let first = self.start(input, now);
         let answer = self.finish(first, now, &mut kms);
         self.catch_up(now, &mut kms);
@@ -229,6 +230,7 @@ impl<J: Journal> Tables<J> {
         now: Timestamp,
         kms: &impl KmsPort,
     ) -> Result<Answer, Refusal> {
+        self.advance_async(now, kms).await;
         let first = self.start(input, now);
         let answer = self.finish_async(first, now, kms).await;
         self.advance_async(now, kms).await;

@@ -10,7 +10,7 @@ const ABROAD: &str = "eu-west-1";
 /// A call in another Region, which must succeed.
 fn abroad(server: &ServerProcess, operation: &str, input: &Value) -> Value {
     let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential=000000000000/20260101/{ABROAD}/kms/aws4_request, SignedHeaders=host, Signature=00"
+        "AWS4-HMAC-SHA256 Credential=111122223333/20260101/{ABROAD}/kms/aws4_request, SignedHeaders=host, Signature=00"
     );
     let (host, target) = (format!("127.0.0.1:{}", server.port()), format!("TrentService.{operation}"));
     let headers = [

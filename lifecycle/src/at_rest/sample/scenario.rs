@@ -93,7 +93,8 @@ impl Scenario {
             };
             let mut words = command.split_whitespace().map(str::to_owned);
             let when = words.next().ok_or_else(|| error("no instant"))?;
-            let (from, to, every) = read_when(&when).ok_or_else(|| error("not an instant, such as 7d2h or 0s..1h/30s"))?;
+            let (from, to, every) =
+                read_when(&when).ok_or_else(|| error("not an instant, such as 7d2h or 0s..1h/30s"))?;
             let words: Vec<String> = words.collect();
             if words.is_empty() {
                 return Err(error("no command"));
@@ -135,7 +136,8 @@ impl Scenario {
 
 fn agrees(answer: &str, expected: &str) -> bool {
     if let Some((low, high)) = expected.split_once("..")
-        && let (Ok(low), Ok(high), Ok(answer)) = (low.parse::<u64>(), high.parse::<u64>(), answer.parse::<u64>())
+        && let (Ok(low), Ok(high), Ok(answer)) =
+            (low.parse::<u64>(), high.parse::<u64>(), answer.parse::<u64>())
     {
         return (low..=high).contains(&answer);
     }

@@ -72,7 +72,8 @@ impl SampleWorld {
 
     /// The process ends and starts again: memory is gone, what was stored is not.
     pub fn restart(&mut self) {
-        let fresh = || Engine::new(self.settings.clone(), &Secret::new(OWNED_KEY.to_vec()), self.entropy.clone());
+        let fresh =
+            || Engine::new(self.settings.clone(), &Secret::new(OWNED_KEY.to_vec()), self.entropy.clone());
         let old = std::mem::replace(&mut self.tables, Tables::new(fresh(), Vec::new()));
         let (_, journal) = old.into_parts();
         let mut engine = fresh();
@@ -205,9 +206,16 @@ impl SampleWorld {
     ///
     /// # Errors
     /// The engine's refusal.
-    pub fn put(&mut self, table: &str, key: &str, value: &str, by: (&Caller, Option<u64>)) -> Result<(), Refusal> {
+    pub fn put(
+        &mut self,
+        table: &str,
+        key: &str,
+        value: &str,
+        by: (&Caller, Option<u64>),
+    ) -> Result<(), Refusal> {
         let keys = self.keys(table, Operation::PutItem, Structure::Base, by.0, by.1)?;
-        let sealed = keys.seal(key.as_bytes(), value.as_bytes()).map_err(|e| Refusal::internal(e.to_string()))?;
+        let sealed =
+            keys.seal(key.as_bytes(), value.as_bytes()).map_err(|e| Refusal::internal(e.to_string()))?;
         let record = self.table(table).ok_or_else(Refusal::not_found)?;
         self.store.put(record.incarnation, &Structure::Base, key.as_bytes(), sealed);
         if record.features.stream {
@@ -225,7 +233,8 @@ impl SampleWorld {
         by: (&Caller, Option<u64>),
     ) -> Result<(), Refusal> {
         let keys = self.keys(table, operation, Structure::Stream, by.0, by.1)?;
-        let sealed = keys.seal(key.as_bytes(), value.as_bytes()).map_err(|e| Refusal::internal(e.to_string()))?;
+        let sealed =
+            keys.seal(key.as_bytes(), value.as_bytes()).map_err(|e| Refusal::internal(e.to_string()))?;
         let record = self.table(table).ok_or_else(Refusal::not_found)?;
         let made = StreamRecord { made_at: self.now, key: key.as_bytes().to_vec(), sealed };
         self.store.streams.entry(record.incarnation).or_default().push(made);
@@ -255,7 +264,8 @@ impl SampleWorld {
         let horizon = self.tables.read(|engine, _| engine.stream_horizon(self.now));
         let records = self.store.streams.get(&record.incarnation).cloned().unwrap_or_default();
         let open = |record: &StreamRecord| {
-            let opened = keys.open(&record.key, &record.sealed).map_err(|e| Refusal::internal(e.to_string()))?;
+            let opened =
+                keys.open(&record.key, &record.sealed).map_err(|e| Refusal::internal(e.to_string()))?;
             String::from_utf8(opened).map_err(|e| Refusal::internal(e.to_string()))
         };
         records.iter().filter(|record| record.made_at > horizon).map(open).collect()
@@ -278,7 +288,13 @@ impl SampleWorld {
             self.keys(table, Operation::TtlDelete, Structure::Base, &root, None)?;
             if record.features.stream {
                 let name = String::from_utf8_lossy(key).into_owned();
-                self.emit(table, &name, "REMOVE by dynamodb.amazonaws.com", Operation::TtlDelete, (&root, None))?;
+                self.emit(
+                    table,
+                    &name,
+                    "REMOVE by dynamodb.amazonaws.com",
+                    Operation::TtlDelete,
+                    (&root, None),
+                )?;
             }
             self.store.delete(record.incarnation, &Structure::Base, key);
             self.expiries.remove(&(record.incarnation, key.clone()));
@@ -290,7 +306,12 @@ impl SampleWorld {
     ///
     /// # Errors
     /// The engine's refusal.
-    pub fn switch(&mut self, table: &str, sse: &SseSpecification, replicas: Vec<ReplicaKey>) -> Result<(), Refusal> {
+    pub fn switch(
+        &mut self,
+        table: &str,
+        sse: &SseSpecification,
+        replicas: Vec<ReplicaKey>,
+    ) -> Result<(), Refusal> {
         let (table, caller, sse) = (self.name(table), self.root(), sse.clone());
         let input = Input::Switch { table, caller, sse, replicas, with_other_changes: false };
         self.input(input).map(|_| ())
@@ -313,7 +334,12 @@ impl SampleWorld {
     ///
     /// # Errors
     /// The engine's refusal.
-    pub fn restore(&mut self, source: Source, target: &str, sse: Option<SseSpecification>) -> Result<(), Refusal> {
+    pub fn restore(
+        &mut self,
+        source: Source,
+        target: &str,
+        sse: Option<SseSpecification>,
+    ) -> Result<(), Refusal> {
         let (target, incarnation, caller) = (self.name(target), self.incarnation(), self.root());
         self.input(Input::Restore { source, target, incarnation, caller, sse })?;
         self.pass(self.settings.restore);
@@ -384,7 +410,8 @@ impl SampleWorld {
         let done = |done: Result<(), String>| Some(done.map(|()| "ok".to_owned()));
         match words {
             ["key", name, region @ ..] => {
-                let region = region.first().and_then(|region| region.parse().ok()).unwrap_or(self.scope.region);
+                let region =
+                    region.first().and_then(|region| region.parse().ok()).unwrap_or(self.scope.region);
                 let key = self.kms.create_key(Scope { region, ..self.scope }, now);
                 self.keys.insert((*name).to_owned(), key);
                 done(Ok(()))
@@ -422,7 +449,8 @@ impl SampleWorld {
             ["revoke-grants", name] => done(self.named(name).map(|key| self.kms.revoke_grants(key, now))),
             ["rotate", name] => done(self.named(name).map(|key| self.kms.rotate(key, now))),
             ["deny", name, who, action] => {
-                let who = if *who == "service" { "dynamodb.amazonaws.com".to_owned() } else { self.user(who).arn };
+                let who =
+                    if *who == "service" { "dynamodb.amazonaws.com".to_owned() } else { self.user(who).arn };
                 done(self.named(name).map(|key| self.kms.deny(key, &who, action, now)))
             }
             ["allow", name] => done(self.named(name).map(|key| self.kms.allow_all(key, now))),
@@ -483,14 +511,21 @@ impl SampleWorld {
             ["replicas", table] => {
                 let replicas = described(table).ok()?.replicas;
                 let each = replicas.iter().map(|replica| {
-                    format!("{} {} {}", replica.region_name, replica.replica_status, arn(replica.kms_master_key_id))
+                    format!(
+                        "{} {} {}",
+                        replica.region_name,
+                        replica.replica_status,
+                        arn(replica.kms_master_key_id)
+                    )
                 });
                 let each: Vec<String> = each.collect();
                 if each.is_empty() { "none".to_owned() } else { each.join(", ") }
             }
             ["backup-sse", name] => {
                 let arn = self.backups.get(*name)?;
-                sse(self.tables.read(|engine, _| engine.backup(arn).and_then(|backup| backup.sse_description())))
+                sse(self
+                    .tables
+                    .read(|engine, _| engine.backup(arn).and_then(|backup| backup.sse_description())))
             }
             ["mails"] => self.facts().iter().filter(|fact| fact.what.is_mail()).count().to_string(),
             ["avoidable", table] => {
@@ -576,7 +611,8 @@ impl SampleWorld {
                 let key = key.first().map(|key| self.key_id(key));
                 let (version, consistency) = (GlobalTableVersion::V2019, Consistency::Eventual);
                 let table = self.name(table);
-                let input = Input::AddReplica { table, region, incarnation, caller, key, version, consistency };
+                let input =
+                    Input::AddReplica { table, region, incarnation, caller, key, version, consistency };
                 done(self.input(input).map(|_| ()))
             }
             ["replication", table] => {
