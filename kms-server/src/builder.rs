@@ -26,6 +26,7 @@ use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
+use crate::tables::{self, Tables};
 
 /// The default account, as in every local emulator.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -40,6 +41,7 @@ pub struct Builder {
     clock: ClockStart,
     batching: Batching,
     limits: Limits,
+    tables: tables::Options,
     authorization: Authorization,
     service_headers: ServiceHeaders,
     request_quota_share: f64,
@@ -100,6 +102,7 @@ impl Builder {
             clock: ClockStart { at: None, rate: 1.0 },
             batching: Batching::default(),
             limits: Limits::default(),
+            tables: tables::Options::default(),
             authorization: Authorization::default(),
             service_headers: ServiceHeaders::Heed,
             request_quota_share: 0.0,
@@ -139,6 +142,12 @@ impl Builder {
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Builder { limits, ..self }
+    }
+
+    /// How tables are encrypted at rest.
+    #[must_use]
+    pub fn tables(self, tables: tables::Options) -> Self {
+        Builder { tables, ..self }
     }
 
     /// Whether, and with how much work, policies and grants are enforced.
@@ -227,8 +236,10 @@ impl Builder {
         let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
+        let tables = Tables::new(self.tables, Arc::clone(&self.entropy));
         let engine = Engine::open(
             self.store,
+            Box::new(tables.clone()),
             self.principals,
             self.clock,
             self.batching,
@@ -274,6 +285,7 @@ impl Builder {
             faults: Faults::default(),
             request_quotas: RequestQuotas::new(self.request_quota_share),
             tally: Tally::default(),
+            tables,
         }))
     }
 }

@@ -24,3 +24,4 @@ pub mod seed;
 pub mod service;
 pub mod store;
 pub mod sts;
+pub mod tables;

@@ -32,6 +32,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "service",
             "store",
             "sts",
+            "tables",
         ],
     ),
     (
@@ -74,6 +75,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "quotas",
             "report",
             "service",
+            "tables",
         ],
     ),
     ("cron", &["service"]),
@@ -113,12 +115,15 @@ const SERVER: &[(&str, &[&str])] = &[
             "quotas",
             "report",
             "sts",
+            "tables",
         ],
     ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
     // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
     ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
+    // It decides with the writer, and calls KMS through the service as its own callers.
+    ("tables", &["api", "auth", "engine", "pipeline", "service"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -129,7 +134,7 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("crypto", &["ids"]),
     ("due", &["clock", "ids", "key"]),
-    ("event", &["clock", "ids", "key"]),
+    ("event", &["at_rest", "clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
@@ -137,7 +142,10 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("managed", &["alias", "clock", "crypto", "ids", "key", "policy", "state"]),
     ("policy", &["ids"]),
     ("schedule", &["clock", "crypto", "due", "event", "ids", "key", "state"]),
-    ("state", &["alias", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"]),
+    (
+        "state",
+        &["alias", "at_rest", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"],
+    ),
     ("tag", &[]),
 ];
 
@@ -150,6 +158,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("service", &["cli", "cron"]),
     ("sts", &["cli", "control", "operations", "pipeline", "store"]),
     ("cloudtrail", &["cli", "control", "store"]),
+    ("tables", &["cli", "control", "operations", "store"]),
     ("observe", &["cli", "control", "service", "store"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
     ("policy", &["authorize", "key"]),

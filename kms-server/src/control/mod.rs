@@ -23,12 +23,13 @@ use crate::http::{Connection, guard};
 use crate::message::add_domain_time;
 use crate::operations::key_metadata;
 use crate::service::Service;
+use crate::tables;
 
 /// The header that carries the passphrase of a state export or import.
 pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
 
 /// Why a control call was refused: the status, and what to do.
-pub(crate) struct Refusal(StatusCode, String);
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) String);
 
 impl Refusal {
     fn bad_request(message: impl Into<String>) -> Self {
@@ -55,6 +56,9 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
     let connection = request.extensions().get::<Connection>().filter(|_| !open);
     if let Some(Err(refusal)) = connection.map(|connection| guard::check(&request, connection.local)) {
         return refusal.response();
+    }
+    if path.starts_with("/_kms/tables") {
+        return tables::api::call(service, &request).await;
     }
     catch_up(service).await;
     let answered = match (request.method(), path.as_str()) {
@@ -131,7 +135,7 @@ fn health(service: &Service) -> Value {
 }
 
 /// The pairs of the query string, decoded.
-fn query(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Refusal> {
+pub(crate) fn query(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Refusal> {
     let text = request.uri().query().unwrap_or_default();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let decoded = pairs.map(|pair| {

@@ -19,7 +19,7 @@ use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material, RotationType, Standing};
-use lifecycle::state::{Record, State, Usage};
+use lifecycle::state::{Record, State, TableRecord, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,6 +50,9 @@ struct Document {
     grants: Vec<Grant>,
     #[serde(default)]
     principals: Vec<ExportedPrincipal>,
+    /// Tables that are encrypted at rest; none without a passphrase.
+    #[serde(default)]
+    tables: Vec<ExportedTable>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +79,14 @@ struct ExportedPrincipal {
     /// As in [`Exported`], of an access key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+}
+
+/// A record about a table, all of it sealed as in [`Exported`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedTable {
+    id: Box<str>,
+    sealed: String,
 }
 
 /// `GET /_kms/state`.
@@ -152,6 +163,7 @@ fn document(
         usages: Vec::new(),
         grants: Vec::new(),
         principals: Vec::new(),
+        tables: Vec::new(),
     };
     for record in state.records() {
         match record {
@@ -171,6 +183,12 @@ fn document(
                     (_, None) => None,
                 };
                 document.principals.push(ExportedPrincipal { entry: entry.body(), sealed });
+            }
+            Record::Table(table) => {
+                // Without the material of keys no table could be read.
+                let Some(sealer) = &sealer else { continue };
+                let sealed = sealer.seal(&format!("table/{}", table.id), &table.content, entropy)?;
+                document.tables.push(ExportedTable { id: table.id.clone(), sealed });
             }
             Record::Material(material) => {
                 let sealed = match (&sealer, &material.secret) {
@@ -274,7 +292,23 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     for exported in document.principals {
         records.push(Record::Principal(exported.open(sealer.as_ref())?));
     }
+    for exported in document.tables {
+        records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
+    }
     Ok(records)
+}
+
+impl ExportedTable {
+    fn open(self, sealer: Option<&Sealer>) -> Result<TableRecord, Refusal> {
+        let unreadable = || Refusal::bad_request("the state holds a table that cannot be read");
+        let sealer = sealer.ok_or_else(unreadable)?;
+        let content = sealer.open(&format!("table/{}", self.id), &self.sealed)?;
+        let record = TableRecord { id: self.id, content };
+        let change = record.change().map_err(|_| unreadable())?;
+        // What is under another name than its own would stay there for ever.
+        let named = change.is_none_or(|change| change.key() == Some((record.id.to_string(), true)));
+        if named { Ok(record) } else { Err(unreadable()) }
+    }
 }
 
 impl ExportedPrincipal {
