@@ -129,7 +129,7 @@ const SERVER: &[(&str, &[&str])] = &[
 /// What each module of `lifecycle` imports from the others.
 const LIFECYCLE: &[(&str, &[&str])] = &[
     ("alias", &["clock", "ids"]),
-    ("at_rest", &["clock", "crypto", "ids"]),
+    ("at_rest", &["clock", "crypto", "ids", "key"]),
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),

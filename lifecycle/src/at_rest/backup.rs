@@ -45,6 +45,7 @@ pub struct Backup {
     /// The wrapped table key.
     pub key: TableKey,
     /// The wrapped data keys.
+    #[serde(with = "super::wrap::by_number")]
     pub data_keys: BTreeMap<u32, WrappedDataKey>,
     /// The table that is being restored from it: one at a time.
     pub restoring: Option<Incarnation>,

@@ -213,6 +213,7 @@ pub enum Answer {
 
 /// What the engine does next. Changes are to be stored before the call is made or the answer is given.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a step lives for a moment; the call in it is what it is about")]
 pub enum Step {
     /// A call to make; the reply goes into [`super::Engine::reply`].
     Call {

@@ -142,6 +142,7 @@ pub struct Restore {
     /// The wrapped table key that opens the copied data keys.
     pub key: TableKey,
     /// The data keys of the source.
+    #[serde(with = "super::wrap::by_number")]
     pub data_keys: BTreeMap<u32, WrappedDataKey>,
     /// Who restores.
     pub caller: Caller,
@@ -187,6 +188,7 @@ pub struct Table {
     /// The wrapped table key; none before the table is ACTIVE.
     pub key: Option<TableKey>,
     /// Its wrapped data keys, by number.
+    #[serde(with = "super::wrap::by_number")]
     pub data_keys: BTreeMap<u32, WrappedDataKey>,
     /// The grants on its key.
     pub grants: Vec<TableGrant>,

@@ -90,6 +90,29 @@ impl WrappedDataKey {
     }
 }
 
+/// Data keys by number, stored as a list: a number is no key of a JSON object, and not every reader takes its text for one.
+pub(super) mod by_number {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::WrappedDataKey;
+
+    pub(in crate::at_rest) fn serialize<S: Serializer>(
+        keys: &BTreeMap<u32, WrappedDataKey>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(keys.values())
+    }
+
+    pub(in crate::at_rest) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<u32, WrappedDataKey>, D::Error> {
+        let keys = Vec::<WrappedDataKey>::deserialize(deserializer)?;
+        Ok(keys.into_iter().map(|key| (key.number, key)).collect())
+    }
+}
+
 /// The AWS owned keys: outside every account, so no call of KMS can reach them.
 ///
 /// One secret stands for all of them; every Region and every year has a key of its own, as the service rotates them about

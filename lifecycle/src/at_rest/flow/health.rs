@@ -4,6 +4,7 @@ use super::{Cx, Effect, Outcome, Stop, Verdict};
 use crate::at_rest::change::What;
 use crate::at_rest::memory::Unit;
 use crate::at_rest::port::{Identity, Reason};
+use crate::at_rest::settings::Span;
 use crate::at_rest::table::{Health, Status, Table};
 
 /// Whether the service can use the table's key.
@@ -60,7 +61,15 @@ pub(super) fn probe(cx: &Cx<'_>, table: &Table) -> Result<Outcome, Stop> {
         (Verdict::Refused(_), Status::Inaccessible { .. }) => Health { usable_at: None, ..next },
         (Verdict::Refused(_), _) => Health { lost_at: next.lost_at.or(Some(since)), ..next },
     };
-    Ok(with(table, health).effect(remembered(table, &verdict)))
+    // Nothing of the service's own work goes on with a key that was lost for good.
+    let lost = matches!((&verdict, table.status), (Verdict::Refused(_), Status::Inaccessible { .. }));
+    let forget = (lost && !ttl_goes_on(cx, table)).then_some(Effect::Forget(table.incarnation));
+    Ok(with(table, health).effect(remembered(table, &verdict)).effect(forget))
+}
+
+/// Whether deletes by time to live go on without the key.
+fn ttl_goes_on(cx: &Cx<'_>, table: &Table) -> bool {
+    table.health.lost_at.is_some_and(|at| cx.now <= cx.settings.ttl_after_loss.after(at))
 }
 
 /// The loss is noticed, unless the key is back.
@@ -79,11 +88,20 @@ pub(super) fn detect(cx: &Cx<'_>, table: &Table) -> Result<Outcome, Stop> {
             };
             let status = Status::Inaccessible { since };
             let lost_at = table.health.lost_at;
-            let health = Health { lost_at, ..health };
+            let mut health = Health { lost_at, ..health };
+            // The service's key is wiped now, or once deletes by time to live have ended.
+            let forget = match lost_at.filter(|_| ttl_goes_on(cx, table)) {
+                None => Some(Effect::Forget(table.incarnation)),
+                Some(lost_at) => {
+                    let ended = Span(1).after(cx.settings.ttl_after_loss.after(lost_at));
+                    health.probe_at = Some(health.probe_at.map_or(ended, |probe| probe.min(ended)));
+                    None
+                }
+            };
             Ok(Outcome::done()
                 .put(Table { status, health, ..table.clone() })
                 .with([cx.fact(table, what)])
-                .effect([Effect::Forget(table.incarnation)]))
+                .effect(forget))
         }
         found => Ok(with(table, health).effect(found.and_then(|verdict| remembered(table, &verdict)))),
     }

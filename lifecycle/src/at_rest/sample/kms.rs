@@ -17,6 +17,7 @@ use crate::crypto::{Entropy, Secret, SeededEntropy};
 use crate::ids::{
     AccountId, GrantId, KeyArn, KeyId, KeyReference, KeyReferenceError, MaterialId, Scope, Uuid,
 };
+use crate::key::calendar::next_rotation;
 
 /// The state of a sample key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ struct SampleKey {
     denied: BTreeSet<(String, String)>,
     shared_with: BTreeSet<AccountId>,
     changed_at: Timestamp,
+    /// When a managed key last rotated by itself, or was made.
+    rotated_at: Timestamp,
 }
 
 /// A call that a [`SampleKms`] saw.
@@ -145,6 +148,14 @@ impl SampleKms {
             key.materials.push(material);
             key.changed_at = at;
         }
+    }
+
+    /// How often a key has rotated by an instant.
+    #[must_use]
+    pub fn rotations(&self, key: KeyArn, at: Timestamp) -> usize {
+        let mut inner = self.0.borrow_mut();
+        inner.rotate_due(key, at);
+        inner.keys.get(&key).map_or(0, |key| key.materials.len().saturating_sub(1))
     }
 
     /// Has the policy deny an action to a principal, or to the service with [`SERVICE`].
@@ -276,12 +287,30 @@ impl Inner {
             denied: BTreeSet::new(),
             shared_with: BTreeSet::new(),
             changed_at: at,
+            rotated_at: at,
         };
         self.keys.insert(arn, key);
         arn
     }
 
+    /// A managed key rotates by AWS's calendar.
+    fn rotate_due(&mut self, arn: KeyArn, at: Timestamp) {
+        let last = self.keys.get(&arn).filter(|key| key.manager == Manager::Aws).map(|key| key.rotated_at);
+        let mut next = last.map(next_rotation).filter(|next| *next <= at);
+        while let Some(rotated_at) = next {
+            let material = self.material(arn.id);
+            if let Some(key) = self.keys.get_mut(&arn) {
+                key.materials.push(material);
+                key.rotated_at = rotated_at;
+            }
+            next = Some(next_rotation(rotated_at)).filter(|next| *next <= at);
+        }
+    }
+
     fn answer(&mut self, call: &KmsCall, at: Timestamp) -> KmsReply {
+        if let KmsRequest::GenerateDataKey { key, .. } | KmsRequest::Decrypt { key, .. } = &call.request {
+            self.rotate_due(*key, at);
+        }
         if self.unreachable {
             return Err(KmsFault::unreachable("no answer"));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::kms::{KeyState, SampleKms};
-use super::scenario::{World, read_span};
+use super::scenario::{LEAD, World, read_span};
 use super::store::{SampleStore, StreamRecord};
 use crate::at_rest::backup::{Consistency, GlobalTableVersion};
 use crate::at_rest::change::{Change, Fact};
@@ -14,6 +14,7 @@ use crate::at_rest::error::Refusal;
 use crate::at_rest::input::{Access, Answer, Feature, Input, ReplicaKey, Source};
 use crate::at_rest::name::{Caller, Connection, Incarnation, Structure, TableName};
 use crate::at_rest::operation::Operation;
+use crate::at_rest::port::SERVICE;
 use crate::at_rest::seal::RecordKeys;
 use crate::at_rest::settings::{Settings, Span};
 use crate::at_rest::sse::SseSpecification;
@@ -45,7 +46,7 @@ pub struct SampleWorld {
 
 const OWNED_KEY: [u8; 32] = [9; 32];
 
-/// 2026-01-01T00:00:00Z, the start of every sample world.
+/// 2026-01-01T00:00:00Z, when every sample world begins; scenarios start a while later.
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
 impl SampleWorld {
@@ -61,7 +62,7 @@ impl SampleWorld {
             now: START,
             scope: Scope { account: AccountId::zero(), region: Region::us_east_1() },
             expiries: BTreeMap::new(),
-            started_at: START,
+            started_at: LEAD.after(START),
             settings,
             keys: BTreeMap::new(),
             backups: BTreeMap::new(),
@@ -421,6 +422,12 @@ impl SampleWorld {
                 self.keys.insert((*name).to_owned(), key);
                 done(Ok(()))
             }
+            ["foreign-key", name] => {
+                let account = "999988887777".parse().unwrap_or(self.scope.account);
+                let key = self.kms.create_key(Scope { account, ..self.scope }, now);
+                self.keys.insert((*name).to_owned(), key);
+                done(Ok(()))
+            }
             ["foreign-managed-key", name, alias] => {
                 let key = self.kms.create_foreign_managed_key(self.scope, alias, now);
                 self.keys.insert((*name).to_owned(), key);
@@ -449,8 +456,11 @@ impl SampleWorld {
             ["revoke-grants", name] => done(self.named(name).map(|key| self.kms.revoke_grants(key, now))),
             ["rotate", name] => done(self.named(name).map(|key| self.kms.rotate(key, now))),
             ["deny", name, who, action] => {
-                let who =
-                    if *who == "service" { "dynamodb.amazonaws.com".to_owned() } else { self.user(who).arn };
+                let who = match *who {
+                    "service" => SERVICE.to_owned(),
+                    "root" => self.root().arn,
+                    user => self.user(user).arn,
+                };
                 done(self.named(name).map(|key| self.kms.deny(key, &who, action, now)))
             }
             ["allow", name] => done(self.named(name).map(|key| self.kms.allow_all(key, now))),
@@ -462,6 +472,7 @@ impl SampleWorld {
                 }))
             }
             ["grants", name] => Some(self.named(name).map(|key| self.kms.grants(key).len().to_string())),
+            ["rotations", name] => Some(self.named(name).map(|key| self.kms.rotations(key, now).to_string())),
             ["keys"] => Some(Ok(self.kms.keys(self.scope).len().to_string())),
             ["calls", operation] => {
                 let calls = self.kms.take_calls();
