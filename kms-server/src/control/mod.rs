@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::engine::Snapshot;
 use crate::http::{Connection, guard};
-use crate::message::add_domain_time;
+use crate::message::{add_domain_time, percent_decode, query_pairs};
 use crate::operations::key_metadata;
 use crate::service::Service;
 use crate::tables;
@@ -29,7 +29,7 @@ use crate::tables;
 pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
 
 /// Why a control call was refused: the status, and what to do.
-pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) String);
+pub(crate) struct Refusal(StatusCode, String);
 
 impl Refusal {
     fn bad_request(message: impl Into<String>) -> Self {
@@ -135,32 +135,9 @@ fn health(service: &Service) -> Value {
 }
 
 /// The pairs of the query string, decoded.
-pub(crate) fn query(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Refusal> {
-    let text = request.uri().query().unwrap_or_default();
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    let decoded = pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((percent_decode(name)?, percent_decode(value)?))
-    });
-    decoded.collect::<Option<_>>().ok_or_else(|| Refusal::bad_request("the query string is not UTF-8 text"))
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?].map(char::from);
-                // A sign would be a number to the parser, but is no digit.
-                let [high, low] = digits.map(|digit| digit.to_digit(16));
-                bytes.push(u8::try_from(high? << 4 | low?).ok()?);
-            }
-            b'+' => bytes.push(b' '),
-            other => bytes.push(other),
-        }
-    }
-    String::from_utf8(bytes).ok()
+fn query(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Refusal> {
+    let pairs = query_pairs(request.uri().query().unwrap_or_default());
+    pairs.ok_or_else(|| Refusal::bad_request("the query string is not UTF-8 text"))
 }
 
 fn keys(snapshot: &Snapshot) -> Value {

@@ -6,11 +6,15 @@
 
 pub(crate) mod api;
 mod kms;
+mod tally;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use lifecycle::at_rest::{Answer, Change, Due, Engine, Input, KmsFault, Refusal, Settings, Step, TableName};
+use lifecycle::at_rest::{
+    Answer, Change, Due, Engine, Input, KmsFault, Refusal, Settings, Step, TableName, Work,
+};
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::{Entropy, Secret};
 use lifecycle::event::table_kind;
@@ -20,6 +24,7 @@ use lifecycle::state::{self, Record, State, TableRecord};
 use crate::engine::{Companion, Draft, Happening, SubmitError};
 use crate::service::inside::Called;
 use crate::service::{self, Service};
+use tally::{OfTable, Tally};
 
 /// The tables of a server. Cloning it gives another handle to the same ones.
 #[derive(Clone)]
@@ -55,6 +60,8 @@ struct Inner {
     service: Weak<service::Inner>,
     /// Calls that are to be recorded when what was decided is stored.
     called: Vec<Called>,
+    /// Requests and what they cost.
+    tally: Tally,
 }
 
 /// The answer to a table store.
@@ -78,6 +85,7 @@ impl Tables {
             is_read: false,
             service: Weak::new(),
             called: Vec::new(),
+            tally: Tally::default(),
         };
         Tables { inner: Arc::new(Mutex::new(inner)), options: Arc::new(options) }
     }
@@ -103,7 +111,15 @@ impl Tables {
         draft.apart(|draft| {
             let mut inner = self.lock();
             let before = inner.called.len();
+            let used = match &input {
+                Input::Access(access) => Some((access.table.clone(), access.connection)),
+                _ => None,
+            };
             let answer = inner.decide(draft, input, at, self.options.tables_max);
+            if let Some((table, connection)) = used {
+                let calls = inner.called.len() - before;
+                inner.tally.note(table, connection, calls);
+            }
             let latency = inner.called.iter().skip(before).map(|called| called.latency).sum();
             Answered { answer, at, latency }
         })
@@ -147,6 +163,42 @@ pub(crate) async fn look<T: Send + 'static>(
         .engine
         .submit(move |draft| tables.look(draft.state(), |engine| look(engine, draft.now())));
     looked.await.map_err(not_stored)
+}
+
+/// What the store has declared that it lacks.
+///
+/// # Errors
+/// The writer does not answer.
+pub(crate) async fn lacks(service: &Service) -> Result<Vec<String>, Refusal> {
+    let looked = service.parts().engine.submit(|draft| lacking(draft.state()));
+    looked.await.map_err(not_stored)
+}
+
+/// Stores what a store lacks, and ends the tasks that it cannot do.
+///
+/// # Errors
+/// It was not stored.
+pub(crate) async fn set_lacks(service: &Service, lacks: Vec<String>) -> Result<(), Refusal> {
+    let tables = service.parts().tables.clone();
+    let done = service.parts().engine.submit(move |draft| {
+        let content = serde_json::to_vec(&lacks).map_err(|error| Refusal::internal(error.to_string()))?;
+        let record = TableRecord { id: TableRecord::LACKS.into(), content: Secret::new(content) };
+        draft.apply(vec![state::Change::Put(Record::Table(Arc::new(record)))]);
+        let at = draft.now();
+        draft.apart(|draft| tables.lock().give_up_tasks(draft, at));
+        Ok(())
+    });
+    done.await.map_err(not_stored)?
+}
+
+/// Requests to tables since the start.
+pub(crate) fn requests(service: &Service) -> BTreeMap<TableName, OfTable> {
+    service.parts().tables.lock().tally.tables().clone()
+}
+
+fn lacking(state: &State) -> Vec<String> {
+    let record = state.table_record(TableRecord::LACKS);
+    record.and_then(|record| serde_json::from_slice(record.content.expose()).ok()).unwrap_or_default()
 }
 
 fn not_stored(error: SubmitError) -> Refusal {
@@ -207,7 +259,26 @@ impl Inner {
             ));
         }
         let step = engine.start(input, at);
-        self.finish(draft, step, at, &mut Vec::new())
+        let answer = self.finish(draft, step, at, &mut Vec::new());
+        self.give_up_tasks(draft, at);
+        answer
+    }
+
+    /// Ends the tasks that the store has declared it cannot do.
+    fn give_up_tasks(&mut self, draft: &mut Draft<'_>, at: Timestamp) {
+        let lacking = lacking(draft.state());
+        if lacking.is_empty() {
+            return;
+        }
+        let Some(engine) = self.engine(draft.state()) else { return };
+        let tasks = engine.tasks().filter(|task| lacking.iter().any(|lacks| lacks == capability(&task.work)));
+        for id in tasks.map(|task| task.id).collect::<Vec<_>>() {
+            let Some(engine) = self.engine.as_mut() else { return };
+            let step = engine.start(Input::TaskDone { id }, at);
+            if let Err(refusal) = self.finish(draft, step, at, &mut Vec::new()) {
+                tracing::warn!(%refusal, id, "a task was not ended");
+            }
+        }
     }
 
     /// Makes the calls of a flow until it has ended.
@@ -299,6 +370,7 @@ impl Companion for Tables {
             // What the service does by itself answers nobody.
             tracing::debug!(%refusal, "work on a table was refused");
         }
+        inner.give_up_tasks(draft, at);
         happened
     }
 
@@ -315,16 +387,31 @@ impl Companion for Tables {
         let mut inner = self.lock();
         (inner.engine, inner.is_read) = (None, false);
         inner.called.clear();
+        inner.tally.forget();
     }
 
     fn committed(&mut self) {
         let (service, called) = {
             let mut inner = self.lock();
+            inner.tally.keep();
             (inner.service.upgrade(), std::mem::take(&mut inner.called))
         };
         if let Some(service) = service.filter(|_| !called.is_empty()) {
             Service::of(service).record_inside(called);
         }
+    }
+}
+
+/// What a store must be able to do for a task.
+pub(crate) fn capability(work: &Work) -> &'static str {
+    match work {
+        Work::Snapshot { .. } => "snapshot",
+        Work::Fill { .. } => "fill",
+        Work::Copy { .. } => "copy",
+        Work::Encrypt => "encrypt",
+        Work::Drop => "drop",
+        Work::DropBackup { .. } => "drop_backup",
+        Work::Detach => "detach",
     }
 }
 

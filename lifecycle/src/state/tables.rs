@@ -22,6 +22,9 @@ impl TableRecord {
     /// The name of the record that holds the secret behind the AWS owned keys.
     pub const OWNED_KEY: &str = "owned-key";
 
+    /// The name of the record of what the store lacks, a list of names in JSON.
+    pub const LACKS: &str = "lacks";
+
     /// What keeps a change of the engine; nothing for what only tells of something.
     ///
     /// # Errors
@@ -36,12 +39,12 @@ impl TableRecord {
         Ok(Some(Change::Put(Record::Table(Arc::new(TableRecord { id, content })))))
     }
 
-    /// The change that was kept; `None` of the secret behind the AWS owned keys.
+    /// The change that was kept; `None` of the records that are no changes.
     ///
     /// # Errors
     /// It was not kept by [`TableRecord::keep`].
     pub fn change(&self) -> Result<Option<at_rest::Change>, serde_json::Error> {
-        if &*self.id == Self::OWNED_KEY {
+        if matches!(&*self.id, Self::OWNED_KEY | Self::LACKS) {
             return Ok(None);
         }
         serde_json::from_slice(self.content.expose()).map(Some)

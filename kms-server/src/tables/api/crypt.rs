@@ -6,6 +6,7 @@ use http::StatusCode;
 use lifecycle::at_rest::{
     Access, Answer, Connection, Input, Operation, RecordKeys, Refusal, SealError, Structure, TableName,
 };
+use lifecycle::ids::Scope;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,33 +63,57 @@ pub(super) async fn access(service: &Service, table: TableName, body: &[u8]) -> 
 /// `POST …/seal`: records for the store to keep.
 pub(super) async fn seal(service: &Service, table: TableName, body: &[u8]) -> Result<Value, Fault> {
     let (access, records) = read(service, &table, body, Operation::PutItem)?;
-    let mut sealed = Vec::with_capacity(records.len());
-    // Keys seal so many records, and then have to be asked for again.
-    let mut keys = None;
-    for (key, data) in &records {
-        let bytes = loop {
-            let held = match &keys {
-                Some(held) => held,
-                None => keys.insert(keys_for(service, &access).await?),
-            };
-            match held.seal(key, data) {
-                Ok(bytes) => break bytes,
-                Err(SealError::Exhausted) => keys = None,
-                Err(error) => return Err(Refusal::internal(error.to_string()).into()),
-            }
-        };
-        sealed.push(STANDARD.encode(bytes));
-    }
-    if records.is_empty() {
-        keys_for(service, &access).await?;
-    }
-    Ok(json!({ "records": sealed }))
+    seal_all(service, &Input::Access(access), &records).await
 }
 
 /// `POST …/open`: records that the store kept.
 pub(super) async fn open(service: &Service, table: TableName, body: &[u8]) -> Result<Value, Fault> {
     let (access, records) = read(service, &table, body, Operation::GetItem)?;
-    let keys = keys_for(service, &access).await?;
+    open_all(service, Input::Access(access), &records).await
+}
+
+/// Data of the service's own, which is under AWS owned keys whatever key a table has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfService<'b> {
+    structure: Structure,
+    #[serde(borrow)]
+    records: Vec<Sealable<'b>>,
+}
+
+/// `POST /_kms/tables/service-data/{account}/{region}/seal` and `open`.
+pub(super) async fn service_data(
+    service: &Service,
+    scope: Scope,
+    what: &str,
+    body: &[u8],
+) -> Result<Value, Fault> {
+    let OfService { structure, records } = read_body(body)?;
+    let records = decode(service, &records)?;
+    let input = Input::ServiceData { scope, structure };
+    match what {
+        "seal" => seal_all(service, &input, &records).await,
+        _ => open_all(service, input, &records).await,
+    }
+}
+
+async fn seal_all(service: &Service, input: &Input, records: &Records) -> Result<Value, Fault> {
+    let mut keys = keys_for(service, input.clone()).await?;
+    let mut sealed = Vec::with_capacity(records.len());
+    for (key, data) in records {
+        let mut attempt = keys.seal(key, data);
+        if attempt == Err(SealError::Exhausted) {
+            // Keys seal so many records, and then have to be asked for again.
+            keys = keys_for(service, input.clone()).await?;
+            attempt = keys.seal(key, data);
+        }
+        sealed.push(STANDARD.encode(attempt.map_err(|error| Refusal::internal(error.to_string()))?));
+    }
+    Ok(json!({ "records": sealed }))
+}
+
+async fn open_all(service: &Service, input: Input, records: &Records) -> Result<Value, Fault> {
+    let keys = keys_for(service, input).await?;
     let opened = records.iter().enumerate().map(|(at, (key, data))| {
         let opened = keys.open(key, data);
         opened
@@ -107,14 +132,20 @@ fn read(
     usual: Operation,
 ) -> Result<(Access, Records), Fault> {
     let Crypt { caller: who, connection, operation, structure, records } = read_body(body)?;
+    let operation = operation.unwrap_or(usual);
+    if !operation.needs_key() {
+        return Err(Fault::bad_request(format!("{operation:?} neither reads nor writes records")));
+    }
+    let decoded = decode(service, &records)?;
+    let caller = caller(who.as_deref(), table)?;
+    Ok((Access { table: table.clone(), caller, connection, operation, structure }, decoded))
+}
+
+fn decode(service: &Service, records: &[Sealable<'_>]) -> Result<Records, Fault> {
     let records_max = service.parts().tables.options().records_max;
     if records.len() > records_max {
         let text = format!("{} records in one call; there may be {records_max}", records.len());
         return Err(Fault::bad_request(text));
-    }
-    let operation = operation.unwrap_or(usual);
-    if !operation.needs_key() {
-        return Err(Fault::bad_request(format!("{operation:?} neither reads nor writes records")));
     }
     let bytes = |text: &str, at: usize, what: &str| {
         let wrong = |_| Fault::bad_request(format!("record {at}: `{what}` is not base64"));
@@ -123,15 +154,13 @@ fn read(
     let decoded = records
         .iter()
         .enumerate()
-        .map(|(at, record)| Ok::<_, Fault>((bytes(record.key, at, "key")?, bytes(record.data, at, "data")?)));
-    let decoded = decoded.collect::<Result<_, _>>()?;
-    let caller = caller(who.as_deref(), table)?;
-    Ok((Access { table: table.clone(), caller, connection, operation, structure }, decoded))
+        .map(|(at, record)| Ok((bytes(record.key, at, "key")?, bytes(record.data, at, "data")?)));
+    decoded.collect()
 }
 
-async fn keys_for(service: &Service, access: &Access) -> Result<RecordKeys, Fault> {
-    match ask(service, Input::Access(access.clone())).await?.0 {
+async fn keys_for(service: &Service, input: Input) -> Result<RecordKeys, Fault> {
+    match ask(service, input).await?.0 {
         Answer::Keys(keys) => Ok(keys),
-        _ => Err(Fault::bad_request(format!("{:?} gets no keys", access.operation))),
+        _ => Err(Fault::bad_request("this operation gets no keys")),
     }
 }

@@ -1,8 +1,14 @@
 //! `/_kms/tables/…`: what a table store asks and tells. JSON in, JSON out; refusals are those of DynamoDB.
 
+mod backup;
+mod capabilities;
 mod crypt;
 mod read;
+mod report;
 mod table;
+mod work;
+
+pub(crate) use report::report;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -63,6 +69,16 @@ async fn route(service: &Service, request: &Request<Bytes>) -> Result<Value, Fau
     let body = request.body();
     match (method, parts.as_slice()) {
         (&Method::GET, []) => read::list(service).await,
+        (&Method::GET, ["backups"]) => backup::list(service, request).await,
+        (&Method::DELETE, ["backups"]) => backup::delete(service, request).await,
+        (&Method::GET, ["capabilities"]) => capabilities::show(service).await,
+        (&Method::PUT, ["capabilities"]) => capabilities::declare(service, body).await,
+        (&Method::GET, ["report"]) => report(service).await,
+        (&Method::GET, ["tasks"]) => work::tasks(service).await,
+        (&Method::POST, ["tasks", id]) => work::done(service, id).await,
+        (&Method::POST, ["service-data", account, region, what @ ("seal" | "open")]) => {
+            crypt::service_data(service, scope(account, region)?, what, body).await
+        }
         (_, [account, region, name, rest @ ..]) => {
             let table = table_name(account, region, name)?;
             match (method, rest) {
@@ -73,6 +89,17 @@ async fn route(service: &Service, request: &Request<Bytes>) -> Result<Value, Fau
                 (&Method::POST, ["access"]) => crypt::access(service, table, body).await,
                 (&Method::POST, ["seal"]) => crypt::seal(service, table, body).await,
                 (&Method::POST, ["open"]) => crypt::open(service, table, body).await,
+                (&Method::PUT, ["key"]) => table::switch(service, table, body).await,
+                (&Method::PUT, ["features", feature]) => {
+                    table::set_feature(service, table, feature, body).await
+                }
+                (&Method::POST, ["backups"]) => backup::create(service, table, body).await,
+                (&Method::POST, ["restore"]) => backup::restore(service, table, body).await,
+                (&Method::POST, ["export"]) => backup::export(service, table, body).await,
+                (&Method::POST, ["replicas"]) => table::replicate(service, table, body).await,
+                (&Method::POST, ["upgrade"]) => table::upgrade(service, table).await,
+                (&Method::GET, ["stream"]) => work::stream(service, table).await,
+                (&Method::POST, ["ttl"]) => work::expired(service, table, body).await,
                 _ => Err(unknown()),
             }
         }
@@ -81,9 +108,23 @@ async fn route(service: &Service, request: &Request<Bytes>) -> Result<Value, Fau
 }
 
 fn table_name(account: &str, region: &str, name: &str) -> Result<TableName, Fault> {
+    Ok(TableName::new(scope(account, region)?, name))
+}
+
+fn scope(account: &str, region: &str) -> Result<Scope, Fault> {
     let account = account.parse().map_err(|_| Fault::bad_request(format!("{account} is no account id")))?;
     let region = region.parse().map_err(|_| Fault::bad_request(format!("{region} is no Region")))?;
-    Ok(TableName::new(Scope { account, region }, name))
+    Ok(Scope { account, region })
+}
+
+/// A parameter of the query string, decoded.
+fn parameter(request: &Request<Bytes>, name: &str) -> Result<Option<String>, Fault> {
+    let pairs = crate::message::query_pairs(request.uri().query().unwrap_or_default());
+    let pairs = pairs.ok_or_else(|| Fault::bad_request("the query string is not UTF-8 text"))?;
+    match pairs.iter().find(|(given, _)| given != name) {
+        Some((other, _)) => Err(Fault::bad_request(format!("{other} is no parameter; there is {name}"))),
+        None => Ok(pairs.into_iter().map(|(_, value)| value).next_back()),
+    }
 }
 
 fn respond(status: StatusCode, value: &Value) -> Response<Bytes> {

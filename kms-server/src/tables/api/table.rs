@@ -1,12 +1,15 @@
 //! Tables as they come and go.
 
-use lifecycle::at_rest::{Answer, Caller, Incarnation, Input, Refusal, SseSpecification, TableName};
-use lifecycle::ids::Uuid;
+use lifecycle::at_rest::{
+    Answer, Caller, Connection, Consistency, Feature, GlobalTableVersion, Incarnation, Input, Refusal,
+    ReplicaKey, SseSpecification, TableName,
+};
+use lifecycle::ids::{Region, Uuid};
 use lifecycle::policy::Principal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Fault, described, read_body};
+use super::{Fault, capabilities, described, read_body};
 use crate::service::Service;
 use crate::tables::{ask, look};
 
@@ -69,6 +72,7 @@ struct Attach {
 /// `POST …/attach`: a table that exists without encryption.
 pub(super) async fn attach(service: &Service, table: TableName, body: &[u8]) -> Result<Value, Fault> {
     let Attach { incarnation: life } = read_body(body)?;
+    capabilities::require(service, "encrypt").await?;
     let incarnation = incarnation(service, life)?;
     let (answer, _) = ask(service, Input::Attach { table: table.clone(), incarnation }).await?;
     table_answer(&table, answer)
@@ -84,4 +88,95 @@ pub(super) async fn delete(service: &Service, table: TableName) -> Result<Value,
         members.insert("TableStatus".to_owned(), "DELETING".into());
     }
     Ok(json!({ "Table": shown }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    caller: Option<String>,
+    #[serde(rename = "SSESpecification")]
+    sse: SseSpecification,
+    #[serde(default)]
+    replicas: Vec<ReplicaKey>,
+    #[serde(default)]
+    with_other_changes: bool,
+}
+
+/// `PUT …/key`: UpdateTable with an `SSESpecification`.
+pub(super) async fn switch(service: &Service, table: TableName, body: &[u8]) -> Result<Value, Fault> {
+    let Switch { caller: who, sse, replicas, with_other_changes } = read_body(body)?;
+    let caller = caller(who.as_deref(), &table)?;
+    let input = Input::Switch { table: table.clone(), caller, sse, replicas, with_other_changes };
+    let (answer, _) = ask(service, input).await?;
+    table_answer(&table, answer)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setting {
+    caller: Option<String>,
+    connection: Option<Connection>,
+    enabled: bool,
+}
+
+/// `PUT …/features/{feature}`: a setting that decides what happens to the table's data.
+pub(super) async fn set_feature(
+    service: &Service,
+    table: TableName,
+    feature: &str,
+    body: &[u8],
+) -> Result<Value, Fault> {
+    let Setting { caller: who, connection, enabled } = read_body(body)?;
+    let unknown = |_| {
+        let all = "stream, time_to_live, point_in_time_recovery and contributor_insights";
+        Fault::bad_request(format!("{feature} is no feature; there are {all}"))
+    };
+    let feature: Feature = serde_json::from_value(Value::from(feature)).map_err(unknown)?;
+    if enabled {
+        capabilities::require(service, capabilities::of_feature(feature)).await?;
+    }
+    let caller = caller(who.as_deref(), &table)?;
+    let input = Input::SetFeature { table: table.clone(), caller, connection, feature, enabled };
+    let (answer, _) = ask(service, input).await?;
+    table_answer(&table, answer)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replicate {
+    caller: Option<String>,
+    region: Region,
+    incarnation: Option<Incarnation>,
+    #[serde(rename = "KMSMasterKeyId")]
+    key: Option<String>,
+    #[serde(default = "newest")]
+    version: GlobalTableVersion,
+    #[serde(default = "eventual")]
+    consistency: Consistency,
+}
+
+fn newest() -> GlobalTableVersion {
+    GlobalTableVersion::V2019
+}
+
+fn eventual() -> Consistency {
+    Consistency::Eventual
+}
+
+/// `POST …/replicas`: a replica in another Region.
+pub(super) async fn replicate(service: &Service, table: TableName, body: &[u8]) -> Result<Value, Fault> {
+    let Replicate { caller: who, region, incarnation: life, key, version, consistency } = read_body(body)?;
+    capabilities::require(service, "replicas").await?;
+    let (caller, incarnation) = (caller(who.as_deref(), &table)?, incarnation(service, life)?);
+    let name = table.clone();
+    let input = Input::AddReplica { table, region, incarnation, caller, key, version, consistency };
+    let (answer, _) = ask(service, input).await?;
+    table_answer(&name, answer)
+}
+
+/// `POST …/upgrade`: a global table of version 2017.11.29 becomes one of 2019.11.21.
+pub(super) async fn upgrade(service: &Service, table: TableName) -> Result<Value, Fault> {
+    let name = table.clone();
+    let (answer, _) = ask(service, Input::UpgradeGlobalTable { table }).await?;
+    table_answer(&name, answer)
 }
