@@ -2,6 +2,7 @@
 
 mod kept;
 mod loss;
+mod scenarios;
 mod selection;
 mod usage;
 

@@ -8,7 +8,7 @@ mod report;
 mod table;
 mod work;
 
-pub(crate) use report::report;
+use report::report;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};

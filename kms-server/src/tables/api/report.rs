@@ -11,7 +11,7 @@ use crate::service::Service;
 use crate::tables::{look, requests};
 
 /// `GET /_kms/tables/report`: since the start, or since all records were last replaced.
-pub(crate) async fn report(service: &Service) -> Result<Value, Fault> {
+pub(super) async fn report(service: &Service) -> Result<Value, Fault> {
     let calls =
         look(service, |engine, _| engine.map(|engine| engine.ledger().tables().clone()).unwrap_or_default());
     let (calls, requests) = (calls.await?, requests(service));

@@ -70,7 +70,7 @@ pub(super) async fn tasks(service: &Service) -> Result<Value, Fault> {
 fn shown(task: &Task) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::to_value(task)?;
     if let Some(members) = value.as_object_mut() {
-        members.insert("table".to_owned(), task.table.arn().into());
+        members.insert("table_arn".to_owned(), task.table.arn().into());
         members.insert("capability".to_owned(), capability(&task.work).into());
     }
     Ok(value)
