@@ -54,6 +54,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "service",
             "store",
             "sts",
+            "tables",
         ],
     ),
     // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
@@ -123,7 +124,7 @@ const SERVER: &[(&str, &[&str])] = &[
     // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
     ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
     // It decides with the writer, and calls KMS through the service as its own callers.
-    ("tables", &["api", "auth", "engine", "pipeline", "service"]),
+    ("tables", &["api", "auth", "engine", "message", "observe", "pipeline", "service"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.

@@ -73,7 +73,7 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/notifications") => notifications::list(service, &request).await,
         (&Method::GET, "/_kms/metrics") => return metrics::show(service),
-        (&Method::GET, "/_kms/report") => report::show(service, &request),
+        (&Method::GET, "/_kms/report") => report::show(service, &request).await,
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
         (&Method::PUT, "/_kms/state") => state::import(service, &request).await,
         (&Method::POST, "/_kms/reset") => state::reset(service).await,

@@ -21,5 +21,6 @@ mod seeds;
 mod settings;
 mod state;
 mod support;
+mod tables;
 mod tls;
 mod upkeep;

@@ -8,7 +8,7 @@ mod report;
 mod table;
 mod work;
 
-use report::report;
+pub(crate) use report::shown_report;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -73,7 +73,7 @@ async fn route(service: &Service, request: &Request<Bytes>) -> Result<Value, Fau
         (&Method::DELETE, ["backups"]) => backup::delete(service, request).await,
         (&Method::GET, ["capabilities"]) => capabilities::show(service).await,
         (&Method::PUT, ["capabilities"]) => capabilities::declare(service, body).await,
-        (&Method::GET, ["report"]) => report(service).await,
+        (&Method::GET, ["report"]) => report::report(service).await,
         (&Method::GET, ["tasks"]) => work::tasks(service).await,
         (&Method::POST, ["tasks", id]) => work::done(service, id).await,
         (&Method::POST, ["service-data", account, region, what @ ("seal" | "open")]) => {
@@ -98,6 +98,7 @@ async fn route(service: &Service, request: &Request<Bytes>) -> Result<Value, Fau
                 (&Method::POST, ["export"]) => backup::export(service, table, body).await,
                 (&Method::POST, ["replicas"]) => table::replicate(service, table, body).await,
                 (&Method::POST, ["upgrade"]) => table::upgrade(service, table).await,
+                (&Method::GET, ["timeline"]) => read::timeline(service, table).await,
                 (&Method::GET, ["stream"]) => work::stream(service, table).await,
                 (&Method::POST, ["ttl"]) => work::expired(service, table, body).await,
                 _ => Err(unknown()),

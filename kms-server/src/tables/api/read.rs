@@ -5,6 +5,7 @@ use lifecycle::clock::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Fault, described};
+use crate::observe::notifications::NotificationFilter;
 use crate::service::Service;
 use crate::tables::look;
 
@@ -28,6 +29,30 @@ pub(super) async fn show(service: &Service, name: TableName) -> Result<Value, Fa
     Ok(json!({ "Table": shown.await?? }))
 }
 
+/// What one answer tells at most.
+const TIMELINE_MAX: usize = 10_000;
+
+/// `GET …/timeline`: what has happened to a table by itself since records are kept, in all its lives, and what will next.
+pub(super) async fn timeline(service: &Service, name: TableName) -> Result<Value, Fault> {
+    let arn = name.arn();
+    let next = look(service, move |engine, _| {
+        let engine = engine?;
+        let (at, due) = engine.table(&name)?.due(engine.settings())?;
+        Some(json!({ "at": at.to_string(), "event": format!("{due:?}") }))
+    });
+    let next = next.await?;
+    let service = service.clone();
+    service.parts().notifications.flush().await;
+    let filter = NotificationFilter { key: Some(arn), limit: TIMELINE_MAX, ..NotificationFilter::default() };
+    let read = tokio::task::spawn_blocking(move || service.parts().notifications.read(&filter));
+    let unreadable = |error: &dyn std::fmt::Display| Fault::from(Refusal::internal(error.to_string()));
+    let read = read.await.map_err(|error| unreadable(&error))?.map_err(|error| unreadable(&error))?;
+    let told = read.iter().map(
+        |event| json!({ "at": event["time"], "event": event["detail-type"], "detail": event["detail"] }),
+    );
+    Ok(json!({ "timeline": told.collect::<Vec<_>>(), "next": next }))
+}
+
 fn table(engine: &Engine, name: &TableName) -> Result<Value, Fault> {
     let missing = || Refusal::no_table(&name.name);
     let record = engine.table(name).ok_or_else(missing)?;
@@ -43,6 +68,7 @@ fn table(engine: &Engine, name: &TableName) -> Result<Value, Fault> {
         "generation": record.generation(),
         "created_at": record.created_at.to_string(),
         // Nobody but the emulator knows when the key was lost; AWS shows when that was found.
+        "inaccessible_since": record.status.inaccessible_since().map(text),
         "key_lost_at": health.lost_at.map(text),
         "key_usable_at": health.usable_at.map(text),
         "next": due.map(|(at, due)| json!({ "at": at.to_string(), "event": format!("{due:?}") })),

@@ -2,7 +2,7 @@
 //!
 //! AWS: DynamoDB developer guide, "DynamoDB encryption at rest: usage notes", on connections and the key cache.
 
-use lifecycle::at_rest::{Calls, Prices, TableName, Usage};
+use lifecycle::at_rest::{Calls, Prices, Refusal, TableName, Usage};
 use serde_json::{Value, json};
 
 use super::super::tally::{Count, OfTable};
@@ -12,6 +12,14 @@ use crate::tables::{look, requests};
 
 /// `GET /_kms/tables/report`: since the start, or since all records were last replaced.
 pub(super) async fn report(service: &Service) -> Result<Value, Fault> {
+    Ok(shown_report(service).await?)
+}
+
+/// The report, also as a part of that of the whole server.
+///
+/// # Errors
+/// The writer does not answer.
+pub(crate) async fn shown_report(service: &Service) -> Result<Value, Refusal> {
     let calls =
         look(service, |engine, _| engine.map(|engine| engine.ledger().tables().clone()).unwrap_or_default());
     let (calls, requests) = (calls.await?, requests(service));
