@@ -5,6 +5,7 @@ mod loss;
 mod scenarios;
 mod selection;
 mod usage;
+mod work;
 
 use fixtures::{ACCOUNT, REGION, TestKms};
 use http::Method;
