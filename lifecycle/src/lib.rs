@@ -5,9 +5,12 @@
 //! through a [`state::View`] at an instant and changed only by applying [`state::Change`]s.
 
 pub mod alias;
+#[cfg(feature = "at-rest")]
+pub mod at_rest;
 pub mod authorize;
 pub mod clock;
 pub mod crypto;
+pub mod custom_store;
 pub mod due;
 pub mod event;
 pub mod grant;

@@ -5,6 +5,7 @@ use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::KeySpec;
 use serde::{Deserialize, Serialize};
 
+use super::custom_stores::shown_material;
 use super::encryption::{Sealed, check_context, seal};
 use super::recipient::Handed;
 use super::{Authorized, Operation, Query, Resolved};
@@ -94,7 +95,8 @@ impl Query for GenerateDataKey {
         Ok(GenerateDataKeyResponse {
             ciphertext_blob: sealed.blob,
             key_id: authorized.key()?.arn,
-            key_material_id: plaintext.is_some().then_some(sealed.material),
+            key_material_id: shown_material(authorized.key()?, sealed.material)
+                .filter(|_| plaintext.is_some()),
             plaintext,
             ciphertext_for_recipient,
         })
@@ -109,7 +111,8 @@ pub(super) struct GenerateDataKeyWithoutPlaintext;
 pub(super) struct GenerateDataKeyWithoutPlaintextResponse {
     ciphertext_blob: PublicBlob,
     key_id: KeyArn,
-    key_material_id: MaterialId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_material_id: Option<MaterialId>,
 }
 
 impl Operation for GenerateDataKeyWithoutPlaintext {
@@ -136,7 +139,7 @@ impl Query for GenerateDataKeyWithoutPlaintext {
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: sealed.blob,
             key_id: authorized.key()?.arn,
-            key_material_id: sealed.material,
+            key_material_id: shown_material(authorized.key()?, sealed.material),
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::custom_stores::check_for_random;
 use super::recipient::Handed;
 use super::{Authorized, Operation, Query};
 use crate::api::blob::{Blob, PublicBlob};
-use crate::api::error::{ErrorCode, KmsError};
+use crate::api::error::KmsError;
 use crate::limits::Limits;
 
 /// AWS: KMS API reference, "GenerateRandom".
@@ -43,21 +44,12 @@ impl Operation for GenerateRandom {
 
 impl Query for GenerateRandom {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
-        // CreateCustomKeyStore is not implemented, so that no store can exist.
         if let Some(id) = &input.custom_key_store_id {
-            return Err(custom_key_store_not_found(id));
+            check_for_random(authorized, id)?;
         }
         let mut bytes = vec![0; input.number_of_bytes.unwrap_or_default()];
         authorized.environment.entropy.fill(&mut bytes)?;
         let Handed { plaintext, ciphertext_for_recipient } = Handed::over(authorized, Blob::new(bytes))?;
         Ok(GenerateRandomResponse { plaintext, ciphertext_for_recipient })
     }
-}
-
-/// The answer to the id of a custom key store that does not exist.
-pub(super) fn custom_key_store_not_found(id: &str) -> KmsError {
-    KmsError::new(
-        ErrorCode::CustomKeyStoreNotFoundException,
-        format!("Custom key store with ID {id} does not exist."),
-    )
 }
