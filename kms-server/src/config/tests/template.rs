@@ -112,6 +112,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("auth.service_headers", "ignore"),
     ("auth.access_keys", "A:s/+=:111122223333 B:t:arn:aws:iam::111122223333:user/a,b"),
     ("sts.web_identity", "https://id.example.com/a|sts.amazonaws.com,b|keys.json http://id|a|k"),
+    ("attestation.root", "/nitro/root.pem"),
+    ("attestation.age_max", "10m"),
     ("limits.keys_max", "5"),
     ("limits.aliases_per_key_max", "5"),
     ("limits.grants_per_key_max", "5"),
