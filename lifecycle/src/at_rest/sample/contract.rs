@@ -75,6 +75,9 @@ impl From<Refusal> for Breach {
 
 type Kept = Result<(), Breach>;
 
+/// A part of the contract.
+type Part<S> = fn(&S) -> Kept;
+
 fn require(kept: bool, what: &str) -> Kept {
     if kept { Ok(()) } else { Err(Breach(what.to_owned())) }
 }
@@ -89,7 +92,7 @@ const START: Timestamp = Timestamp(1_767_225_600_000);
 /// # Errors
 /// The first [`Breach`].
 pub fn check<S: Subject>(mut disk: impl FnMut() -> S) -> Kept {
-    let parts: [(&str, fn(&S) -> Kept); 7] = [
+    let parts: [(&str, Part<S>); 7] = [
         ("records are sealed, survive a restart, and go with their key", records),
         ("a change of the key leaves records as they are", switch),
         ("backups outlive their table", backups),
