@@ -11,6 +11,7 @@ mod rules;
 mod scenarios;
 mod sealing;
 mod simulation;
+mod stores;
 mod switching;
 
 use super::sample::SampleWorld;
