@@ -10,8 +10,9 @@ use lifecycle::grant::TokenKey;
 use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
 
+use crate::attestation::{AGE_MAX, Roots, Verifier};
 use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAccessKey};
-use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError};
+use crate::engine::{Batching, ClockStart, Engine, OnUnknownOutcome, OpenError, wall};
 use crate::faults::Faults;
 use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
@@ -59,6 +60,7 @@ pub struct Builder {
     webhook: Option<Webhook>,
     principals: Vec<iam::Entry>,
     identity_providers: Vec<IdentityProvider>,
+    attestation: (Roots, Duration),
     signatures: Signatures,
     unknown_access_key: Option<UnknownAccessKey>,
     account: Option<AccountId>,
@@ -126,6 +128,7 @@ impl Builder {
             webhook: None,
             principals: Vec::new(),
             identity_providers: Vec::new(),
+            attestation: (Roots::default(), AGE_MAX),
             signatures: Signatures::Verify,
             unknown_access_key: None,
             account: None,
@@ -257,6 +260,12 @@ impl Builder {
         Builder { proxies, proxy_timeout: timeout, ..self }
     }
 
+    /// The roots that attestation documents are checked by, and how old those may be on the machine's clock.
+    #[must_use]
+    pub fn attestation(self, roots: Roots, age_max: Duration) -> Self {
+        Builder { attestation: (roots, age_max), ..self }
+    }
+
     /// Loads the store and starts the writer and the audit log.
     ///
     /// # Errors
@@ -309,6 +318,7 @@ impl Builder {
             token_key,
             import_token_key,
             identity_providers: self.identity_providers,
+            attestation: Verifier::new(self.attestation.0, self.attestation.1, wall::now),
             authorization: self.authorization,
             service_headers: self.service_headers,
             waits,

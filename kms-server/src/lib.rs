@@ -1,6 +1,7 @@
 //! A local AWS KMS endpoint with real cryptography, durable sealed keys and a clock the user moves.
 
 pub mod api;
+pub mod attestation;
 pub mod auth;
 pub mod builder;
 pub mod cli;

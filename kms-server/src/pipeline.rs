@@ -27,11 +27,12 @@ use serde_json::Value;
 use crate::api::blob::to_json;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::shape::Output;
+use crate::attestation::Attestation;
 use crate::auth::Caller;
 use crate::operations::declaration::{Declaration, States, Target};
 use crate::operations::registry::{Body, Entry};
 use crate::operations::{
-    Authorized, Command, Environment, NOT_CONNECTED, Operation, Query, Resolved, ResolvedKey,
+    Authorized, Command, Environment, NOT_CONNECTED, Operation, Query, Resolved, ResolvedKey, attested,
 };
 
 /// Proof that a request went through this module: nobody else can make one.
@@ -56,6 +57,8 @@ pub struct Trace {
     pub resources: Vec<Resource>,
     /// The grant that was ended.
     pub ended: Option<GrantId>,
+    /// The enclave that the answer is for.
+    pub recipient: Option<Box<Attestation>>,
     /// Why policies and grants do not allow the request, if they do not.
     pub denial: Option<Value>,
     /// The predefined alias whose key has to be made before the query can be answered.
@@ -288,6 +291,8 @@ fn admit<O: Operation>(
     let mut resolved = resolve::resolve(request, view, trace)?;
     resolved.retired = O::retired(&input, &resolved, view, environment, request.caller)?;
     resolved.granted = O::granted(&input)?;
+    resolved.recipient = attested(request.input, environment)?;
+    trace.recipient = resolved.recipient.clone().map(Box::new);
     authorize::authorize(request, view, environment, &resolved, trace)?;
     if resolved.is_of_other_key {
         return Err(KmsError::new(
@@ -320,7 +325,7 @@ pub(crate) fn facts_of(
     view: View<'_>,
     environment: &Environment<'_>,
 ) -> Context {
-    let asked = facts::Asked { action, key, replicated: None, same_key: false };
+    let asked = facts::Asked { action, key, replicated: None, same_key: false, recipient: None };
     facts::gather(request, asked, view, environment, Context::new())
 }
 

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
+use crate::attestation::Verifier;
 use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
 use crate::cloudtrail;
 use crate::control;
@@ -85,6 +86,8 @@ pub struct Inner {
     pub token_key: TokenKey,
     /// Seals and opens import tokens.
     pub import_token_key: ImportTokenKey,
+    /// Verifies attestation documents.
+    pub attestation: Verifier,
     /// Whose tokens AssumeRoleWithWebIdentity takes.
     pub identity_providers: Vec<IdentityProvider>,
     /// How requests are authorised.
@@ -287,6 +290,7 @@ impl Service {
             marker_key: &self.0.marker_key,
             token_key: &self.0.token_key,
             import_token_key: &self.0.import_token_key,
+            attestation: &self.0.attestation,
             ledger: self.0.engine.ledger(),
             authorization: self.0.authorization,
             clusters: &self.0.clusters,

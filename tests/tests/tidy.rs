@@ -16,10 +16,12 @@ const LINES_MAX: usize = 800;
 /// What each module of `kms-server` imports from the others: exactly this, so that a new arrow is a decision.
 const SERVER: &[(&str, &[&str])] = &[
     ("api", &[]),
+    ("attestation", &[]),
     ("auth", &["message"]),
     (
         "builder",
         &[
+            "attestation",
             "auth",
             "engine",
             "faults",
@@ -39,6 +41,7 @@ const SERVER: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "attestation",
             "auth",
             "builder",
             "config",
@@ -91,10 +94,10 @@ const SERVER: &[(&str, &[&str])] = &[
     ("limits", &[]),
     // The logs ask the engine's wall clock for the age of their files, and its outbox for what has happened; the metrics
     // know the edge's refusals.
-    ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
+    ("observe", &["api", "attestation", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
-    ("operations", &["api", "auth", "limits", "pipeline", "xks"]),
-    ("pipeline", &["api", "auth", "operations"]),
+    ("operations", &["api", "attestation", "auth", "limits", "pipeline", "xks"]),
+    ("pipeline", &["api", "attestation", "auth", "operations"]),
     ("principals", &["document"]),
     ("quotas", &["operations"]),
     ("report", &["engine", "observe", "operations"]),
@@ -103,6 +106,7 @@ const SERVER: &[(&str, &[&str])] = &[
         "service",
         &[
             "api",
+            "attestation",
             "auth",
             "cloudtrail",
             "control",

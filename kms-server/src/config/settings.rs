@@ -171,6 +171,14 @@ settings! {
         web_identity: WebIdentities = WebIdentities::default();
     }
 
+    /// Requests from Nitro Enclaves, which bring an attestation document along.
+    attestation: Attestation, flags "attestation-" {
+        /// PEM file with the roots that documents are checked by: AWS's own, or a test root; empty accepts no document.
+        root: Option<PathBuf> = None;
+        /// Age of a document, on the machine's clock, beyond which it is refused.
+        age_max: Duration = Duration::from_secs(300), in SECOND..=DAY;
+    }
+
     /// Quotas. The defaults are those of AWS; smaller ones make a limit easy to reach in a test.
     limits: Limits, flags "" {
         /// Customer managed keys per account and Region; keys that wait for their deletion count.

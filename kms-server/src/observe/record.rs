@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::json::Json;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::shape::{Member, Shape, Structure};
+use crate::attestation::{Attestation, Platform};
 use crate::auth::{Caller, SessionFacts};
 use crate::operations::declaration::Effect;
 use crate::operations::is_custom_tag;
@@ -220,6 +221,9 @@ impl AuditRecord<'_> {
                 members.next(r#""clusterId":"#).text(cluster);
             }
         }
+        if let Some(recipient) = &self.trace.recipient {
+            write_recipient(recipient, members.next(r#""recipient":"#));
+        }
         if let Some(grant) = retired {
             members.next(r#""grantId":"#).text(&grant.to_string());
         }
@@ -302,6 +306,29 @@ impl<'b> Members<'_, 'b> {
         let before = std::mem::replace(&mut self.before, ",");
         self.json.raw(before).raw(name)
     }
+}
+
+/// The enclave or TPM that an answer is for.
+// AWS: KMS developer guide, "Monitoring requests for Nitro Enclaves": the image and these registers of an enclave. For those of
+// a TPM the names are not known.
+fn write_recipient(recipient: &Attestation, json: &mut Json<'_>) {
+    json.raw(r#"{"attestationDocumentModuleId":"#).text(&recipient.module_id);
+    if let Some(image) = recipient.image() {
+        json.raw(r#","attestationDocumentEnclaveImageDigest":"#).plain(&image);
+    }
+    for (index, value) in &recipient.pcrs {
+        let name = match recipient.platform {
+            Platform::Enclave if [1, 2, 3, 4, 8].contains(index) => "EnclavePCR",
+            Platform::Enclave => continue,
+            Platform::NitroTpm => "NitroTPMPCR",
+        };
+        json.raw(r#","attestationDocument"#)
+            .raw(name)
+            .raw(&index.to_string())
+            .raw(r#"":"#)
+            .plain(&hex(value));
+    }
+    json.raw("}");
 }
 
 /// A text of hexadecimal digits.
@@ -464,7 +491,8 @@ fn shown<'a>(
     });
     members.filter(|(member, value)| {
         let secret = matches!(member.shape, Shape::Blob { .. }) || is_hidden(member.name);
-        !secret && !value.is_null()
+        // AWS: what counts of it is in the additional data.
+        !secret && member.name != "Recipient" && !value.is_null()
     })
 }
 

@@ -5,8 +5,9 @@ use lifecycle::key::{KeyAgreementAlgorithm, Origin};
 use serde::{Deserialize, Serialize};
 
 use super::material::{incompatible, internal, private_key};
-use super::{Authorized, Operation, Query, Resolved, not_implemented};
-use crate::api::blob::Blob;
+use super::recipient::Handed;
+use super::{Authorized, Operation, Query, Resolved};
+use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
 
 /// AWS: KMS API reference, "DeriveSharedSecret".
@@ -17,14 +18,16 @@ pub(super) struct DeriveSharedSecret;
 pub(super) struct DeriveSharedSecretRequest {
     key_agreement_algorithm: KeyAgreementAlgorithm,
     public_key: Blob,
-    recipient: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DeriveSharedSecretResponse {
     key_id: String,
-    shared_secret: Blob,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_secret: Option<Blob>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ciphertext_for_recipient: Option<PublicBlob>,
     key_agreement_algorithm: KeyAgreementAlgorithm,
     key_origin: Origin,
 }
@@ -35,9 +38,6 @@ impl Operation for DeriveSharedSecret {
     type Output = DeriveSharedSecretResponse;
 
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        if input.recipient.is_some() {
-            return Err(not_implemented("Recipient"));
-        }
         let algorithm = input.key_agreement_algorithm;
         let mut keys = resolved.keys.iter().map(|found| &found.key);
         let other = keys.find(|key| !key.spec.key_agreement_algorithms().contains(&algorithm));
@@ -54,9 +54,11 @@ impl Query for DeriveSharedSecret {
             CryptoError::Refused => KmsError::bare(ErrorCode::ValidationException),
             CryptoError::Failed => internal(),
         })?;
+        let secret = Handed::over(authorized, secret.into())?;
         Ok(DeriveSharedSecretResponse {
             key_id: key.arn.to_string(),
-            shared_secret: secret.into(),
+            shared_secret: secret.plaintext,
+            ciphertext_for_recipient: secret.ciphertext_for_recipient,
             key_agreement_algorithm: input.key_agreement_algorithm,
             key_origin: key.origin,
         })

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::custom_stores::shown_material;
 use super::encryption::{Sealed, check_context, seal};
-use super::{Authorized, Operation, Query, Resolved, not_implemented};
+use super::recipient::Handed;
+use super::{Authorized, Operation, Query, Resolved};
 use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
@@ -29,8 +30,6 @@ pub(super) struct GenerateDataKeyRequest {
     encryption_context: Option<EncryptionContext>,
     number_of_bytes: Option<usize>,
     key_spec: Option<String>,
-    /// GenerateDataKeyWithoutPlaintext has no such member: there it is absent.
-    recipient: Option<serde_json::Value>,
 }
 
 impl GenerateDataKeyRequest {
@@ -42,13 +41,6 @@ impl GenerateDataKeyRequest {
             (None, Some("AES_128")) => Ok(16),
             _ => Err(KmsError::validation("Please specify either number of bytes or key spec.")),
         }
-    }
-
-    fn compatible(&self, resolved: &Resolved) -> Result<(), KmsError> {
-        if self.recipient.is_some() {
-            return Err(not_implemented("Recipient"));
-        }
-        check_symmetric(resolved)
     }
 
     fn generate(&self, authorized: &Authorized<'_>) -> Result<(Blob, Sealed), KmsError> {
@@ -68,8 +60,12 @@ pub(super) struct GenerateDataKey;
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GenerateDataKeyResponse {
     ciphertext_blob: PublicBlob,
-    plaintext: Blob,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plaintext: Option<Blob>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ciphertext_for_recipient: Option<PublicBlob>,
     key_id: KeyArn,
+    /// AWS: not in an answer for a recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_material_id: Option<MaterialId>,
 }
@@ -87,19 +83,22 @@ impl Operation for GenerateDataKey {
         input.length().map(|_| ())
     }
 
-    fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        input.compatible(resolved)
+    fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
+        check_symmetric(resolved)
     }
 }
 
 impl Query for GenerateDataKey {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
         let (plaintext, sealed) = input.generate(authorized)?;
+        let Handed { plaintext, ciphertext_for_recipient } = Handed::over(authorized, plaintext)?;
         Ok(GenerateDataKeyResponse {
             ciphertext_blob: sealed.blob,
-            plaintext,
             key_id: authorized.key()?.arn,
-            key_material_id: shown_material(authorized.key()?, sealed.material),
+            key_material_id: shown_material(authorized.key()?, sealed.material)
+                .filter(|_| plaintext.is_some()),
+            plaintext,
+            ciphertext_for_recipient,
         })
     }
 }
@@ -129,8 +128,8 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         input.length().map(|_| ())
     }
 
-    fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        input.compatible(resolved)
+    fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
+        check_symmetric(resolved)
     }
 }
 

@@ -46,11 +46,12 @@ const CHOICES: [&str; 9] = [
     "WrappingKeySpec",
 ];
 
-/// The member that brings a private key of RSA or SM2 along.
-const IMPORT_TOKEN: &str = "ImportToken";
+/// The members that bring a private key of RSA or SM2 along, and a chain of certificates.
+const SLOW: [&str; 2] = ["ImportToken", "Recipient"];
 
 impl Work {
-    /// The work of a request: whatever it chooses from RSA, ML-DSA and SM2 is slow, and so is what an import token asks for.
+    /// The work of a request: whatever it chooses from RSA, ML-DSA and SM2 is slow, and so is what an import token or an
+    /// attestation document asks for.
     #[must_use]
     pub fn of(input: &Value) -> Work {
         let slow = |choice: &str| ["RSA", "ML_DSA", "SM2"].iter().any(|family| choice.starts_with(family));
@@ -58,7 +59,7 @@ impl Work {
             |name: &str, value: &Value| CHOICES.contains(&name) && value.as_str().is_some_and(slow);
         // A request has fewer members than there are choices.
         let mut members = input.as_object().into_iter().flatten();
-        let is_slow = members.any(|(name, value)| name == IMPORT_TOKEN || slow_choice(name, value));
+        let is_slow = members.any(|(name, value)| SLOW.contains(&name.as_str()) || slow_choice(name, value));
         if is_slow { Work::Slow } else { Work::Quick }
     }
 }
@@ -246,6 +247,7 @@ mod tests {
             assert_eq!(Work::of(&json!({"KeySpec": "ECC_NIST_P256", "SigningAlgorithm": slow})), Work::Slow);
         }
         assert_eq!(Work::of(&json!({"ImportToken": "AAAA"})), Work::Slow);
+        assert_eq!(Work::of(&json!({"Recipient": {}})), Work::Slow);
         for quick in [json!({}), json!({"KeySpec": "ECC_NIST_P256"}), json!({"KeySpec": 7, "Message": "RSA"})]
         {
             assert_eq!(Work::of(&quick), Work::Quick);

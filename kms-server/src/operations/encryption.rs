@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::custom_stores::{after_sealing, before_opening, not_opened, shown_material};
 use super::material::{incompatible, internal, open_asymmetric, seal_asymmetric, secret};
-use super::{Authorized, Operation, Query, Resolved, not_implemented};
+use super::recipient::Handed;
+use super::{Authorized, Operation, Query, Resolved};
 use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
@@ -189,7 +190,6 @@ pub(super) struct DecryptRequest {
     encryption_context: Option<EncryptionContext>,
     key_id: Option<String>,
     encryption_algorithm: Option<EncryptionAlgorithm>,
-    recipient: Option<serde_json::Value>,
     dry_run: Option<bool>,
     dry_run_modifiers: Option<Vec<String>>,
 }
@@ -198,8 +198,12 @@ pub(super) struct DecryptRequest {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DecryptResponse {
     key_id: KeyArn,
-    plaintext: Blob,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plaintext: Option<Blob>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ciphertext_for_recipient: Option<PublicBlob>,
     encryption_algorithm: EncryptionAlgorithm,
+    /// AWS: not in an answer for a recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_material_id: Option<MaterialId>,
 }
@@ -252,9 +256,6 @@ impl Operation for Decrypt {
     }
 
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        if input.recipient.is_some() {
-            return Err(not_implemented("Recipient"));
-        }
         let algorithm = algorithm_or_default(input.encryption_algorithm);
         let context = input.encryption_context.as_ref();
         resolved.keys.iter().try_for_each(|found| check_use(&found.key, algorithm, context))
@@ -267,11 +268,13 @@ impl Query for Decrypt {
         let encryption_algorithm = algorithm_or_default(input.encryption_algorithm);
         let context = input.encryption_context.as_ref();
         let (plaintext, material) = decrypt(authorized, 0, encryption_algorithm, context, blob)?;
+        let Handed { plaintext, ciphertext_for_recipient } = Handed::over(authorized, plaintext)?;
         Ok(DecryptResponse {
             key_id: authorized.key()?.arn,
-            plaintext,
             encryption_algorithm,
-            key_material_id: material,
+            key_material_id: material.filter(|_| plaintext.is_some()),
+            plaintext,
+            ciphertext_for_recipient,
         })
     }
 }

@@ -8,7 +8,8 @@ use super::custom_stores::check_pairs;
 use super::data_keys::check_symmetric;
 use super::encryption::{Sealed, check_context, seal};
 use super::material::check_region;
-use super::{Authorized, Operation, Query, Resolved, not_implemented};
+use super::recipient::Handed;
+use super::{Authorized, Operation, Query, Resolved};
 use crate::api::blob::{Blob, PublicBlob};
 use crate::api::error::KmsError;
 use crate::limits::Limits;
@@ -18,8 +19,6 @@ use crate::limits::Limits;
 pub(super) struct GenerateDataKeyPairRequest {
     encryption_context: Option<EncryptionContext>,
     key_pair_spec: KeySpec,
-    /// GenerateDataKeyPairWithoutPlaintext has no such member: there it is absent.
-    recipient: Option<serde_json::Value>,
 }
 
 /// A new pair.
@@ -31,9 +30,6 @@ struct Pair {
 
 impl GenerateDataKeyPairRequest {
     fn compatible(&self, resolved: &Resolved) -> Result<(), KmsError> {
-        if self.recipient.is_some() {
-            return Err(not_implemented("Recipient"));
-        }
         check_symmetric(resolved)?;
         check_pairs(resolved)?;
         let mut regions = resolved.keys.iter().map(|found| found.key.arn.scope.region);
@@ -58,7 +54,10 @@ pub(super) struct GenerateDataKeyPair;
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GenerateDataKeyPairResponse {
     private_key_ciphertext_blob: PublicBlob,
-    private_key_plaintext: Blob,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_key_plaintext: Option<Blob>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ciphertext_for_recipient: Option<PublicBlob>,
     public_key: Blob,
     key_id: String,
     key_pair_spec: KeySpec,
@@ -82,9 +81,11 @@ impl Operation for GenerateDataKeyPair {
 impl Query for GenerateDataKeyPair {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
         let pair = input.generate(authorized)?;
+        let private = Handed::over(authorized, pair.private_key)?;
         Ok(GenerateDataKeyPairResponse {
             private_key_ciphertext_blob: pair.sealed.blob,
-            private_key_plaintext: pair.private_key,
+            private_key_plaintext: private.plaintext,
+            ciphertext_for_recipient: private.ciphertext_for_recipient,
             public_key: pair.public_key,
             key_id: authorized.key()?.arn.to_string(),
             key_pair_spec: input.key_pair_spec,

@@ -22,6 +22,7 @@ mod policies;
 mod primary_region;
 mod public_key;
 mod random;
+mod recipient;
 pub mod registry;
 mod replicate;
 mod rotation;
@@ -33,6 +34,7 @@ pub(crate) use custom_stores::NOT_CONNECTED;
 pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
+pub(crate) use recipient::attested;
 pub(crate) use usage::last_activity;
 
 use std::collections::BTreeSet;
@@ -49,6 +51,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::error::{ErrorCode, KmsError};
+use crate::attestation::{Attestation, Verifier};
 use crate::auth::Caller;
 use crate::limits::Limits;
 use crate::pipeline::{Authorization, Request};
@@ -66,6 +69,8 @@ pub struct Environment<'a> {
     pub token_key: &'a TokenKey,
     /// Seals and opens import tokens.
     pub import_token_key: &'a ImportTokenKey,
+    /// Verifies attestation documents.
+    pub attestation: &'a Verifier,
     /// The last uses that are not yet in the state.
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.
@@ -116,6 +121,8 @@ pub struct Resolved {
     pub granted: Option<Terms>,
     /// The key among them that AWS has yet to make.
     pub unmade: Option<Box<Unmade>>,
+    /// Whom the answer is for alone, if it is for an enclave.
+    pub recipient: Option<Attestation>,
     /// Whether the ciphertext belongs to another key than the one that the request names, which is then the last.
     pub is_of_other_key: bool,
 }

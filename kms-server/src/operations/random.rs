@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::custom_stores::check_for_random;
-use super::{Authorized, Operation, Query, not_implemented};
-use crate::api::blob::Blob;
-use crate::api::error::KmsError;
+use super::recipient::Handed;
+use super::{Authorized, Operation, Query};
+use crate::api::blob::{Blob, PublicBlob};
+use crate::api::error::{KmsError};
 use crate::limits::Limits;
 
 /// AWS: KMS API reference, "GenerateRandom".
@@ -16,13 +17,15 @@ pub(super) struct GenerateRandom;
 pub(super) struct GenerateRandomRequest {
     number_of_bytes: Option<usize>,
     custom_key_store_id: Option<String>,
-    recipient: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GenerateRandomResponse {
-    plaintext: Blob,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plaintext: Option<Blob>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ciphertext_for_recipient: Option<PublicBlob>,
 }
 
 impl Operation for GenerateRandom {
@@ -44,11 +47,9 @@ impl Query for GenerateRandom {
         if let Some(id) = &input.custom_key_store_id {
             check_for_random(authorized, id)?;
         }
-        if input.recipient.is_some() {
-            return Err(not_implemented("Recipient"));
-        }
         let mut bytes = vec![0; input.number_of_bytes.unwrap_or_default()];
         authorized.environment.entropy.fill(&mut bytes)?;
-        Ok(GenerateRandomResponse { plaintext: Blob::new(bytes) })
+        let Handed { plaintext, ciphertext_for_recipient } = Handed::over(authorized, Blob::new(bytes))?;
+        Ok(GenerateRandomResponse { plaintext, ciphertext_for_recipient })
     }
 }

@@ -356,7 +356,13 @@ impl Judge<'_> {
             let same_key = facts::one_key(self.resolved.keys.iter().map(|found| found.key.arn));
             facts::gather(
                 self.request,
-                Asked { action: demand.action, key, replicated: demand.replicated, same_key },
+                Asked {
+                    action: demand.action,
+                    key,
+                    replicated: demand.replicated,
+                    same_key,
+                    recipient: self.resolved.recipient.as_ref(),
+                },
                 self.view,
                 self.environment,
                 wanted,

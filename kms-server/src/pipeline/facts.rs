@@ -16,6 +16,7 @@ use lifecycle::tag::Tag;
 use serde_json::Value;
 
 use super::Request;
+use crate::attestation::Attestation;
 use crate::auth::facts::{instant, of_caller, word};
 use crate::operations::{Environment, last_activity};
 
@@ -132,6 +133,8 @@ pub(super) struct Asked<'a> {
     pub(super) replicated: Option<&'a Key>,
     /// Whether source and destination of ReEncrypt are one key.
     pub(super) same_key: bool,
+    /// The enclave that the answer is for.
+    pub(super) recipient: Option<&'a Attestation>,
 }
 
 /// Gathers the facts.
@@ -152,6 +155,7 @@ pub(super) fn gather(
     facts.kind();
     facts.encryption();
     facts.parameters();
+    facts.attested();
     facts.last_use(view, environment);
     if asked.action == "CreateGrant" {
         facts.grant();
@@ -443,6 +447,17 @@ impl Facts<'_> {
         }
     }
 
+    /// What the recipient of the answer is known to be.
+    fn attested(&mut self) {
+        let Some(recipient) = self.asked.recipient else { return };
+        if !self.context.wants_any("kms:RecipientAttestation:") {
+            return;
+        }
+        for (name, value) in recipient.conditions() {
+            self.set(&format!("kms:RecipientAttestation:{name}"), value);
+        }
+    }
+
     /// AWS: the key is absent when the parameter is.
     fn bypass(&mut self) {
         let bypass = self.request.input.get("BypassPolicyLockoutSafetyCheck").and_then(Value::as_bool);
@@ -502,7 +517,7 @@ pub(super) fn of_retirement(
     view: View<'_>,
     wanted: Context,
 ) -> Context {
-    let asked = Asked { action: "RetireGrant", key, replicated: None, same_key: false };
+    let asked = Asked { action: "RetireGrant", key, replicated: None, same_key: false, recipient: None };
     let mut facts = Facts { request, asked, side: Side::Whole, context: of_caller(request.caller, wanted) };
     facts.surroundings(view.now());
     facts.source(view);

@@ -5,6 +5,8 @@
 //! takes, so that there is one form of each; keys of HMAC are their bytes.
 
 #[cfg(feature = "kms")]
+pub mod cms;
+#[cfg(feature = "kms")]
 pub mod ec;
 #[cfg(feature = "kms")]
 pub mod ed25519;

@@ -159,16 +159,7 @@ impl Modulus {
     /// # Errors
     /// `Refused` for a plaintext longer than [`Modulus::plaintext_max`].
     pub fn encrypt(self, key: &Secret, oaep: Oaep, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let public =
-            PublicEncryptingKey::from_der(&self.public_key(key)?).map_err(|_| CryptoError::Failed)?;
-        let public = OaepPublicEncryptingKey::new(public).map_err(|_| CryptoError::Failed)?;
-        let mut ciphertext = vec![0; public.ciphertext_size()];
-        let length = public
-            .encrypt(oaep.algorithm(), plaintext, &mut ciphertext, None)
-            .map_err(|_| CryptoError::Refused)?
-            .len();
-        ciphertext.truncate(length);
-        Ok(ciphertext)
+        encrypt_for(&self.public_key(key)?, oaep, plaintext)
     }
 
     /// Decrypts.
@@ -189,6 +180,22 @@ impl Modulus {
         plaintext.truncate(length);
         Ok(plaintext.into())
     }
+}
+
+/// Encrypts for the owner of a key, given as its SubjectPublicKeyInfo.
+///
+/// # Errors
+/// `Refused` for anything but a public key of RSA with 2,048 to 8,192 bits, and for a plaintext that is too long for it.
+pub(super) fn encrypt_for(public_key: &[u8], oaep: Oaep, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let public = PublicEncryptingKey::from_der(public_key).map_err(|_| CryptoError::Refused)?;
+    let public = OaepPublicEncryptingKey::new(public).map_err(|_| CryptoError::Refused)?;
+    let mut ciphertext = vec![0; public.ciphertext_size()];
+    let length = public
+        .encrypt(oaep.algorithm(), plaintext, &mut ciphertext, None)
+        .map_err(|_| CryptoError::Refused)?
+        .len();
+    ciphertext.truncate(length);
+    Ok(ciphertext)
 }
 
 fn encoding(padding: Padding, hash: Hash) -> &'static dyn RsaEncoding {

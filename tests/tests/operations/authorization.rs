@@ -11,8 +11,9 @@ mod table;
 
 use std::sync::Arc;
 
-use fixtures::{ACCOUNT, REGION, TestKms};
+use fixtures::{ACCOUNT, Enclave, REGION, TestKms};
 use http::Method;
+use kms_server::attestation::{AGE_MAX, Platform};
 use kms_server::auth::{Signatures, UnknownAccessKey};
 use kms_server::builder::Builder;
 use lifecycle::crypto::Secret;
@@ -20,6 +21,7 @@ use lifecycle::iam::{AccessKey, Entry, Policy, User};
 use lifecycle::policy::{Kind, Principal};
 use serde_json::{Value, json};
 
+use super::recipient::recipient;
 use super::subject::Subject;
 use super::wire::{Answer, call_of, control, key_arn, request, send};
 
@@ -152,24 +154,38 @@ async fn who_may_not_use_the_named_key_does_not_learn_whose_the_ciphertext_is() 
     move_it().await.refuses("IncorrectKeyException", incorrect);
 }
 
-/// Attestation documents are not verified, and so nothing is known of what they attest.
+/// AWS: KMS developer guide, "AWS KMS condition keys for AWS Nitro Enclaves".
 #[tokio::test]
-async fn a_policy_that_asks_for_an_attestation_lets_no_recipient_in() {
-    let kms = kms();
+async fn a_policy_that_asks_for_an_attestation_lets_that_enclave_in_and_no_other() {
+    let enclave = Enclave::new();
+    let mut tpm = enclave.clone();
+    tpm.platform = Platform::NitroTpm;
+    let mut other = enclave.clone();
+    other.pcrs.insert(0, vec![0xff; 48]);
+    let kms = kms_with(|builder| builder.attestation(enclave.roots(), AGE_MAX));
     let key = Subject::new(&kms).await;
-    let recipient = json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": "AAAA"});
-    let decrypt = || {
-        let input = json!({"CiphertextBlob": key.ciphertext, "KeyId": key.arn, "Recipient": recipient});
-        call_as(&kms, ALICE, "Decrypt", input)
+    let decrypt = async |by: Option<&Enclave>| {
+        let mut input = json!({"CiphertextBlob": key.ciphertext, "KeyId": key.arn});
+        if let Some(enclave) = by {
+            input["Recipient"] = recipient(enclave);
+        }
+        call_as(&kms, ALICE, "Decrypt", input).await.code()
     };
+    const DENIED: &str = "AccessDeniedException";
     let mut statement = to("Allow", "kms:Decrypt", ALICE.arn);
-    put_policy(&kms, &key.arn, &[statement.clone()]).await;
-    assert_eq!(decrypt().await.code(), "NotImplementedException");
-    for name in ["ImageSha384", "PCR0", "PCR31", "NitroTPMPCR4"] {
+    for (name, expected) in [
+        ("ImageSha384", [DENIED, "", DENIED, DENIED]),
+        ("PCR0", [DENIED, "", DENIED, DENIED]),
+        ("pcr0", [DENIED, "", DENIED, DENIED]),
+        ("NitroTPMPCR0", [DENIED, DENIED, DENIED, ""]),
+        ("PCR31", [DENIED; 4]),
+    ] {
         let name = format!("kms:RecipientAttestation:{name}");
-        statement["Condition"] = json!({"StringEqualsIgnoreCase": {name: "ab".repeat(48)}});
+        statement["Condition"] = json!({"StringEqualsIgnoreCase": {&name: "00".repeat(48)}});
         put_policy(&kms, &key.arn, &[statement.clone()]).await;
-        assert_eq!(decrypt().await.code(), "AccessDeniedException");
+        for (by, code) in [None, Some(&enclave), Some(&other), Some(&tpm)].into_iter().zip(expected) {
+            assert_eq!(decrypt(by).await, code, "{name}");
+        }
     }
 }
 

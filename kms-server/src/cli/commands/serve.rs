@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::super::{ExitCode, ServeArguments, SettingsArguments};
 use super::{Failed, certificates, print_line};
+use crate::attestation::Roots;
 use crate::auth::{Signatures as Check, UnknownAccessKey as Unknown};
 use crate::builder::{BuildError, Builder};
 use crate::config::{
@@ -36,6 +37,9 @@ use crate::store::{
     DATABASE_FILE, MemoryStore, Options, RootKey, RootKeySource, SqliteStore, Store, StoreError,
 };
 use crate::sts::IdentityProvider;
+
+/// Longest file with the roots of attestation documents in bytes.
+const ROOTS_BYTES_MAX: usize = 1 << 20;
 
 /// Longest file with the keys of an identity provider in bytes.
 const JWKS_BYTES_MAX: usize = 1 << 20;
@@ -181,6 +185,15 @@ fn clusters(config: &Config) -> Result<Vec<Cluster>, Failed> {
     config.custom_key_stores.clusters.as_slice().iter().map(read).collect()
 }
 
+/// The roots of attestation documents.
+fn attestation_roots(config: &Config) -> Result<Roots, Failed> {
+    let Some(path) = &config.attestation.root else { return Ok(Roots::default()) };
+    let file = path.display();
+    let text = config::read_text(path, ROOTS_BYTES_MAX)
+        .map_err(|error| Failed::usage(format!("the roots {file} cannot be read: {error}")))?;
+    Roots::from_pem(text.as_bytes()).map_err(|error| Failed::usage(format!("{file}: {error}")))
+}
+
 /// Puts a service together on a store, which is opened last: a wrong setting must make no database.
 fn build(
     config: &Config,
@@ -189,6 +202,7 @@ fn build(
 ) -> Result<Service, Failed> {
     let providers = identity_providers(config)?;
     let clusters = clusters(config)?;
+    let roots = attestation_roots(config)?;
     let entropy = Arc::new(SystemEntropy::new());
     let store = store()?;
     let (signatures, ignored) = match config.auth.signatures {
@@ -250,6 +264,7 @@ fn build(
             config.custom_key_stores.xks_proxies.as_slice().to_vec(),
             config.custom_key_stores.xks_proxy_timeout,
         )
+        .attestation(roots, config.attestation.age_max)
         .unknown_access_key(unknown)
         .signatures(signatures)
         .authorization(Authorization {

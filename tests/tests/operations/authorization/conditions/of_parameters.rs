@@ -1,5 +1,6 @@
 //! The parameters of the request.
 
+use super::super::super::recipient::recipient;
 use super::super::super::subject::ROLE;
 use super::*;
 
@@ -9,6 +10,7 @@ pub(super) fn cases(world: &World) -> Vec<Case> {
     cases.extend(management());
     cases.extend(imports());
     cases.extend(grants(world));
+    cases.extend(attestations());
     cases
 }
 
@@ -24,6 +26,32 @@ fn null(key: &str, absent: bool) -> Value {
 fn parameter(operation: &'static str, key: &str, member: &str, meets: &str, misses: &str) -> Case {
     let with = |value: &str| with(json!({member: value}));
     case(operation, equals(key, meets), [with(meets)], [with(misses)])
+}
+
+/// The right enclave, another one, and a TPM with the same measurements.
+static RECIPIENTS: LazyLock<[Value; 3]> = LazyLock::new(|| {
+    let (mut other, mut tpm) = (ENCLAVE.clone(), ENCLAVE.clone());
+    other.pcrs = other.pcrs.into_keys().map(|index| (index, vec![0xff; 48])).collect();
+    tpm.platform = Platform::NitroTpm;
+    [recipient(&ENCLAVE), recipient(&other), recipient(&tpm)]
+});
+
+/// AWS: "AWS KMS condition keys for attested platforms".
+fn attestations() -> Vec<Case> {
+    let [enclave, other, tpm] = RECIPIENTS.clone().map(|recipient| with(json!({"Recipient": recipient})));
+    let asks = |name: &str, byte: &str| json!({"StringEqualsIgnoreCase": {format!("kms:RecipientAttestation:{name}"): byte.repeat(48)}});
+    let mut cases = Vec::new();
+    for operation in
+        ["Decrypt", "DeriveSharedSecret", "GenerateDataKey", "GenerateDataKeyPair", "GenerateRandom"]
+    {
+        for condition in [asks("ImageSha384", "00"), asks("PCR8", "08")] {
+            let miss = [other.clone(), tpm.clone(), plain()];
+            cases.push(case(operation, condition, [enclave.clone()], miss));
+        }
+        let miss = [enclave.clone(), plain()];
+        cases.push(case(operation, asks("NitroTPMPCR8", "08"), [tpm.clone()], miss));
+    }
+    cases
 }
 
 fn contexts() -> Vec<Case> {
