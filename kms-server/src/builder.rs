@@ -248,6 +248,12 @@ impl Builder {
         Builder { identity_providers, ..self }
     }
 
+    /// The roots that attestation documents are checked by, and how old those may be on the machine's clock.
+    #[must_use]
+    pub fn attestation(self, roots: Roots, age_max: Duration) -> Self {
+        Builder { attestation: (roots, age_max), ..self }
+    }
+
     /// The AWS CloudHSM clusters that there are from the start. The control API may put others in their place.
     #[must_use]
     pub fn clusters(self, clusters: Vec<Cluster>) -> Self {
@@ -258,12 +264,6 @@ impl Builder {
     #[must_use]
     pub fn proxies(self, proxies: Vec<Route>, timeout: Duration) -> Self {
         Builder { proxies, proxy_timeout: timeout, ..self }
-    }
-
-    /// The roots that attestation documents are checked by, and how old those may be on the machine's clock.
-    #[must_use]
-    pub fn attestation(self, roots: Roots, age_max: Duration) -> Self {
-        Builder { attestation: (roots, age_max), ..self }
     }
 
     /// Loads the store and starts the writer and the audit log.

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use lifecycle::clock::WallTime;
 use lifecycle::crypto::Secret;
+use lifecycle::ids::hex;
 use minicbor::Encoder;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P384_SHA384,
 };
+use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use zeroize::Zeroizing;
@@ -80,7 +82,7 @@ impl LocalNitro {
     /// There is no randomness.
     pub fn new(now: WallTime) -> Result<Self, LocalNitroError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
-        let params = ca("kms-server local Nitro root", now, 30 * YEAR);
+        let params = ca(&root_name(&key), now, 30 * YEAR);
         let certificate = params.self_signed(&key)?;
         Ok(LocalNitro {
             pem: certificate.pem(),
@@ -102,7 +104,7 @@ impl LocalNitro {
         let der =
             CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|error| malformed(&error))?;
         // Only name and usage matter to what is issued.
-        let params = ca("kms-server local Nitro root", WallTime(0), YEAR);
+        let params = ca(&root_name(&key), WallTime(0), YEAR);
         Ok(LocalNitro {
             pem: certificate.to_owned(),
             certificate: der.to_vec(),
@@ -201,6 +203,12 @@ pub(super) fn encoded(
     let mut cbor = Encoder::new(Vec::new());
     let _ = write(&mut cbor);
     cbor.into_writer()
+}
+
+/// Roots are told apart by a part of the digest of their keys.
+fn root_name(key: &KeyPair) -> String {
+    let digest = digest(&SHA256, key.public_key_raw());
+    format!("kms-server local Nitro root {}", hex(digest.as_ref().get(..4).unwrap_or_default()))
 }
 
 fn ca(name: &str, now: WallTime, validity: Duration) -> CertificateParams {

@@ -215,14 +215,14 @@ impl AuditRecord<'_> {
         let denial = self.trace.denial.as_ref().filter(|_| !self.is_foreign());
         let mut members = Members { json, before: r#","additionalEventData":{"# };
         self.write_materials(&mut members);
+        if let Some(recipient) = &self.trace.recipient {
+            write_recipient(recipient, members.next(r#""recipient":"#));
+        }
         if let Some(store) = &self.trace.store {
             members.next(r#""customKeyStoreName":"#).text(&store.name);
             if let Some(cluster) = store.backing.cluster() {
                 members.next(r#""clusterId":"#).text(cluster);
             }
-        }
-        if let Some(recipient) = &self.trace.recipient {
-            write_recipient(recipient, members.next(r#""recipient":"#));
         }
         if let Some(grant) = retired {
             members.next(r#""grantId":"#).text(&grant.to_string());

@@ -6,7 +6,7 @@ use super::custom_stores::check_for_random;
 use super::recipient::Handed;
 use super::{Authorized, Operation, Query};
 use crate::api::blob::{Blob, PublicBlob};
-use crate::api::error::{KmsError};
+use crate::api::error::KmsError;
 use crate::limits::Limits;
 
 /// AWS: KMS API reference, "GenerateRandom".

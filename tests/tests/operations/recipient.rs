@@ -204,7 +204,7 @@ async fn the_audit_log_tells_who_an_answer_was_for() {
         call(&kms, "Decrypt", input).await.ok();
     }
     let pcr = |index: u8| format!("{index:02x}").repeat(48);
-    let [by_enclave, by_tpm] = &events(&kms, "event_name=Decrypt").await[..] else { panic!("two records") };
+    let [by_enclave, by_tpm] = &events(&kms, "event=Decrypt").await[..] else { panic!("two records") };
     assert_eq!(by_enclave["requestParameters"], json!({"encryptionAlgorithm": "SYMMETRIC_DEFAULT"}));
     assert_eq!(
         by_enclave["additionalEventData"]["recipient"],

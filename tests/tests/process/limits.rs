@@ -9,7 +9,7 @@ use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
-use super::{custom_stores, data_directory, events, http, lifetime, tables};
+use super::{custom_stores, data_directory, events, http, lifetime, recipients, tables};
 
 /// Each setting that is a limit, and the test that hits it.
 const HIT: &[(&str, fn())] = &[
@@ -32,6 +32,7 @@ const HIT: &[(&str, fn())] = &[
         data_directory::a_full_disk_fails_a_call_cleanly_and_the_same_call_succeeds_once_pages_are_free,
     ),
     ("auth.policy_steps_max", policies_that_take_more_steps_than_allowed_let_nobody_in),
+    ("attestation.age_max", recipients::documents_older_than_the_settings_say_are_refused),
     ("limits.keys_max", quotas_are_those_of_the_settings),
     ("limits.aliases_per_key_max", quotas_are_those_of_the_settings),
     ("limits.tags_per_key_max", quotas_are_those_of_the_settings),
@@ -75,6 +76,7 @@ const NO_LIMITS: &[&str] = &[
     "auth.service_headers",
     "auth.access_keys",
     "sts.web_identity",
+    "attestation.root",
     "grants.consistency_delay",
     "custom_key_stores.clusters",
     "custom_key_stores.connect_time",

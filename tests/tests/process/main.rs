@@ -16,6 +16,7 @@ mod lifetime;
 mod limits;
 mod managed;
 mod principals;
+mod recipients;
 mod related;
 mod secrets;
 mod seeds;

@@ -168,6 +168,15 @@ fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> 
     config.sts.web_identity.as_slice().iter().map(read).collect()
 }
 
+/// The roots of attestation documents.
+fn attestation_roots(config: &Config) -> Result<Roots, Failed> {
+    let Some(path) = &config.attestation.root else { return Ok(Roots::default()) };
+    let file = path.display();
+    let text = config::read_text(path, ROOTS_BYTES_MAX)
+        .map_err(|error| Failed::usage(format!("the roots {file} cannot be read: {error}")))?;
+    Roots::from_pem(text.as_bytes()).map_err(|error| Failed::usage(format!("{file}: {error}")))
+}
+
 /// Reads the certificate files of the configured clusters.
 fn clusters(config: &Config) -> Result<Vec<Cluster>, Failed> {
     let read = |cluster: &config::ConfiguredCluster| {
@@ -185,15 +194,6 @@ fn clusters(config: &Config) -> Result<Vec<Cluster>, Failed> {
     config.custom_key_stores.clusters.as_slice().iter().map(read).collect()
 }
 
-/// The roots of attestation documents.
-fn attestation_roots(config: &Config) -> Result<Roots, Failed> {
-    let Some(path) = &config.attestation.root else { return Ok(Roots::default()) };
-    let file = path.display();
-    let text = config::read_text(path, ROOTS_BYTES_MAX)
-        .map_err(|error| Failed::usage(format!("the roots {file} cannot be read: {error}")))?;
-    Roots::from_pem(text.as_bytes()).map_err(|error| Failed::usage(format!("{file}: {error}")))
-}
-
 /// Puts a service together on a store, which is opened last: a wrong setting must make no database.
 fn build(
     config: &Config,
@@ -201,8 +201,8 @@ fn build(
     store: impl FnOnce() -> Result<Box<dyn Store>, Failed>,
 ) -> Result<Service, Failed> {
     let providers = identity_providers(config)?;
-    let clusters = clusters(config)?;
     let roots = attestation_roots(config)?;
+    let clusters = clusters(config)?;
     let entropy = Arc::new(SystemEntropy::new());
     let store = store()?;
     let (signatures, ignored) = match config.auth.signatures {
@@ -259,12 +259,12 @@ fn build(
         )
         .principals(principals)
         .identity_providers(providers)
+        .attestation(roots, config.attestation.age_max)
         .clusters(clusters)
         .proxies(
             config.custom_key_stores.xks_proxies.as_slice().to_vec(),
             config.custom_key_stores.xks_proxy_timeout,
         )
-        .attestation(roots, config.attestation.age_max)
         .unknown_access_key(unknown)
         .signatures(signatures)
         .authorization(Authorization {
