@@ -15,10 +15,10 @@ use tempfile::TempDir;
 use super::bytes_in;
 
 /// A folder with two files.
-pub struct FileDisk(TempDir);
+pub(crate) struct FileDisk(TempDir);
 
 impl FileDisk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         FileDisk(TempDir::new().unwrap())
     }
 }
@@ -41,7 +41,7 @@ impl Subject for FileDisk {
 }
 
 /// A line for each change.
-pub struct FileJournal(File);
+pub(crate) struct FileJournal(File);
 
 impl Journal for FileJournal {
     fn append(&mut self, changes: &[Change]) -> Result<(), JournalError> {
@@ -52,7 +52,7 @@ impl Journal for FileJournal {
     }
 }
 
-pub struct FileStore {
+pub(crate) struct FileStore {
     file: PathBuf,
     store: SampleStore,
 }

@@ -21,10 +21,10 @@ const STREAMS: TableDefinition<'_, (&str, i64, u64), &[u8]> = TableDefinition::n
 const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 
 /// A folder with a database.
-pub struct RedbDisk(TempDir);
+pub(crate) struct RedbDisk(TempDir);
 
 impl RedbDisk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         RedbDisk(TempDir::new().unwrap())
     }
 }
@@ -54,7 +54,7 @@ impl Subject for RedbDisk {
     }
 }
 
-pub struct RedbStore(Arc<Database>);
+pub(crate) struct RedbStore(Arc<Database>);
 
 impl RedbStore {
     fn write<T>(&self, write: impl FnOnce(&WriteTransaction) -> T) -> T {

@@ -23,10 +23,10 @@ const SCHEMA: &str = "
 ";
 
 /// A folder with a database.
-pub struct SqliteDisk(TempDir);
+pub(crate) struct SqliteDisk(TempDir);
 
 impl SqliteDisk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         SqliteDisk(TempDir::new().unwrap())
     }
 
@@ -57,7 +57,7 @@ impl Subject for SqliteDisk {
     }
 }
 
-pub struct SqliteJournal(Connection);
+pub(crate) struct SqliteJournal(Connection);
 
 impl Journal for SqliteJournal {
     fn append(&mut self, changes: &[Change]) -> Result<(), JournalError> {
@@ -71,7 +71,7 @@ impl Journal for SqliteJournal {
     }
 }
 
-pub struct SqliteStore(Connection);
+pub(crate) struct SqliteStore(Connection);
 
 impl SqliteStore {
     fn copy(&self, from: &str, to: &str) {
