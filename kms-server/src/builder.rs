@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
+use lifecycle::custom_store::Cluster;
 use lifecycle::grant::TokenKey;
 use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
@@ -26,9 +28,16 @@ use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
+use crate::tables::{self, Tables};
+use crate::xks::{Client, Route, RouteError, Routes};
 
 /// The default account, as in every local emulator.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// How long a call to an external key store proxy may take.
+///
+/// AWS: External Key Store Proxy API Specification, "Performance".
+pub const PROXY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The default Region.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -40,6 +49,7 @@ pub struct Builder {
     clock: ClockStart,
     batching: Batching,
     limits: Limits,
+    tables: tables::Options,
     authorization: Authorization,
     service_headers: ServiceHeaders,
     request_quota_share: f64,
@@ -54,6 +64,9 @@ pub struct Builder {
     account: Option<AccountId>,
     region: Option<Region>,
     on_unknown_outcome: OnUnknownOutcome,
+    clusters: Vec<Cluster>,
+    proxies: Vec<Route>,
+    proxy_timeout: Duration,
 }
 
 /// Why a KMS could not be built.
@@ -67,6 +80,8 @@ pub enum BuildError {
     Delivery(std::io::Error),
     /// The key of temporary credentials.
     Sessions(SealError),
+    /// The certificates of external key store proxies.
+    Proxies(RouteError),
     /// A default that does not parse.
     Default,
 }
@@ -83,6 +98,7 @@ impl fmt::Display for BuildError {
                 folder.display()
             ),
             BuildError::Sessions(error) => error.fmt(f),
+            BuildError::Proxies(error) => error.fmt(f),
             BuildError::Default => f.write_str("the default account or Region is malformed"),
         }
     }
@@ -100,6 +116,7 @@ impl Builder {
             clock: ClockStart { at: None, rate: 1.0 },
             batching: Batching::default(),
             limits: Limits::default(),
+            tables: tables::Options::default(),
             authorization: Authorization::default(),
             service_headers: ServiceHeaders::Heed,
             request_quota_share: 0.0,
@@ -114,6 +131,9 @@ impl Builder {
             account: None,
             region: None,
             on_unknown_outcome: Box::new(|_| {}),
+            clusters: Vec::new(),
+            proxies: Vec::new(),
+            proxy_timeout: PROXY_TIMEOUT,
         }
     }
 
@@ -139,6 +159,12 @@ impl Builder {
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Builder { limits, ..self }
+    }
+
+    /// How tables are encrypted at rest.
+    #[must_use]
+    pub fn tables(self, tables: tables::Options) -> Self {
+        Builder { tables, ..self }
     }
 
     /// Whether, and with how much work, policies and grants are enforced.
@@ -219,6 +245,18 @@ impl Builder {
         Builder { identity_providers, ..self }
     }
 
+    /// The AWS CloudHSM clusters that there are from the start. The control API may put others in their place.
+    #[must_use]
+    pub fn clusters(self, clusters: Vec<Cluster>) -> Self {
+        Builder { clusters, ..self }
+    }
+
+    /// The ways to external key store proxies that differ from those on AWS, and how long each call may take.
+    #[must_use]
+    pub fn proxies(self, proxies: Vec<Route>, timeout: Duration) -> Self {
+        Builder { proxies, proxy_timeout: timeout, ..self }
+    }
+
     /// Loads the store and starts the writer and the audit log.
     ///
     /// # Errors
@@ -227,8 +265,11 @@ impl Builder {
         let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
+        let tables = Tables::new(self.tables, Arc::clone(&self.entropy));
+        let routes = Routes::new(self.proxies).map_err(BuildError::Proxies)?;
         let engine = Engine::open(
             self.store,
+            Box::new(tables.clone()),
             self.principals,
             self.clock,
             self.batching,
@@ -274,6 +315,9 @@ impl Builder {
             faults: Faults::default(),
             request_quotas: RequestQuotas::new(self.request_quota_share),
             tally: Tally::default(),
+            tables,
+            clusters: self.clusters,
+            proxies: Client::new(routes, self.proxy_timeout),
         }))
     }
 }

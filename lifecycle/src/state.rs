@@ -5,6 +5,8 @@
 
 mod grants;
 mod related;
+mod stores;
+mod tables;
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -17,18 +19,25 @@ use serde::{Deserialize, Serialize};
 use crate::alias::Alias;
 use crate::clock::Timestamp;
 use crate::crypto::{Entropy, EntropyError};
+use crate::custom_store::{Cluster, CustomKeyStore};
 use crate::due::{self, Due};
 use crate::event::{self, Fact, FactId, ServiceEvent};
 use crate::grant::Grant;
 use crate::iam::{Clash, Directory, Entry, EntryId, Source};
-use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, Uuid};
-use crate::key::{Key, KeyManager, KeyState, Material};
+use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, StoreName, Uuid};
+use crate::key::{Key, KeyManager, Material};
+
+pub use tables::TableRecord;
 
 /// Something that is stored, whole.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// An alias.
     Alias(Arc<Alias>),
+    /// A simulated cluster.
+    Cluster(Arc<Cluster>),
+    /// A custom key store.
+    CustomStore(Arc<CustomKeyStore>),
     /// Something that has happened and is to be told.
     Fact(Arc<Fact>),
     /// A grant.
@@ -39,6 +48,8 @@ pub enum Record {
     Material(Arc<Material>),
     /// An account, a user, a role or an access key.
     Principal(Entry),
+    /// Something about a table that is encrypted at rest.
+    Table(Arc<TableRecord>),
     /// When a key was last used.
     Usage(Arc<Usage>),
 }
@@ -48,6 +59,10 @@ pub enum Record {
 pub enum RecordId {
     /// An alias.
     Alias(AliasArn),
+    /// A simulated cluster, by its id.
+    Cluster(Arc<str>),
+    /// A custom key store.
+    CustomStore(StoreName),
     /// Something that has happened.
     Fact(FactId),
     /// One grant of one key.
@@ -58,6 +73,8 @@ pub enum RecordId {
     Material(KeyArn, MaterialId),
     /// An account, a user, a role or an access key.
     Principal(EntryId),
+    /// Something about a table, by its name.
+    Table(Box<str>),
     /// The last use of a key.
     Usage(KeyArn),
 }
@@ -68,11 +85,14 @@ impl Record {
     pub fn id(&self) -> RecordId {
         match self {
             Record::Alias(alias) => RecordId::Alias(alias.arn.clone()),
+            Record::Cluster(cluster) => RecordId::Cluster(Arc::clone(&cluster.id)),
+            Record::CustomStore(store) => RecordId::CustomStore(store.arn),
             Record::Fact(fact) => RecordId::Fact(fact.id),
             Record::Grant(grant) => RecordId::Grant(grant.key, grant.id),
             Record::Key(key) => RecordId::Key(key.arn),
             Record::Material(material) => RecordId::Material(material.key, material.id),
             Record::Principal(entry) => RecordId::Principal(entry.id()),
+            Record::Table(table) => RecordId::Table(table.id.clone()),
             Record::Usage(usage) => RecordId::Usage(usage.key),
         }
     }
@@ -113,12 +133,14 @@ pub struct State {
     materials: HashTrieMapSync<MaterialId, Arc<[Arc<Material>]>, RandomState>,
     usages: RedBlackTreeMapSync<KeyArn, Arc<Usage>>,
     grants: grants::Grants,
+    stores: stores::Stores,
     aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,
     customer_keys: HashTrieMapSync<Scope, usize>,
     /// The materials of each key by number.
     materials_by_key: RedBlackTreeMapSync<(KeyArn, u32), Arc<Material>>,
     due: RedBlackTreeSetSync<Due>,
     directory: Directory,
+    tables: RedBlackTreeMapSync<Box<str>, Arc<TableRecord>>,
     outbox: RedBlackTreeMapSync<FactId, Arc<Fact>>,
     /// One more than any fact had that was ever put: a number is never used again, whatever was removed.
     next_fact: u64,
@@ -173,7 +195,11 @@ impl State {
         let stored = self.directory.entries().filter(|(_, source)| *source == Source::Stored);
         let principals = stored.map(|(entry, _)| Record::Principal(entry));
         let facts = self.outbox.values().map(|fact| Record::Fact(Arc::clone(fact)));
-        keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals).chain(facts)
+        let stores = self.stores.stores().map(|store| Record::CustomStore(Arc::clone(store)));
+        let stores = stores.chain(self.stores.clusters().map(|cluster| Record::Cluster(Arc::clone(cluster))));
+        let tables = self.tables.values().map(|table| Record::Table(Arc::clone(table)));
+        let of_keys = keys.chain(materials).chain(aliases).chain(usages).chain(grants);
+        of_keys.chain(principals).chain(stores).chain(tables).chain(facts)
     }
 
     /// What has happened and is to be told, in its order: what comes after `after`.
@@ -218,12 +244,19 @@ impl State {
                 self.delete(&RecordId::Key(key.arn));
                 self.count_customer_key(&key, 1);
                 due::of_key(&key).for_each(|due| self.due.insert_mut(due));
+                self.stores.put_key(&key);
                 self.keys.insert_mut(key.arn, key);
             }
             Record::Alias(alias) => {
                 self.delete(&RecordId::Alias(alias.arn.clone()));
                 self.aliases_by_key.insert_mut((target_of(&alias), alias.arn.name.clone()));
                 self.aliases.insert_mut(alias.arn.clone(), alias);
+            }
+            Record::Cluster(cluster) => self.stores.put_cluster(cluster),
+            Record::CustomStore(store) => {
+                self.delete(&RecordId::CustomStore(store.arn));
+                due::of_store(&store).for_each(|due| self.due.insert_mut(due));
+                self.stores.put(store);
             }
             Record::Grant(grant) => self.grants.put(grant),
             Record::Material(material) => {
@@ -239,6 +272,9 @@ impl State {
                 self.usages.insert_mut(usage.key, usage);
             }
             Record::Principal(entry) => self.directory.store(entry),
+            Record::Table(table) => {
+                self.tables.insert_mut(table.id.clone(), table);
+            }
             Record::Fact(fact) => {
                 self.next_fact = self.next_fact.max(fact.id.number.saturating_add(1));
                 self.outbox.insert_mut(fact.id, fact);
@@ -254,12 +290,21 @@ impl State {
                 for due in due::of_key(&key) {
                     self.due.remove_mut(&due);
                 }
+                self.stores.delete_key(&key);
                 self.keys.remove_mut(arn);
             }
             RecordId::Alias(arn) => {
                 let Some(alias) = self.aliases.get(arn).cloned() else { return };
                 self.aliases_by_key.remove_mut(&(target_of(&alias), arn.name.clone()));
                 self.aliases.remove_mut(arn);
+            }
+            RecordId::Cluster(id) => self.stores.delete_cluster(id),
+            RecordId::CustomStore(arn) => {
+                let Some(store) = self.stores.get(arn).cloned() else { return };
+                for due in due::of_store(&store) {
+                    self.due.remove_mut(&due);
+                }
+                self.stores.delete(arn);
             }
             RecordId::Grant(key, id) => self.grants.delete(*key, *id),
             RecordId::Material(key, id) => {
@@ -278,6 +323,9 @@ impl State {
                 self.usages.remove_mut(arn);
             }
             RecordId::Principal(id) => self.directory.remove(id),
+            RecordId::Table(id) => {
+                self.tables.remove_mut(id);
+            }
             RecordId::Fact(id) => {
                 self.outbox.remove_mut(id);
             }
@@ -327,12 +375,6 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn key(&self, arn: &KeyArn) -> Option<&'a Arc<Key>> {
         self.state.keys.get(arn).filter(|key| !key.is_deleted_at(self.now))
-    }
-
-    /// The state of a key.
-    #[must_use]
-    pub fn key_state(&self, key: &Key) -> KeyState {
-        key.state_at(self.now)
     }
 
     /// An alias by ARN.
@@ -503,6 +545,7 @@ mod tests {
             material_count: 1,
             rotation: None,
             on_demand_rotations: 0,
+            custom_store: None,
             imported: Vec::new(),
         }
     }
@@ -675,6 +718,11 @@ mod tests {
                 .prop_map(|(n, key)| Change::Delete(RecordId::Grant(arn(key), GrantId([n; 32])))),
             number.clone().prop_map(|n| Change::Put(Record::Fact(Arc::new(fact(n))))),
             number.clone().prop_map(|n| Change::Delete(RecordId::Fact(fact(n).id))),
+            (number.clone(), number.clone())
+                .prop_map(|(n, at)| Change::Put(Record::CustomStore(Arc::new(stores::tests::store(n, at))))),
+            number
+                .clone()
+                .prop_map(|n| Change::Delete(RecordId::CustomStore(stores::tests::store(n, 0).arn))),
             number.prop_map(|n| Change::Delete(RecordId::Alias(alias(n, 0).arn))),
         ]
     }
@@ -747,6 +795,8 @@ mod tests {
             by_key.sort_by(|a, b| a.1.cmp(&b.1));
             prop_assert_eq!(by_key, expected);
             let mut due: Vec<_> = keys.iter().flat_map(|key| due::of_key(key)).collect();
+            due.extend(state.stores.stores().flat_map(|store| due::of_store(store)));
+            stores::tests::check(&state);
             due.sort();
             prop_assert_eq!(state.due().copied().collect::<Vec<_>>(), due);
             let mut numbered: Vec<_> = state.materials.values().flat_map(|all| all.iter().cloned()).collect();

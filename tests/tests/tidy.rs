@@ -32,6 +32,8 @@ const SERVER: &[(&str, &[&str])] = &[
             "service",
             "store",
             "sts",
+            "tables",
+            "xks",
         ],
     ),
     (
@@ -53,11 +55,12 @@ const SERVER: &[(&str, &[&str])] = &[
             "service",
             "store",
             "sts",
+            "tables",
         ],
     ),
     // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
     ("cloudtrail", &["api", "auth", "engine", "message", "observe", "operations", "pipeline", "service"]),
-    ("config", &["document", "principals", "sts"]),
+    ("config", &["document", "principals", "sts", "xks"]),
     (
         "control",
         &[
@@ -74,6 +77,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "quotas",
             "report",
             "service",
+            "tables",
         ],
     ),
     ("cron", &["service"]),
@@ -89,7 +93,7 @@ const SERVER: &[(&str, &[&str])] = &[
     // know the edge's refusals.
     ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
-    ("operations", &["api", "auth", "limits", "pipeline"]),
+    ("operations", &["api", "auth", "limits", "pipeline", "xks"]),
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
     ("quotas", &["operations"]),
@@ -113,12 +117,18 @@ const SERVER: &[(&str, &[&str])] = &[
             "quotas",
             "report",
             "sts",
+            "tables",
+            "xks",
         ],
     ),
     // The service is a handler of the edge, and reads which connection a request came over.
     ("store", &[]),
     // Who signs, what is recorded and the form of a request are as for KMS; operations and the writer are not.
     ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
+    // It decides with the writer, and calls KMS through the service as its own callers.
+    ("tables", &["api", "auth", "engine", "message", "observe", "pipeline", "service"]),
+    // What it asks of proxies is signed.
+    ("xks", &["auth"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -128,8 +138,9 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
-    ("due", &["clock", "ids", "key"]),
-    ("event", &["clock", "ids", "key"]),
+    ("custom_store", &["clock", "crypto", "ids", "key"]),
+    ("due", &["clock", "custom_store", "ids", "key"]),
+    ("event", &["at_rest", "clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
     ("ids", &[]),
@@ -137,7 +148,23 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("managed", &["alias", "clock", "crypto", "ids", "key", "policy", "state"]),
     ("policy", &["ids"]),
     ("schedule", &["clock", "crypto", "due", "event", "ids", "key", "state"]),
-    ("state", &["alias", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"]),
+    (
+        "state",
+        &[
+            "alias",
+            "at_rest",
+            "clock",
+            "crypto",
+            "custom_store",
+            "due",
+            "event",
+            "grant",
+            "iam",
+            "ids",
+            "key",
+            "policy",
+        ],
+    ),
     ("tag", &[]),
 ];
 
@@ -150,6 +177,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("service", &["cli", "cron"]),
     ("sts", &["cli", "control", "operations", "pipeline", "store"]),
     ("cloudtrail", &["cli", "control", "store"]),
+    ("tables", &["cli", "control", "operations", "store"]),
     ("observe", &["cli", "control", "service", "store"]),
     ("http", &["control", "engine", "operations", "pipeline", "service", "store"]),
     ("policy", &["authorize", "key"]),

@@ -16,6 +16,7 @@ use crate::report::{
     Bill, Counted, Counts, FREE_REQUESTS, KEY_MONTH_USD, PRICED_ROTATIONS, PRICES_OF, PriceClass, bills,
 };
 use crate::service::Service;
+use crate::tables;
 
 /// Months of bills, unless `months` says otherwise.
 const MONTHS_DEFAULT: usize = 12;
@@ -24,7 +25,7 @@ const MONTHS_DEFAULT: usize = 12;
 const MONTHS_MAX: usize = 120;
 
 /// Tells everything.
-pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
+pub(super) async fn show(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let mut months_max = MONTHS_DEFAULT;
     for (name, value) in query(request)? {
         if name != "months" {
@@ -35,6 +36,7 @@ pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value,
                 Refusal::bad_request(format!("months must be a number from 1 to {MONTHS_MAX}, not {value}"))
             })?;
     }
+    let of_tables = tables::api::shown_report(service).await.map_err(Refusal::internal)?;
     let parts = service.parts();
     let snapshot = parts.engine.snapshot();
     let view = snapshot.state.at(snapshot.now());
@@ -51,6 +53,7 @@ pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value,
         "requests_not_listed": counted.uncounted,
         "bills": billed,
         "prices": prices(),
+        "tables": of_tables,
         "quotas": {
             "resources": resources(view, &parts.limits),
             "requests": request_quotas(&parts.request_quotas),
@@ -127,7 +130,7 @@ fn prices() -> Value {
 
 /// Quotas of resources and what is used of them: for quotas of single keys, the key that uses most.
 fn resources(view: View<'_>, limits: &Limits) -> Vec<Value> {
-    let mut used: BTreeMap<Scope, [usize; 5]> = BTreeMap::new();
+    let mut used: BTreeMap<Scope, [usize; 6]> = BTreeMap::new();
     for key in view.all_keys().filter(|key| key.manager == KeyManager::Customer) {
         let most = used.entry(key.arn.scope).or_default();
         let [keys, ..] = *most;
@@ -137,10 +140,15 @@ fn resources(view: View<'_>, limits: &Limits) -> Vec<Value> {
             view.grant_count(&key.arn),
             key.tags.len(),
             key.policy.as_str().len(),
+            0,
         ];
         for (most, used) in most.iter_mut().zip(of_key) {
             *most = (*most).max(used);
         }
+    }
+    for store in view.all_custom_stores() {
+        let [.., stores] = used.entry(store.arn.scope).or_default();
+        *stores += 1;
     }
     let quotas = [
         ("keys", limits.keys_max),
@@ -148,6 +156,7 @@ fn resources(view: View<'_>, limits: &Limits) -> Vec<Value> {
         ("grants of a key", limits.grants_per_key_max),
         ("tags of a key", limits.tags_per_key_max),
         ("bytes of a key policy", limits.policy_bytes_max),
+        ("custom key stores", limits.custom_key_stores_max),
     ];
     let rows = used.into_iter().flat_map(|(scope, used)| {
         quotas.into_iter().zip(used).map(move |((quota, limit), used)| {

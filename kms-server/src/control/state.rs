@@ -15,11 +15,12 @@ use lifecycle::alias::Alias;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::envelope::material_id;
 use lifecycle::crypto::{Entropy, Secret};
+use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
-use lifecycle::ids::{KeyArn, MaterialId};
+use lifecycle::ids::{KeyArn, MaterialId, StoreName};
 use lifecycle::key::{Key, Material, RotationType, Standing};
-use lifecycle::state::{Record, State, Usage};
+use lifecycle::state::{Record, State, TableRecord, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,6 +51,13 @@ struct Document {
     grants: Vec<Grant>,
     #[serde(default)]
     principals: Vec<ExportedPrincipal>,
+    #[serde(default)]
+    custom_stores: Vec<WithSecret<CustomKeyStore>>,
+    #[serde(default)]
+    clusters: Vec<WithSecret<Cluster>>,
+    /// Tables that are encrypted at rest; none without a passphrase.
+    #[serde(default)]
+    tables: Vec<ExportedTable>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +84,49 @@ struct ExportedPrincipal {
     /// As in [`Exported`], of an access key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+}
+
+/// A record that is of some use without its secret, too.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithSecret<T> {
+    record: T,
+    /// As in [`Exported`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+impl<T: Clone> WithSecret<T> {
+    fn seal(
+        record: &T,
+        name: &str,
+        secret: Option<&Secret>,
+        sealer: Option<&Sealer>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, Refusal> {
+        let sealed = sealer.zip(secret).map(|(sealer, secret)| sealer.seal(name, secret, entropy));
+        Ok(WithSecret { record: record.clone(), sealed: sealed.transpose()? })
+    }
+
+    fn open(
+        self,
+        name: impl Fn(&T) -> String,
+        sealer: Option<&Sealer>,
+    ) -> Result<(T, Option<Secret>), Refusal> {
+        let secret = match (&self.sealed, sealer) {
+            (Some(sealed), Some(sealer)) => Some(sealer.open(&name(&self.record), sealed)?),
+            _ => None,
+        };
+        Ok((self.record, secret))
+    }
+}
+
+/// A record about a table, all of it sealed as in [`Exported`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedTable {
+    id: Box<str>,
+    sealed: String,
 }
 
 /// `GET /_kms/state`.
@@ -152,12 +203,24 @@ fn document(
         usages: Vec::new(),
         grants: Vec::new(),
         principals: Vec::new(),
+        custom_stores: Vec::new(),
+        clusters: Vec::new(),
+        tables: Vec::new(),
     };
     for record in state.records() {
         match record {
             Record::Key(key) => document.keys.push(Key::clone(&key)),
             Record::Alias(alias) => document.aliases.push(Alias::clone(&alias)),
             Record::Grant(grant) => document.grants.push(Grant::clone(&grant)),
+            Record::CustomStore(store) => {
+                let (name, secret) = (store.arn.to_string(), store.secret.as_ref());
+                let exported = WithSecret::seal(&*store, &name, secret, sealer.as_ref(), entropy)?;
+                document.custom_stores.push(exported);
+            }
+            Record::Cluster(cluster) => {
+                let (name, secret) = (cluster.id.to_string(), cluster.password.as_ref());
+                document.clusters.push(WithSecret::seal(&*cluster, &name, secret, sealer.as_ref(), entropy)?);
+            }
             // What has happened here is told here.
             Record::Fact(_) => {}
             Record::Usage(usage) => document.usages.push(Usage::clone(&usage)),
@@ -171,6 +234,12 @@ fn document(
                     (_, None) => None,
                 };
                 document.principals.push(ExportedPrincipal { entry: entry.body(), sealed });
+            }
+            Record::Table(table) => {
+                // Without the material of keys no table could be read.
+                let Some(sealer) = &sealer else { continue };
+                let sealed = sealer.seal(&format!("table/{}", table.id), &table.content, entropy)?;
+                document.tables.push(ExportedTable { id: table.id.clone(), sealed });
             }
             Record::Material(material) => {
                 let sealed = match (&sealer, &material.secret) {
@@ -222,6 +291,9 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     }
     let mut records = Vec::new();
     let keys: std::collections::HashSet<KeyArn> = document.keys.iter().map(|key| key.arn).collect();
+    let home =
+        |key: &Key| Some((key.arn, StoreName { scope: key.arn.scope, id: key.custom_store.as_ref()?.store }));
+    let homes: Vec<(KeyArn, StoreName)> = document.keys.iter().filter_map(home).collect();
     for key in document.keys {
         let mut last = None;
         let waiting = key.imported.iter().filter(|material| material.standing == Standing::PendingRotation);
@@ -274,7 +346,36 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     for exported in document.principals {
         records.push(Record::Principal(exported.open(sealer.as_ref())?));
     }
+    let mut stores = std::collections::HashSet::new();
+    for exported in document.custom_stores {
+        let (store, secret) = exported.open(|store| store.arn.to_string(), sealer.as_ref())?;
+        stores.insert(store.arn);
+        records.push(Record::CustomStore(Arc::new(CustomKeyStore { secret, ..store })));
+    }
+    if let Some(key) = homes.iter().find(|(_, store)| !stores.contains(store)).map(|(key, _)| key) {
+        return Err(Refusal::bad_request(format!("the custom key store of {key} is missing")));
+    }
+    for exported in document.clusters {
+        let (cluster, password) = exported.open(|cluster| cluster.id.to_string(), sealer.as_ref())?;
+        records.push(Record::Cluster(Arc::new(Cluster { password, ..cluster })));
+    }
+    for exported in document.tables {
+        records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
+    }
     Ok(records)
+}
+
+impl ExportedTable {
+    fn open(self, sealer: Option<&Sealer>) -> Result<TableRecord, Refusal> {
+        let unreadable = || Refusal::bad_request("the state holds a table that cannot be read");
+        let sealer = sealer.ok_or_else(unreadable)?;
+        let content = sealer.open(&format!("table/{}", self.id), &self.sealed)?;
+        let record = TableRecord { id: self.id, content };
+        let change = record.change().map_err(|_| unreadable())?;
+        // What is under another name than its own would stay there for ever.
+        let named = change.is_none_or(|change| change.key() == Some((record.id.to_string(), true)));
+        if named { Ok(record) } else { Err(unreadable()) }
+    }
 }
 
 impl ExportedPrincipal {

@@ -12,7 +12,7 @@ use crate::ids::{GrantId, KeyArn, Region, Uuid};
 ///
 /// Replaying every change into [`super::Engine::load`], or only the last of each [`Change::key`], gives the same engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "snake_case")]
+#[serde(tag = "change", content = "record", rename_all = "snake_case")]
 pub enum Change {
     /// A table as it is now.
     PutTable(Box<Table>),

@@ -4,6 +4,7 @@
 
 mod client;
 mod clock;
+mod custom_stores;
 mod data_directory;
 mod erasure;
 mod events;
@@ -21,5 +22,6 @@ mod seeds;
 mod settings;
 mod state;
 mod support;
+mod tables;
 mod tls;
 mod upkeep;
