@@ -2,6 +2,7 @@
 
 mod cache;
 mod calls;
+mod drive;
 mod encrypted;
 mod features;
 mod kinds;
