@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
+use lifecycle::custom_store::Cluster;
 use lifecycle::grant::TokenKey;
 use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
@@ -27,9 +29,15 @@ use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
 use crate::tables::{self, Tables};
+use crate::xks::{Client, Route, RouteError, Routes};
 
 /// The default account, as in every local emulator.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// How long a call to an external key store proxy may take.
+///
+/// AWS: External Key Store Proxy API Specification, "Performance".
+pub const PROXY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The default Region.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -56,6 +64,9 @@ pub struct Builder {
     account: Option<AccountId>,
     region: Option<Region>,
     on_unknown_outcome: OnUnknownOutcome,
+    clusters: Vec<Cluster>,
+    proxies: Vec<Route>,
+    proxy_timeout: Duration,
 }
 
 /// Why a KMS could not be built.
@@ -69,6 +80,8 @@ pub enum BuildError {
     Delivery(std::io::Error),
     /// The key of temporary credentials.
     Sessions(SealError),
+    /// The certificates of external key store proxies.
+    Proxies(RouteError),
     /// A default that does not parse.
     Default,
 }
@@ -85,6 +98,7 @@ impl fmt::Display for BuildError {
                 folder.display()
             ),
             BuildError::Sessions(error) => error.fmt(f),
+            BuildError::Proxies(error) => error.fmt(f),
             BuildError::Default => f.write_str("the default account or Region is malformed"),
         }
     }
@@ -117,6 +131,9 @@ impl Builder {
             account: None,
             region: None,
             on_unknown_outcome: Box::new(|_| {}),
+            clusters: Vec::new(),
+            proxies: Vec::new(),
+            proxy_timeout: PROXY_TIMEOUT,
         }
     }
 
@@ -228,6 +245,18 @@ impl Builder {
         Builder { identity_providers, ..self }
     }
 
+    /// The AWS CloudHSM clusters that there are from the start. The control API may put others in their place.
+    #[must_use]
+    pub fn clusters(self, clusters: Vec<Cluster>) -> Self {
+        Builder { clusters, ..self }
+    }
+
+    /// The ways to external key store proxies that differ from those on AWS, and how long each call may take.
+    #[must_use]
+    pub fn proxies(self, proxies: Vec<Route>, timeout: Duration) -> Self {
+        Builder { proxies, proxy_timeout: timeout, ..self }
+    }
+
     /// Loads the store and starts the writer and the audit log.
     ///
     /// # Errors
@@ -237,6 +266,7 @@ impl Builder {
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
         let tables = Tables::new(self.tables, Arc::clone(&self.entropy));
+        let routes = Routes::new(self.proxies).map_err(BuildError::Proxies)?;
         let engine = Engine::open(
             self.store,
             Box::new(tables.clone()),
@@ -286,6 +316,8 @@ impl Builder {
             request_quotas: RequestQuotas::new(self.request_quota_share),
             tally: Tally::default(),
             tables,
+            clusters: self.clusters,
+            proxies: Client::new(routes, self.proxy_timeout),
         }))
     }
 }

@@ -25,3 +25,4 @@ pub mod service;
 pub mod store;
 pub mod sts;
 pub mod tables;
+pub mod xks;

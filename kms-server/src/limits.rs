@@ -23,6 +23,12 @@ pub struct Limits {
     pub tags_per_key_max: usize,
     /// Bytes of a key policy.
     pub policy_bytes_max: usize,
+    /// Custom key stores per account and Region.
+    pub custom_key_stores_max: usize,
+    /// Domain time until an attempt to connect a custom key store ends.
+    pub custom_key_store_connect_time: Duration,
+    /// Domain time until a custom key store is disconnected.
+    pub custom_key_store_disconnect_time: Duration,
     /// Bytes of an encryption context in its length-prefixed form.
     pub encryption_context_bytes_max: usize,
     /// Named snapshots of the whole state. AWS has none.
@@ -44,6 +50,9 @@ impl Default for Limits {
             primary_updating_time: Duration::from_secs(5),
             tags_per_key_max: 50,
             policy_bytes_max: 32_768,
+            custom_key_stores_max: 10,
+            custom_key_store_connect_time: Duration::ZERO,
+            custom_key_store_disconnect_time: Duration::ZERO,
             encryption_context_bytes_max: 8_192,
             snapshots_max: 16,
             waiters_max: 1_000,

@@ -6,6 +6,11 @@ use std::process::ExitCode;
 use kms_server::cli::{Arguments, ExitCode as Code, commands};
 use kms_server::config::Environment;
 
+// A request makes some forty small allocations, and what its record holds is freed on another thread.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::parse_arguments(std::env::args_os()) {
         Ok(arguments) => arguments,

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lifecycle::crypto::Secret;
+use lifecycle::custom_store::CustomKeyStore;
 use lifecycle::ids::{AccountId, AliasArn, GrantId, KeyArn, MaterialId};
-use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage};
+use lifecycle::key::{Key, KeySpec, KeyState, KeyUsage, Origin, Residence};
 use lifecycle::policy::Context;
 use lifecycle::state::{Change, Record, RecordId, View};
 use serde::Deserialize;
@@ -29,7 +30,9 @@ use crate::api::shape::Output;
 use crate::auth::Caller;
 use crate::operations::declaration::{Declaration, States, Target};
 use crate::operations::registry::{Body, Entry};
-use crate::operations::{Authorized, Command, Environment, Operation, Query, Resolved, not_implemented};
+use crate::operations::{
+    Authorized, Command, Environment, NOT_CONNECTED, Operation, Query, Resolved, ResolvedKey,
+};
 
 /// Proof that a request went through this module: nobody else can make one.
 pub struct Permit(());
@@ -57,6 +60,10 @@ pub struct Trace {
     pub denial: Option<Value>,
     /// The predefined alias whose key has to be made before the query can be answered.
     pub unmade: Option<Box<AliasArn>>,
+    /// The custom key store that the request names.
+    pub store: Option<Arc<CustomKeyStore>>,
+    /// Whether a query has to ask an external key store proxy before it can be answered.
+    pub asks_proxy: bool,
 }
 
 /// Something that a request concerns.
@@ -65,6 +72,8 @@ pub enum Resource {
     Key(KeyArn),
     /// A key, and the one of its materials that encrypted or decrypted.
     Used(KeyArn, MaterialId),
+    /// A key in a custom key store that was to encrypt or decrypt, and where it lives.
+    Stored(KeyArn, Residence),
     /// An alias.
     Alias(AliasArn),
 }
@@ -74,7 +83,7 @@ impl Resource {
     #[must_use]
     pub fn account(&self) -> AccountId {
         match self {
-            Resource::Key(key) | Resource::Used(key, _) => key.scope.account,
+            Resource::Key(key) | Resource::Used(key, _) | Resource::Stored(key, _) => key.scope.account,
             Resource::Alias(alias) => alias.scope.account,
         }
     }
@@ -84,7 +93,7 @@ impl Trace {
     /// The keys among the resources.
     pub fn keys(&self) -> impl Iterator<Item = KeyArn> + '_ {
         self.resources.iter().filter_map(|resource| match resource {
-            Resource::Key(key) | Resource::Used(key, _) => Some(*key),
+            Resource::Key(key) | Resource::Used(key, _) | Resource::Stored(key, _) => Some(*key),
             Resource::Alias(_) => None,
         })
     }
@@ -96,8 +105,21 @@ impl Trace {
         }
         for (resource, found) in self.resources.iter_mut().zip(&resolved.keys) {
             let material = found.material.or(found.key.current_material);
-            if let Some(material) = material.filter(|_| found.key.spec == KeySpec::SymmetricDefault) {
+            let has_id = found.key.spec == KeySpec::SymmetricDefault && found.key.custom_store.is_none();
+            if let Some(material) = material.filter(|_| has_id) {
                 *resource = Resource::Used(found.key.arn, material);
+            }
+        }
+    }
+
+    /// Adds where each key lives that will encrypt or decrypt, if that is a custom key store.
+    fn add_stored(&mut self, entry: &Entry, resolved: &Resolved) {
+        if entry.declaration.usage != Some(KeyUsage::EncryptDecrypt) {
+            return;
+        }
+        for (resource, found) in self.resources.iter_mut().zip(&resolved.keys) {
+            if let Some(residence) = &found.key.custom_store {
+                *resource = Resource::Stored(found.key.arn, residence.clone());
             }
         }
     }
@@ -154,7 +176,8 @@ pub struct CommandBody {
 ///
 /// # Errors
 /// AWS's error for the first check that fails, in AWS's order. A query that passes all of them, but is for a key that
-/// AWS has yet to make, fails too: [`Trace::unmade`] says what to make before it is run again.
+/// AWS has yet to make, fails too: [`Trace::unmade`] says what to make before it is run again. So does one that has to
+/// ask a proxy, unless there is a conversation for it.
 pub fn query<Q: Query>(
     request: &Request<'_>,
     view: View<'_>,
@@ -165,6 +188,13 @@ pub fn query<Q: Query>(
     check_dry_run(request)?;
     if let Some(unmade) = resolved.unmade {
         trace.unmade = Some(Box::new(unmade.alias));
+        return Err(KmsError::bare(ErrorCode::KMSInternalException));
+    }
+    trace.add_stored(request.entry, &resolved);
+    let is_external = |found: &ResolvedKey| found.key.origin == Origin::ExternalKeyStore;
+    let encrypts = request.entry.declaration.usage == Some(KeyUsage::EncryptDecrypt);
+    if environment.conversation.is_none() && encrypts && resolved.keys.iter().any(is_external) {
+        trace.asks_proxy = true;
         return Err(KmsError::bare(ErrorCode::KMSInternalException));
     }
     let authorized = Authorized {
@@ -225,6 +255,7 @@ pub fn command<C: Command>(
         prepared,
         _permit: Permit(()),
     };
+    trace.store = C::store(&authorized, &input).cloned();
     let (output, changes) = C::decide(&authorized, &input)?;
     // Nothing has changed yet: a dry run ends here, and knows of everything that the operation itself refuses.
     check_dry_run(request)?;
@@ -232,26 +263,6 @@ pub fn command<C: Command>(
     let body = encode(request.entry.declaration.model.output, &output)?;
     let elements = serde_json::from_slice(&body).ok();
     Ok((Answer { body, elements }, changes))
-}
-
-/// Takes an operation without a body through every check that needs no body.
-pub fn not_built(
-    request: &Request<'_>,
-    view: View<'_>,
-    environment: &Environment<'_>,
-    trace: &mut Trace,
-) -> KmsError {
-    struct Unbuilt;
-    impl Operation for Unbuilt {
-        const NAME: &'static str = "";
-        type Input = serde::de::IgnoredAny;
-        type Output = ();
-    }
-    match admit::<Unbuilt>(request, view, environment, trace) {
-        // Even of a dry run nobody can promise that it would have succeeded.
-        Ok(_) => not_implemented(request.entry.name()),
-        Err(error) => error,
-    }
 }
 
 /// A request that has passed every check.
@@ -363,7 +374,11 @@ fn check_state(target: &Target, key: &Key, view: View<'_>) -> Result<(), KmsErro
         "disabled" => ErrorCode::DisabledException,
         _ => ErrorCode::KMSInvalidStateException,
     };
-    Err(KmsError::new(code, format!("{} is {what}.", key.arn)))
+    let message = match (what, key.origin) {
+        ("unavailable", Origin::ExternalKeyStore) => NOT_CONNECTED.to_owned(),
+        _ => format!("{} is {what}.", key.arn),
+    };
+    Err(KmsError::new(code, message))
 }
 
 /// How an error text names a state that does not allow the operation.

@@ -14,6 +14,7 @@ use ::http::{Request, Response};
 use bytes::Bytes;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Entropy;
+use lifecycle::custom_store::Cluster;
 use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::policy::Principal;
@@ -43,6 +44,7 @@ use crate::quotas::RequestQuotas;
 use crate::report::{Month, Row, Tally, price_class};
 use crate::sts::{self, IdentityProvider};
 use crate::tables::Tables;
+use crate::xks::{self, Conversation};
 use run::{Moment, Order};
 use waits::Waits;
 
@@ -99,6 +101,10 @@ pub struct Inner {
     pub tally: Tally,
     /// Tables that are encrypted at rest.
     pub tables: Tables,
+    /// The configured AWS CloudHSM clusters.
+    pub clusters: Vec<Cluster>,
+    /// Calls external key store proxies.
+    pub proxies: xks::Client,
 }
 
 /// A request on its way: what is known of it so far.
@@ -111,6 +117,8 @@ struct Exchange {
     circumstances: Circumstances,
     trace: Trace,
     moment: Moment,
+    /// What proxies have said so far, of a request that has to ask any.
+    conversation: Option<Arc<Conversation>>,
 }
 
 impl Exchange {
@@ -150,7 +158,13 @@ impl Service {
         let entry =
             registry::find(operation).filter(|entry| pipeline::is_command(entry)).ok_or_else(unknown)?;
         validate(entry.declaration.model.input, &mut input)?;
-        let order = Order { entry, caller, input: Arc::new(input), circumstances: Circumstances::default() };
+        let order = Order {
+            entry,
+            caller,
+            input: Arc::new(input),
+            circumstances: Circumstances::default(),
+            request_id: Uuid::v4([0; 16]),
+        };
         let (decided, ..) = self.command(order).await?;
         decided.map(|_| ())
     }
@@ -205,6 +219,7 @@ impl Service {
             circumstances: circumstances::of_connection(message),
             trace: Trace::default(),
             moment,
+            conversation: None,
         };
         let mut prepared = self.prepare(message, &mut exchange);
         if let (Ok(entry), true) = (&prepared, self.disturbs()) {
@@ -274,6 +289,9 @@ impl Service {
             import_token_key: &self.0.import_token_key,
             ledger: self.0.engine.ledger(),
             authorization: self.0.authorization,
+            clusters: &self.0.clusters,
+            proxies: self.0.proxies.routes(),
+            conversation: None,
         }
     }
 

@@ -191,6 +191,7 @@ fn key() -> Key {
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        custom_store: None,
         imported: Vec::new(),
     }
 }

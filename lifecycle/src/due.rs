@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::clock::Timestamp;
-use crate::ids::{KeyArn, MaterialId};
+use crate::custom_store::{Connection, CustomKeyStore};
+use crate::ids::{KeyArn, MaterialId, StoreName};
 use crate::key::Key;
 
 /// Something that happens by itself at an instant. Ordered by instant, then kind, then resource.
@@ -26,14 +27,24 @@ pub enum Event {
     DeleteKey(KeyArn),
     /// Imported material of a key expires.
     DeleteExpiredKeyMaterial(KeyArn, MaterialId),
+    /// An attempt to connect a custom key store comes to its end, good or bad.
+    ConnectStore(StoreName),
+    /// A custom key store is disconnected.
+    DisconnectStore(StoreName),
 }
 
 impl Event {
     /// The names of all kinds, in their order.
-    pub const KINDS: &[&str] =
-        &["SynchronizeMultiRegionKey", "RotateKey", "DeleteKey", "DeleteExpiredKeyMaterial"];
+    pub const KINDS: &[&str] = &[
+        "SynchronizeMultiRegionKey",
+        "RotateKey",
+        "DeleteKey",
+        "DeleteExpiredKeyMaterial",
+        "ConnectCustomKeyStore",
+        "DisconnectCustomKeyStore",
+    ];
 
-    /// The name of the kind, which is that of the service event in the audit log.
+    /// The name of the kind, which is that of the service event in the audit log, or of the operation that began it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -41,6 +52,8 @@ impl Event {
             Event::RotateKey(_) => "RotateKey",
             Event::DeleteKey(_) => "DeleteKey",
             Event::DeleteExpiredKeyMaterial(..) => "DeleteExpiredKeyMaterial",
+            Event::ConnectStore(_) => "ConnectCustomKeyStore",
+            Event::DisconnectStore(_) => "DisconnectCustomKeyStore",
         }
     }
 
@@ -49,27 +62,31 @@ impl Event {
     #[must_use]
     pub fn makes(&self) -> bool {
         match self {
-            Event::SynchronizeMultiRegionKey(_) | Event::RotateKey(_) => true,
+            Event::SynchronizeMultiRegionKey(_)
+            | Event::RotateKey(_)
+            | Event::ConnectStore(_)
+            | Event::DisconnectStore(_) => true,
             Event::DeleteKey(key) => key.id.is_multi_region(),
             Event::DeleteExpiredKeyMaterial(..) => false,
         }
     }
 
-    /// The key that it happens to.
+    /// The ARN of the key, or the name of the custom key store, that it happens to.
     #[must_use]
-    pub fn key(&self) -> KeyArn {
+    pub fn resource(&self) -> String {
         match self {
             Event::SynchronizeMultiRegionKey(key)
             | Event::RotateKey(key)
             | Event::DeleteKey(key)
-            | Event::DeleteExpiredKeyMaterial(key, _) => *key,
+            | Event::DeleteExpiredKeyMaterial(key, _) => key.to_string(),
+            Event::ConnectStore(store) | Event::DisconnectStore(store) => store.to_string(),
         }
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind(), self.key())
+        write!(f, "{} {}", self.kind(), self.resource())
     }
 }
 
@@ -84,4 +101,13 @@ pub(crate) fn of_key(key: &Key) -> impl Iterator<Item = Due> {
         material.presence.ends_at().map(|at| Due { at, event })
     });
     ready.into_iter().chain(rotation).chain(deletion).chain(expiries)
+}
+
+/// What will happen to a custom key store as it is.
+pub(crate) fn of_store(store: &CustomKeyStore) -> impl Iterator<Item = Due> + use<> {
+    let event = match store.connection {
+        Connection::Disconnecting { .. } => Event::DisconnectStore(store.arn),
+        _ => Event::ConnectStore(store.arn),
+    };
+    store.connection.settles_at().map(|at| Due { at, event }).into_iter()
 }

@@ -44,7 +44,9 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(AccountId, Region, KeyId, MaterialId, GrantId, Uuid, AliasName, KeyArn, AliasArn);
+as_text!(
+    AccountId, Region, KeyId, MaterialId, GrantId, Uuid, AliasName, KeyArn, AliasArn, StoreId, StoreName
+);
 
 /// A 12-digit AWS account id, or [`AccountId::aws`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -388,6 +390,69 @@ impl FromStr for GrantId {
 impl fmt::Display for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
+    }
+}
+
+/// Names a custom key store: `cks-` and 17 lower-case hexadecimal digits on the wire, drawn at random.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(u128);
+
+impl StoreId {
+    /// Sorts before every other id.
+    pub const FIRST: StoreId = StoreId(0);
+    const DIGITS: usize = 17;
+
+    /// The id of random bytes, of which it takes as many as it has room for.
+    #[must_use]
+    pub fn new(random: [u8; 16]) -> Self {
+        StoreId(u128::from_be_bytes(random) >> (128 - 4 * Self::DIGITS))
+    }
+}
+
+impl FromStr for StoreId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let digits = text.strip_prefix("cks-").filter(|digits| digits.len() == Self::DIGITS);
+        // An id has one spelling, and a sign is no digit.
+        let digits = digits.filter(|digits| digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+        let number = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok());
+        number.map(StoreId).ok_or(ParseIdError("cks- and 17 lower-case hexadecimal digits"))
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cks-{:017x}", self.0)
+    }
+}
+
+/// A custom key store of an account and Region. AWS documents no ARN of one, so this name stays inside.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreName {
+    /// Its account and Region.
+    pub scope: Scope,
+    /// Its id there.
+    pub id: StoreId,
+}
+
+impl FromStr for StoreName {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let wrong = ParseIdError("account/Region/id of a custom key store");
+        let mut parts = text.splitn(3, '/');
+        let (Some(account), Some(region), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(wrong);
+        };
+        let scope = Scope { account: account.parse()?, region: region.parse()? };
+        Ok(StoreName { scope, id: id.parse()? })
+    }
+}
+
+impl fmt::Display for StoreName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.scope.account, self.scope.region, self.id)
     }
 }
 

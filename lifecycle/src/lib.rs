@@ -10,6 +10,7 @@ pub mod at_rest;
 pub mod authorize;
 pub mod clock;
 pub mod crypto;
+pub mod custom_store;
 pub mod due;
 pub mod event;
 pub mod grant;

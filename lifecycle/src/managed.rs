@@ -116,6 +116,7 @@ impl Service {
             material_count: 0,
             rotation: Some(AutomaticRotation::by_aws(now)),
             on_demand_rotations: 0,
+            custom_store: None,
             imported: Vec::new(),
         }
     }

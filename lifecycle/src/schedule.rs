@@ -42,6 +42,11 @@ pub fn changes(state: &State, due: &Due, entropy: &dyn Entropy) -> Result<Vec<Ch
             let fact = before.tell(key, due.at, event, entropy)?;
             removal(before, key, id).into_iter().chain(fact).collect()
         }
+        Event::ConnectStore(name) | Event::DisconnectStore(name) => {
+            let Some(store) = before.custom_store(&name) else { return Ok(Vec::new()) };
+            let settled = store.with_connection(store.connection.settled());
+            vec![Change::Put(Record::CustomStore(Arc::new(settled)))]
+        }
         Event::DeleteKey(arn) => {
             let Some(key) = before.key(&arn) else { return Ok(Vec::new()) };
             let fact = before.tell(key, due.at, ServiceEvent::DeleteKey { key: arn }, entropy)?;
@@ -162,6 +167,7 @@ mod tests {
             material_count: 0,
             rotation: None,
             on_demand_rotations: 0,
+            custom_store: None,
             imported: Vec::new(),
         };
         Record::Key(Arc::new(key.enable_rotation(Some(period), Timestamp(0))))

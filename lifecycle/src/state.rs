@@ -4,7 +4,9 @@
 //! and by nothing else.
 
 mod grants;
+mod record;
 mod related;
+mod stores;
 mod tables;
 
 use std::borrow::Cow;
@@ -20,71 +22,12 @@ use crate::clock::Timestamp;
 use crate::crypto::{Entropy, EntropyError};
 use crate::due::{self, Due};
 use crate::event::{self, Fact, FactId, ServiceEvent};
-use crate::grant::Grant;
-use crate::iam::{Clash, Directory, Entry, EntryId, Source};
-use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, Uuid};
-use crate::key::{Key, KeyManager, KeyState, Material};
+use crate::iam::{Clash, Directory, Entry, Source};
+use crate::ids::{AliasArn, AliasName, KeyArn, KeyId, MaterialId, Scope, Uuid};
+use crate::key::{Key, KeyManager, Material};
 
+pub use record::{Record, RecordId};
 pub use tables::TableRecord;
-
-/// Something that is stored, whole.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Record {
-    /// An alias.
-    Alias(Arc<Alias>),
-    /// Something that has happened and is to be told.
-    Fact(Arc<Fact>),
-    /// A grant.
-    Grant(Arc<Grant>),
-    /// A key without its secret bytes.
-    Key(Arc<Key>),
-    /// The secret bytes of a key.
-    Material(Arc<Material>),
-    /// An account, a user, a role or an access key.
-    Principal(Entry),
-    /// Something about a table that is encrypted at rest.
-    Table(Arc<TableRecord>),
-    /// When a key was last used.
-    Usage(Arc<Usage>),
-}
-
-/// What names a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordId {
-    /// An alias.
-    Alias(AliasArn),
-    /// Something that has happened.
-    Fact(FactId),
-    /// One grant of one key.
-    Grant(KeyArn, GrantId),
-    /// A key.
-    Key(KeyArn),
-    /// One material of one key.
-    Material(KeyArn, MaterialId),
-    /// An account, a user, a role or an access key.
-    Principal(EntryId),
-    /// Something about a table, by its name.
-    Table(Box<str>),
-    /// The last use of a key.
-    Usage(KeyArn),
-}
-
-impl Record {
-    /// What names this record.
-    #[must_use]
-    pub fn id(&self) -> RecordId {
-        match self {
-            Record::Alias(alias) => RecordId::Alias(alias.arn.clone()),
-            Record::Fact(fact) => RecordId::Fact(fact.id),
-            Record::Grant(grant) => RecordId::Grant(grant.key, grant.id),
-            Record::Key(key) => RecordId::Key(key.arn),
-            Record::Material(material) => RecordId::Material(material.key, material.id),
-            Record::Principal(entry) => RecordId::Principal(entry.id()),
-            Record::Table(table) => RecordId::Table(table.id.clone()),
-            Record::Usage(usage) => RecordId::Usage(usage.key),
-        }
-    }
-}
 
 /// The last successful cryptographic use of a key.
 ///
@@ -121,6 +64,7 @@ pub struct State {
     materials: HashTrieMapSync<MaterialId, Arc<[Arc<Material>]>, RandomState>,
     usages: RedBlackTreeMapSync<KeyArn, Arc<Usage>>,
     grants: grants::Grants,
+    stores: stores::Stores,
     aliases_by_key: RedBlackTreeSetSync<(KeyArn, AliasName)>,
     customer_keys: HashTrieMapSync<Scope, usize>,
     /// The materials of each key by number.
@@ -182,9 +126,11 @@ impl State {
         let stored = self.directory.entries().filter(|(_, source)| *source == Source::Stored);
         let principals = stored.map(|(entry, _)| Record::Principal(entry));
         let facts = self.outbox.values().map(|fact| Record::Fact(Arc::clone(fact)));
+        let stores = self.stores.stores().map(|store| Record::CustomStore(Arc::clone(store)));
+        let stores = stores.chain(self.stores.clusters().map(|cluster| Record::Cluster(Arc::clone(cluster))));
         let tables = self.tables.values().map(|table| Record::Table(Arc::clone(table)));
-        let of_keys = keys.chain(materials).chain(aliases).chain(usages).chain(grants);
-        of_keys.chain(principals).chain(tables).chain(facts)
+        let all = keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals);
+        all.chain(stores).chain(tables).chain(facts)
     }
 
     /// What has happened and is to be told, in its order: what comes after `after`.
@@ -229,12 +175,19 @@ impl State {
                 self.delete(&RecordId::Key(key.arn));
                 self.count_customer_key(&key, 1);
                 due::of_key(&key).for_each(|due| self.due.insert_mut(due));
+                self.stores.put_key(&key);
                 self.keys.insert_mut(key.arn, key);
             }
             Record::Alias(alias) => {
                 self.delete(&RecordId::Alias(alias.arn.clone()));
                 self.aliases_by_key.insert_mut((target_of(&alias), alias.arn.name.clone()));
                 self.aliases.insert_mut(alias.arn.clone(), alias);
+            }
+            Record::Cluster(cluster) => self.stores.put_cluster(cluster),
+            Record::CustomStore(store) => {
+                self.delete(&RecordId::CustomStore(store.arn));
+                due::of_store(&store).for_each(|due| self.due.insert_mut(due));
+                self.stores.put(store);
             }
             Record::Grant(grant) => self.grants.put(grant),
             Record::Material(material) => {
@@ -268,12 +221,21 @@ impl State {
                 for due in due::of_key(&key) {
                     self.due.remove_mut(&due);
                 }
+                self.stores.delete_key(&key);
                 self.keys.remove_mut(arn);
             }
             RecordId::Alias(arn) => {
                 let Some(alias) = self.aliases.get(arn).cloned() else { return };
                 self.aliases_by_key.remove_mut(&(target_of(&alias), arn.name.clone()));
                 self.aliases.remove_mut(arn);
+            }
+            RecordId::Cluster(id) => self.stores.delete_cluster(id),
+            RecordId::CustomStore(arn) => {
+                let Some(store) = self.stores.get(arn).cloned() else { return };
+                for due in due::of_store(&store) {
+                    self.due.remove_mut(&due);
+                }
+                self.stores.delete(arn);
             }
             RecordId::Grant(key, id) => self.grants.delete(*key, *id),
             RecordId::Material(key, id) => {
@@ -344,12 +306,6 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn key(&self, arn: &KeyArn) -> Option<&'a Arc<Key>> {
         self.state.keys.get(arn).filter(|key| !key.is_deleted_at(self.now))
-    }
-
-    /// The state of a key.
-    #[must_use]
-    pub fn key_state(&self, key: &Key) -> KeyState {
-        key.state_at(self.now)
     }
 
     /// An alias by ARN.
@@ -474,7 +430,9 @@ impl<'a> View<'a> {
 mod tests {
     use super::*;
     use crate::crypto::Secret;
+    use crate::grant::Grant;
     use crate::iam::{AccessKey, Account};
+    use crate::ids::GrantId;
     use crate::key::{EncryptionAlgorithm, KeySpec, KeyUsage, Origin, Switch};
     use crate::policy::Principal;
     use proptest::prelude::*;
@@ -520,6 +478,7 @@ mod tests {
             material_count: 1,
             rotation: None,
             on_demand_rotations: 0,
+            custom_store: None,
             imported: Vec::new(),
         }
     }
@@ -692,6 +651,11 @@ mod tests {
                 .prop_map(|(n, key)| Change::Delete(RecordId::Grant(arn(key), GrantId([n; 32])))),
             number.clone().prop_map(|n| Change::Put(Record::Fact(Arc::new(fact(n))))),
             number.clone().prop_map(|n| Change::Delete(RecordId::Fact(fact(n).id))),
+            (number.clone(), number.clone())
+                .prop_map(|(n, at)| Change::Put(Record::CustomStore(Arc::new(stores::tests::store(n, at))))),
+            number
+                .clone()
+                .prop_map(|n| Change::Delete(RecordId::CustomStore(stores::tests::store(n, 0).arn))),
             number.prop_map(|n| Change::Delete(RecordId::Alias(alias(n, 0).arn))),
         ]
     }
@@ -764,6 +728,8 @@ mod tests {
             by_key.sort_by(|a, b| a.1.cmp(&b.1));
             prop_assert_eq!(by_key, expected);
             let mut due: Vec<_> = keys.iter().flat_map(|key| due::of_key(key)).collect();
+            due.extend(state.stores.stores().flat_map(|store| due::of_store(store)));
+            stores::tests::check(&state);
             due.sort();
             prop_assert_eq!(state.due().copied().collect::<Vec<_>>(), due);
             let mut numbered: Vec<_> = state.materials.values().flat_map(|all| all.iter().cloned()).collect();

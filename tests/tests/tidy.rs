@@ -33,6 +33,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "store",
             "sts",
             "tables",
+            "xks",
         ],
     ),
     (
@@ -59,7 +60,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ),
     // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
     ("cloudtrail", &["api", "auth", "engine", "message", "observe", "operations", "pipeline", "service"]),
-    ("config", &["document", "principals", "sts"]),
+    ("config", &["document", "principals", "sts", "xks"]),
     (
         "control",
         &[
@@ -92,7 +93,7 @@ const SERVER: &[(&str, &[&str])] = &[
     // know the edge's refusals.
     ("observe", &["api", "auth", "engine", "http", "operations", "pipeline"]),
     // The registry names the pipeline's entry points, and what is authorised carries the pipeline's permit.
-    ("operations", &["api", "auth", "limits", "pipeline"]),
+    ("operations", &["api", "auth", "limits", "pipeline", "xks"]),
     ("pipeline", &["api", "auth", "operations"]),
     ("principals", &["document"]),
     ("quotas", &["operations"]),
@@ -117,6 +118,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "report",
             "sts",
             "tables",
+            "xks",
         ],
     ),
     // The service is a handler of the edge, and reads which connection a request came over.
@@ -125,6 +127,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("sts", &["api", "auth", "engine", "message", "observe", "service"]),
     // It decides with the writer, and calls KMS through the service as its own callers.
     ("tables", &["api", "auth", "engine", "message", "observe", "pipeline", "service"]),
+    // What it asks of proxies is signed.
+    ("xks", &["auth"]),
 ];
 
 /// What each module of `lifecycle` imports from the others.
@@ -134,7 +138,8 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("authorize", &["policy"]),
     ("clock", &[]),
     ("crypto", &["ids"]),
-    ("due", &["clock", "ids", "key"]),
+    ("custom_store", &["clock", "crypto", "ids", "key"]),
+    ("due", &["clock", "custom_store", "ids", "key"]),
     ("event", &["at_rest", "clock", "ids", "key"]),
     ("grant", &["clock", "crypto", "ids", "key", "policy"]),
     ("iam", &["authorize", "crypto", "ids", "policy", "tag"]),
@@ -145,7 +150,20 @@ const LIFECYCLE: &[(&str, &[&str])] = &[
     ("schedule", &["clock", "crypto", "due", "event", "ids", "key", "state"]),
     (
         "state",
-        &["alias", "at_rest", "clock", "crypto", "due", "event", "grant", "iam", "ids", "key", "policy"],
+        &[
+            "alias",
+            "at_rest",
+            "clock",
+            "crypto",
+            "custom_store",
+            "due",
+            "event",
+            "grant",
+            "iam",
+            "ids",
+            "key",
+            "policy",
+        ],
     ),
     ("tag", &[]),
 ];

@@ -15,6 +15,7 @@ pub(crate) mod facts;
 mod instant;
 mod session;
 mod sessions;
+mod signer;
 mod sigv4;
 
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use session::{
     account_of,
 };
 pub use sessions::managed_session_policy;
+pub use signer::{SignatureHeaders, Unsigned, sign};
 pub use sigv4::{CredentialScope, SigningKey};

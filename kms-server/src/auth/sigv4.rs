@@ -15,8 +15,8 @@ use super::error::AuthError;
 use super::instant::Instant;
 use crate::message::Message;
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const TERMINATOR: &str = "aws4_request";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const TERMINATOR: &str = "aws4_request";
 
 /// What a signature is good for: one day, one Region, one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! settings are declared once, in `settings.rs`.
 
 mod access_key;
+mod cluster;
 mod cron_expression;
 mod environment;
 mod file;
@@ -17,12 +18,14 @@ mod value;
 mod variable_name;
 mod web_identity;
 mod webhook_url;
+mod xks_proxy;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::access_key::AccessKeys;
 pub(crate) use self::access_key::access_key;
+pub use self::cluster::{Clusters, ConfiguredCluster};
 pub use self::cron_expression::CronExpression;
 pub use self::environment::Environment;
 pub use self::file::read_text;
@@ -30,7 +33,8 @@ pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFil
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;
 pub use self::settings::{
-    Audit, Auth, Clock, Config, Events, Identity, Limits, Log, RootKey, Server, Storage, Sts, Tables,
+    Audit, Auth, Clock, Config, CustomKeyStores, Events, Identity, Limits, Log, RootKey, Server, Storage,
+    Sts, Tables,
 };
 pub use self::template::to_toml;
 pub use self::value::{
@@ -40,6 +44,7 @@ pub use self::value::{
 pub use self::variable_name::VariableName;
 pub use self::web_identity::{WebIdentities, WebIdentity};
 pub use self::webhook_url::WebhookUrl;
+pub use self::xks_proxy::XksProxies;
 
 use std::path::PathBuf;
 

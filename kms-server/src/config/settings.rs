@@ -1,6 +1,7 @@
 //! The declaration of every setting. The [`Config`] types, the file, the flags, the variables and `config.toml` all come from it.
 
 use super::access_key::AccessKeys;
+use super::cluster::Clusters;
 use super::cron_expression::CronExpression;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
@@ -11,6 +12,7 @@ use super::value::{
 use super::variable_name::VariableName;
 use super::web_identity::WebIdentities;
 use super::webhook_url::WebhookUrl;
+use super::xks_proxy::XksProxies;
 use lifecycle::ids::{AccountId, Region};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -181,6 +183,8 @@ settings! {
         tags_per_key_max: u32 = 50, in 1..=1_000;
         /// Bytes of a key policy; AWS never raises this.
         policy_bytes_max: u32 = 32_768, in 1..=131_072;
+        /// Custom key stores per account and Region, connected or not; one more is refused with LimitExceededException.
+        custom_key_stores_max: u32 = 10, in 0..=1_000;
         /// Bytes that an encryption context may take, four for it and eight for each pair included.
         encryption_context_bytes_max: u32 = 8_192, in 1..=65_536;
         /// Share of AWS's request quotas that is granted, per second of the clock of keys; more is refused with ThrottlingException; 0 is no limit.
@@ -191,6 +195,20 @@ settings! {
     grants: Grants, flags "grants-" {
         /// Time on the clock of keys until a new grant counts without its token; AWS takes up to five minutes.
         consistency_delay: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+    }
+
+    /// Custom key stores, and the simulated clusters and the proxies behind them.
+    custom_key_stores: CustomKeyStores, flags "custom-key-stores-" {
+        /// Time on the clock of keys until a store is connected, or has failed to; AWS takes up to twenty minutes.
+        connect_time: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+        /// Time on the clock of keys until a store is disconnected.
+        disconnect_time: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+        /// Simulated AWS CloudHSM clusters: [{ id = "cluster-…", active_hsms = 2, kmsuser_password = "SECRET", trust_anchor = "FILE" }].
+        clusters: Clusters = Clusters::default();
+        /// Where XKS proxies are that are not at port 443 of their host: [{ host = "a.example", url = "https://127.0.0.1:1234", ca = "FILE" }].
+        xks_proxies: XksProxies = XksProxies::default();
+        /// How long an XKS proxy may take for an answer; AWS waits 250 milliseconds.
+        xks_proxy_timeout: Duration = Duration::from_millis(250), in Duration::from_millis(1)..=Duration::from_secs(60);
     }
 
     /// How multi-Region keys come to be what they are.

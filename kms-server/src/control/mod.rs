@@ -1,6 +1,7 @@
 //! The control API below `/_kms/`: what the command line and test fixtures call. JSON in, JSON out.
 
 mod clock;
+mod clusters;
 mod events;
 mod explain;
 mod faults;
@@ -86,6 +87,10 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         }
         (_, path) if path.starts_with("/_kms/faults") => {
             faults::call(service, &request).unwrap_or_else(|| Err(unknown(request.method(), path)))
+        }
+        (_, path) if path.starts_with("/_kms/clusters") => {
+            let answered = clusters::call(service, &request).await;
+            answered.unwrap_or_else(|| Err(unknown(request.method(), path)))
         }
         (_, path) if path.starts_with("/_kms/principals") => {
             let answered = principals::call(service, &request).await;

@@ -130,7 +130,7 @@ fn prices() -> Value {
 
 /// Quotas of resources and what is used of them: for quotas of single keys, the key that uses most.
 fn resources(view: View<'_>, limits: &Limits) -> Vec<Value> {
-    let mut used: BTreeMap<Scope, [usize; 5]> = BTreeMap::new();
+    let mut used: BTreeMap<Scope, [usize; 6]> = BTreeMap::new();
     for key in view.all_keys().filter(|key| key.manager == KeyManager::Customer) {
         let most = used.entry(key.arn.scope).or_default();
         let [keys, ..] = *most;
@@ -140,10 +140,15 @@ fn resources(view: View<'_>, limits: &Limits) -> Vec<Value> {
             view.grant_count(&key.arn),
             key.tags.len(),
             key.policy.as_str().len(),
+            0,
         ];
         for (most, used) in most.iter_mut().zip(of_key) {
             *most = (*most).max(used);
         }
+    }
+    for store in view.all_custom_stores() {
+        let [.., stores] = used.entry(store.arn.scope).or_default();
+        *stores += 1;
     }
     let quotas = [
         ("keys", limits.keys_max),
@@ -151,6 +156,7 @@ fn resources(view: View<'_>, limits: &Limits) -> Vec<Value> {
         ("grants of a key", limits.grants_per_key_max),
         ("tags of a key", limits.tags_per_key_max),
         ("bytes of a key policy", limits.policy_bytes_max),
+        ("custom key stores", limits.custom_key_stores_max),
     ];
     let rows = used.into_iter().flat_map(|(scope, used)| {
         quotas.into_iter().zip(used).map(move |((quota, limit), used)| {

@@ -15,9 +15,10 @@ use lifecycle::alias::Alias;
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::envelope::material_id;
 use lifecycle::crypto::{Entropy, Secret};
+use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
-use lifecycle::ids::{KeyArn, MaterialId};
+use lifecycle::ids::{KeyArn, MaterialId, StoreName};
 use lifecycle::key::{Key, Material, RotationType, Standing};
 use lifecycle::state::{Record, State, TableRecord, Usage};
 use ring::{aead, pbkdf2};
@@ -53,6 +54,10 @@ struct Document {
     /// Tables that are encrypted at rest; none without a passphrase.
     #[serde(default)]
     tables: Vec<ExportedTable>,
+    #[serde(default)]
+    custom_stores: Vec<WithSecret<CustomKeyStore>>,
+    #[serde(default)]
+    clusters: Vec<WithSecret<Cluster>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,6 +92,41 @@ struct ExportedPrincipal {
 struct ExportedTable {
     id: Box<str>,
     sealed: String,
+}
+
+/// A record that is of some use without its secret, too.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithSecret<T> {
+    record: T,
+    /// As in [`Exported`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+impl<T: Clone> WithSecret<T> {
+    fn seal(
+        record: &T,
+        name: &str,
+        secret: Option<&Secret>,
+        sealer: Option<&Sealer>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, Refusal> {
+        let sealed = sealer.zip(secret).map(|(sealer, secret)| sealer.seal(name, secret, entropy));
+        Ok(WithSecret { record: record.clone(), sealed: sealed.transpose()? })
+    }
+
+    fn open(
+        self,
+        name: impl Fn(&T) -> String,
+        sealer: Option<&Sealer>,
+    ) -> Result<(T, Option<Secret>), Refusal> {
+        let secret = match (&self.sealed, sealer) {
+            (Some(sealed), Some(sealer)) => Some(sealer.open(&name(&self.record), sealed)?),
+            _ => None,
+        };
+        Ok((self.record, secret))
+    }
 }
 
 /// `GET /_kms/state`.
@@ -164,12 +204,23 @@ fn document(
         grants: Vec::new(),
         principals: Vec::new(),
         tables: Vec::new(),
+        custom_stores: Vec::new(),
+        clusters: Vec::new(),
     };
     for record in state.records() {
         match record {
             Record::Key(key) => document.keys.push(Key::clone(&key)),
             Record::Alias(alias) => document.aliases.push(Alias::clone(&alias)),
             Record::Grant(grant) => document.grants.push(Grant::clone(&grant)),
+            Record::CustomStore(store) => {
+                let (name, secret) = (store.arn.to_string(), store.secret.as_ref());
+                let exported = WithSecret::seal(&*store, &name, secret, sealer.as_ref(), entropy)?;
+                document.custom_stores.push(exported);
+            }
+            Record::Cluster(cluster) => {
+                let (name, secret) = (cluster.id.to_string(), cluster.password.as_ref());
+                document.clusters.push(WithSecret::seal(&*cluster, &name, secret, sealer.as_ref(), entropy)?);
+            }
             // What has happened here is told here.
             Record::Fact(_) => {}
             Record::Usage(usage) => document.usages.push(Usage::clone(&usage)),
@@ -240,6 +291,9 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     }
     let mut records = Vec::new();
     let keys: std::collections::HashSet<KeyArn> = document.keys.iter().map(|key| key.arn).collect();
+    let home =
+        |key: &Key| Some((key.arn, StoreName { scope: key.arn.scope, id: key.custom_store.as_ref()?.store }));
+    let homes: Vec<(KeyArn, StoreName)> = document.keys.iter().filter_map(home).collect();
     for key in document.keys {
         let mut last = None;
         let waiting = key.imported.iter().filter(|material| material.standing == Standing::PendingRotation);
@@ -294,6 +348,19 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     }
     for exported in document.tables {
         records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
+    }
+    let mut stores = std::collections::HashSet::new();
+    for exported in document.custom_stores {
+        let (store, secret) = exported.open(|store| store.arn.to_string(), sealer.as_ref())?;
+        stores.insert(store.arn);
+        records.push(Record::CustomStore(Arc::new(CustomKeyStore { secret, ..store })));
+    }
+    if let Some(key) = homes.iter().find(|(_, store)| !stores.contains(store)).map(|(key, _)| key) {
+        return Err(Refusal::bad_request(format!("the custom key store of {key} is missing")));
+    }
+    for exported in document.clusters {
+        let (cluster, password) = exported.open(|cluster| cluster.id.to_string(), sealer.as_ref())?;
+        records.push(Record::Cluster(Arc::new(Cluster { password, ..cluster })));
     }
     Ok(records)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lifecycle::alias::Alias;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::Secret;
+use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::event::Fact;
 use lifecycle::grant::Grant;
 use lifecycle::iam::{Body, Entry};
@@ -71,6 +72,14 @@ pub(super) fn load(rows: Vec<Row>) -> Result<Loaded, OpenError> {
 pub(super) fn record(row: Row) -> Result<Option<Record>, OpenError> {
     Ok(Some(match &row.kind {
         kind if *kind == Kind::ALIAS => Record::Alias(Arc::new(body::<Alias>(&row)?)),
+        kind if *kind == Kind::CLUSTER => {
+            let cluster = body::<Cluster>(&row)?;
+            Record::Cluster(Arc::new(Cluster { password: row.secret, ..cluster }))
+        }
+        kind if *kind == Kind::CUSTOM_STORE => {
+            let store = body::<CustomKeyStore>(&row)?;
+            Record::CustomStore(Arc::new(CustomKeyStore { secret: row.secret, ..store }))
+        }
         kind if *kind == Kind::OUTBOX => Record::Fact(Arc::new(body::<Fact>(&row)?)),
         kind if *kind == Kind::GRANT => Record::Grant(Arc::new(body::<Grant>(&row)?)),
         kind if *kind == Kind::KEY => Record::Key(Arc::new(body::<Key>(&row)?)),
@@ -122,10 +131,12 @@ pub(super) fn batch(changes: &[Change], clock: Option<&VirtualClock>) -> Result<
     });
     let clock = clock.map(|clock| put(Kind::CLOCK, ONLY.to_owned(), clock, None));
     let changes_of_rows = rows.chain(clock).collect::<Result<_, _>>().map_err(unencodable)?;
-    // A secret whose row is deleted is erased in any case. Replaced in place are only those of access keys, and imported
-    // material by nothing.
+    // A secret whose row is deleted is erased in any case. Replaced in place are only those of access keys, stores and
+    // clusters, and imported material by nothing.
     let replaces = |change: &Change| match change {
-        Change::Put(Record::Principal(Entry::AccessKey(_))) => true,
+        Change::Put(Record::Principal(Entry::AccessKey(_)) | Record::CustomStore(_) | Record::Cluster(_)) => {
+            true
+        }
         Change::Put(Record::Material(material)) => material.secret.is_none(),
         _ => false,
     };
@@ -149,6 +160,8 @@ pub(super) fn put_record(record: &Record) -> Result<store::Change, serde_json::E
     let (kind, id) = name(&record.id());
     match record {
         Record::Alias(alias) => put(kind, id, alias, None),
+        Record::Cluster(cluster) => put(kind, id, cluster, cluster.password.clone()),
+        Record::CustomStore(store) => put(kind, id, store, store.secret.clone()),
         Record::Fact(fact) => put(kind, id, fact, None),
         Record::Grant(grant) => put(kind, id, grant, None),
         Record::Key(key) => put(kind, id, key, None),
@@ -178,6 +191,8 @@ pub(super) fn put(
 pub(super) fn name(id: &RecordId) -> (Kind, String) {
     match id {
         RecordId::Alias(arn) => (Kind::ALIAS, arn.to_string()),
+        RecordId::Cluster(id) => (Kind::CLUSTER, id.to_string()),
+        RecordId::CustomStore(name) => (Kind::CUSTOM_STORE, name.to_string()),
         RecordId::Fact(id) => (Kind::OUTBOX, id.to_string()),
         RecordId::Grant(key, id) => (Kind::GRANT, format!("{key}/{id}")),
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),

@@ -12,7 +12,7 @@ use lifecycle::ids::{AccountId, KeyArn, Uuid, hex};
 use lifecycle::key::EncryptionAlgorithm;
 use lifecycle::policy::Principal;
 use ring::digest;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::json::Json;
 use crate::api::error::{ErrorCode, KmsError};
@@ -144,8 +144,9 @@ impl AuditRecord<'_> {
         json.raw(r#","eventID":"#).plain(self.event_id);
         let reads = self.entry.is_some_and(|entry| entry.declaration.effect == Effect::Reads);
         json.raw(if reads { r#","readOnly":true"# } else { r#","readOnly":false"# });
-        // AWS (observed): the list is empty where no key is needed, and missing where none was found.
-        if self.error.is_none() || !self.trace.resources.is_empty() {
+        // AWS (observed): the list is empty where no key is needed, and missing where none was found. AWS: KMS developer
+        // guide, the log entries of custom key store operations: those have none.
+        if (self.error.is_none() && !self.is_of_stores()) || !self.trace.resources.is_empty() {
             json.raw(r#","resources":["#);
             let shown = self.trace.resources.iter().filter(|resource| self.shows(resource));
             json.separated(shown, |json, resource| write_resource(resource, json));
@@ -165,6 +166,10 @@ impl AuditRecord<'_> {
             !matches!(caller.principal(), Principal::Service(_))
                 && caller.identity.account() != self.recipient
         })
+    }
+
+    fn is_of_stores(&self) -> bool {
+        self.entry.is_some_and(|entry| entry.name().contains("CustomKeyStore"))
     }
 
     /// The caller's account is shown what it named, another one what is its own.
@@ -191,15 +196,17 @@ impl AuditRecord<'_> {
                 }
                 members.next(r#""keyId":"#).text(&key.text()).raw("}");
             }
-            (None, Some(elements)) => write_lower_camel(elements, json),
-            (None, None) => {
+            (None, Some(elements)) if *elements != Value::Object(Map::new()) => {
+                write_lower_camel(elements, json);
+            }
+            (None, _) => {
                 json.raw("null");
             }
         }
     }
 
-    /// What AWS and this server add: the material that was used, which grant was retired, because a token may have named
-    /// it, and why policies and grants do not allow a request.
+    /// What AWS and this server add: the material that was used or where it is, which store was meant, which grant was
+    /// retired, because a token may have named it, and why policies and grants do not allow a request.
     fn write_additional_data(&self, json: &mut Json<'_>) {
         let retires = self.entry.is_some_and(|entry| entry.name() == "RetireGrant");
         let retired = self.trace.ended.filter(|_| retires && self.error.is_none());
@@ -207,6 +214,12 @@ impl AuditRecord<'_> {
         let denial = self.trace.denial.as_ref().filter(|_| !self.is_foreign());
         let mut members = Members { json, before: r#","additionalEventData":{"# };
         self.write_materials(&mut members);
+        if let Some(store) = &self.trace.store {
+            members.next(r#""customKeyStoreName":"#).text(&store.name);
+            if let Some(cluster) = store.backing.cluster() {
+                members.next(r#""clusterId":"#).text(cluster);
+            }
+        }
         if let Some(grant) = retired {
             members.next(r#""grantId":"#).text(&grant.to_string());
         }
@@ -220,16 +233,29 @@ impl AuditRecord<'_> {
 
     /// AWS: ReEncrypt has two materials, and the accounts of their keys may differ.
     fn write_materials(&self, members: &mut Members<'_, '_>) {
-        let names: &[&str] = match &self.trace.resources[..] {
-            [_] => &[r#""keyMaterialId":"#],
-            [_, _] => &[r#""sourceKeyMaterialId":"#, r#""destinationKeyMaterialId":"#],
+        let names: &[[&str; 3]] = match &self.trace.resources[..] {
+            [_] => &[[r#""keyMaterialId":"#, r#""customKeyStoreId":"#, r#""xksKeyId":"#]],
+            [_, _] => &[
+                [r#""sourceKeyMaterialId":"#, r#""sourceCustomKeyStoreId":"#, r#""sourceXksKeyId":"#],
+                [
+                    r#""destinationKeyMaterialId":"#,
+                    r#""destinationCustomKeyStoreId":"#,
+                    r#""destinationXksKeyId":"#,
+                ],
+            ],
             _ => return,
         };
-        for (name, resource) in names.iter().zip(&self.trace.resources) {
-            if let pipeline::Resource::Used(_, material) = resource
-                && self.shows(resource)
-            {
-                write_hex(material.0, members.next(name));
+        let shown = names.iter().zip(&self.trace.resources).filter(|(_, resource)| self.shows(resource));
+        for ([material_name, store_name, external_name], resource) in shown {
+            match resource {
+                pipeline::Resource::Used(_, material) => write_hex(material.0, members.next(material_name)),
+                pipeline::Resource::Stored(_, residence) => {
+                    members.next(store_name).text(&residence.store.to_string());
+                    if let Some(external) = &residence.xks_key_id {
+                        members.next(external_name).text(external);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -406,7 +432,9 @@ fn identity_type(principal: &Principal) -> &'static str {
 fn write_resource(resource: &pipeline::Resource, json: &mut Json<'_>) {
     match resource {
         pipeline::Resource::Alias(alias) => write_arn(&alias.scope.account, &alias.to_string(), json),
-        pipeline::Resource::Key(key) | pipeline::Resource::Used(key, _) => write_key(key, json),
+        pipeline::Resource::Key(key)
+        | pipeline::Resource::Used(key, _)
+        | pipeline::Resource::Stored(key, _) => write_key(key, json),
     }
 }
 
@@ -435,7 +463,7 @@ fn shown<'a>(
         Some((member, value.get(member.name).or_else(effective)?))
     });
     members.filter(|(member, value)| {
-        let secret = matches!(member.shape, Shape::Blob { .. }) || is_token(member.name);
+        let secret = matches!(member.shape, Shape::Blob { .. }) || is_hidden(member.name);
         !secret && !value.is_null()
     })
 }
@@ -448,7 +476,8 @@ pub(crate) fn write_members(structure: &'static Structure, value: &Value, json: 
 fn write_shown<'a>(members: impl Iterator<Item = (&'static Member, &'a Value)>, json: &mut Json<'_>) {
     json.raw("{");
     json.separated(members, |json, (member, value)| {
-        json.member(member.name);
+        // AWS: KMS developer guide, the log entries of CreateCustomKeyStore and UpdateCustomKeyStore.
+        json.member(if member.name == "CloudHsmClusterId" { "ClusterId" } else { member.name });
         match member.shape {
             Shape::Map { .. } => write_map(value, json),
             Shape::Structure(structure) => write_members(structure, value, json),
@@ -489,7 +518,7 @@ pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
             let dated = members.contains_key("DeletionDate");
             let shown = members
                 .iter()
-                .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_token(name)));
+                .filter(|(name, _)| !(dated && *name == "PendingWindowInDays" || is_hidden(name)));
             json.raw("{");
             json.separated(shown, |json, (name, value)| {
                 json.member(name);
@@ -512,9 +541,17 @@ pub(crate) fn write_lower_camel(value: &Value, json: &mut Json<'_>) {
     }
 }
 
-/// Whether a member holds grant tokens, which a record never shows.
-fn is_token(member: &str) -> bool {
-    matches!(member, "GrantToken" | "GrantTokens")
+/// Whether a member holds grant tokens, or what opens a custom key store and the certificate of its cluster, which a
+/// record never shows.
+fn is_hidden(member: &str) -> bool {
+    matches!(
+        member,
+        "GrantToken"
+            | "GrantTokens"
+            | "KeyStorePassword"
+            | "TrustAnchorCertificate"
+            | "XksProxyAuthenticationCredential"
+    )
 }
 
 /// CloudTrail's dates, such as `May 21, 2025, 5:47:45 AM`.

@@ -5,6 +5,7 @@ use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::KeySpec;
 use serde::{Deserialize, Serialize};
 
+use super::custom_stores::shown_material;
 use super::encryption::{Sealed, check_context, seal};
 use super::{Authorized, Operation, Query, Resolved, not_implemented};
 use crate::api::blob::{Blob, PublicBlob};
@@ -69,7 +70,8 @@ pub(super) struct GenerateDataKeyResponse {
     ciphertext_blob: PublicBlob,
     plaintext: Blob,
     key_id: KeyArn,
-    key_material_id: MaterialId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_material_id: Option<MaterialId>,
 }
 
 impl Operation for GenerateDataKey {
@@ -97,7 +99,7 @@ impl Query for GenerateDataKey {
             ciphertext_blob: sealed.blob,
             plaintext,
             key_id: authorized.key()?.arn,
-            key_material_id: sealed.material,
+            key_material_id: shown_material(authorized.key()?, sealed.material),
         })
     }
 }
@@ -110,7 +112,8 @@ pub(super) struct GenerateDataKeyWithoutPlaintext;
 pub(super) struct GenerateDataKeyWithoutPlaintextResponse {
     ciphertext_blob: PublicBlob,
     key_id: KeyArn,
-    key_material_id: MaterialId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_material_id: Option<MaterialId>,
 }
 
 impl Operation for GenerateDataKeyWithoutPlaintext {
@@ -137,7 +140,7 @@ impl Query for GenerateDataKeyWithoutPlaintext {
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: sealed.blob,
             key_id: authorized.key()?.arn,
-            key_material_id: sealed.material,
+            key_material_id: shown_material(authorized.key()?, sealed.material),
         })
     }
 }

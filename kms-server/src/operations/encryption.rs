@@ -5,6 +5,7 @@ use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{EncryptionAlgorithm, Key};
 use serde::{Deserialize, Serialize};
 
+use super::custom_stores::{after_sealing, before_opening, not_opened, shown_material};
 use super::material::{incompatible, internal, open_asymmetric, seal_asymmetric, secret};
 use super::{Authorized, Operation, Query, Resolved, not_implemented};
 use crate::api::blob::{Blob, PublicBlob};
@@ -76,8 +77,9 @@ pub(super) fn seal(
     let id = key.current_material.ok_or_else(internal)?;
     let secret = secret(authorized, key, id)?;
     let none = EncryptionContext::new();
-    let blob =
-        envelope::seal(secret, id, context.unwrap_or(&none), plaintext, authorized.environment.entropy)?;
+    let context = context.unwrap_or(&none);
+    let blob = envelope::seal(secret, id, context, plaintext, authorized.environment.entropy)?;
+    let blob = after_sealing(authorized, key, id, context, blob)?;
     Ok(Sealed { blob: PublicBlob(blob), material: id })
 }
 
@@ -92,7 +94,9 @@ fn open(
     let id = resolved.material.ok_or_else(invalid)?;
     let secret = secret(authorized, &resolved.key, id)?;
     let none = EncryptionContext::new();
-    let opened = envelope::open(secret, id, context.unwrap_or(&none), blob).map_err(|_| invalid())?;
+    let context = context.unwrap_or(&none);
+    let blob = before_opening(authorized, &resolved.key, id, context, blob)?;
+    let opened = envelope::open(secret, id, context, &blob).map_err(|_| not_opened(&resolved.key))?;
     Ok((opened.into(), id))
 }
 
@@ -106,7 +110,7 @@ fn encrypt(
 ) -> Result<(PublicBlob, Option<MaterialId>), KmsError> {
     if algorithm == EncryptionAlgorithm::SymmetricDefault {
         let sealed = seal(authorized, key, context, plaintext)?;
-        return Ok((sealed.blob, Some(sealed.material)));
+        return Ok((sealed.blob, shown_material(key, sealed.material)));
     }
     check_length(key, algorithm, plaintext)?;
     Ok((seal_asymmetric(authorized, key, algorithm, plaintext)?, None))
@@ -122,7 +126,7 @@ fn decrypt(
 ) -> Result<(Blob, Option<MaterialId>), KmsError> {
     if algorithm == EncryptionAlgorithm::SymmetricDefault {
         let (plaintext, material) = open(authorized, at, context, blob)?;
-        return Ok((plaintext, Some(material)));
+        return Ok((plaintext, shown_material(authorized.key_at(at)?, material)));
     }
     Ok((open_asymmetric(authorized, authorized.key_at(at)?, algorithm, blob)?, None))
 }

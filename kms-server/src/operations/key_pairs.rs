@@ -4,6 +4,7 @@ use lifecycle::crypto::envelope::EncryptionContext;
 use lifecycle::key::{KeySpec, PrivateKey};
 use serde::{Deserialize, Serialize};
 
+use super::custom_stores::check_pairs;
 use super::data_keys::check_symmetric;
 use super::encryption::{Sealed, check_context, seal};
 use super::material::check_region;
@@ -34,6 +35,7 @@ impl GenerateDataKeyPairRequest {
             return Err(not_implemented("Recipient"));
         }
         check_symmetric(resolved)?;
+        check_pairs(resolved)?;
         let mut regions = resolved.keys.iter().map(|found| found.key.arn.scope.region);
         regions.try_for_each(|region| check_region(region, "KeyPairSpec", self.key_pair_spec))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::ids::{AccountId, KeyArn, KeyId, MaterialId};
+use lifecycle::ids::{AccountId, KeyArn, KeyId, MaterialId, StoreId};
 use lifecycle::key::{
     EncapsulationAlgorithm, EncryptionAlgorithm, ExpirationModel, Key, KeyAgreementAlgorithm, KeyManager,
     KeySpec, KeyState, KeyUsage, MacAlgorithm, Origin, Presence, SigningAlgorithm,
@@ -54,6 +54,18 @@ pub(super) struct KeyMetadata {
     expiration_model: Option<ExpirationModel>,
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_to: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_key_store_id: Option<StoreId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_hsm_cluster_id: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xks_key_configuration: Option<XksKeyConfiguration>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct XksKeyConfiguration {
+    id: Arc<str>,
 }
 
 /// The algorithms of a key's one usage; all others are absent.
@@ -132,7 +144,7 @@ impl KeyMetadata {
         let now = view.now();
         let state = view.key_state(key);
         let imported = (key.origin == Origin::External).then(|| key.presence_at(now));
-        let scope = key.arn.scope;
+        let (scope, residence) = (key.arn.scope, key.custom_store.as_ref());
         KeyMetadata {
             account: scope.account,
             key_id: key.arn.id,
@@ -156,9 +168,15 @@ impl KeyMetadata {
             multi_region_configuration: MultiRegionConfiguration::of(key, primary),
             current_key_material_id: key
                 .current_material
-                .filter(|_| key.spec == KeySpec::SymmetricDefault && state != KeyState::Creating),
+                .filter(|_| key.spec == KeySpec::SymmetricDefault && key.custom_store.is_none())
+                .filter(|_| state != KeyState::Creating),
             expiration_model: imported.and_then(|presence| presence.model_at(now)),
             valid_to: imported.and_then(Presence::ends_at).map(Date),
+            custom_key_store_id: residence.map(|residence| residence.store),
+            cloud_hsm_cluster_id: view.store_of(key).and_then(|store| store.backing.cluster()).cloned(),
+            xks_key_configuration: residence
+                .and_then(|residence| residence.xks_key_id.clone())
+                .map(|id| XksKeyConfiguration { id }),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod aliases;
+mod custom_stores;
 mod data_keys;
 pub mod declaration;
 mod encryption;
@@ -28,6 +29,7 @@ mod signing;
 mod tags;
 mod usage;
 
+pub(crate) use custom_stores::NOT_CONNECTED;
 pub use import::ImportTokenKey;
 pub(crate) use keys::is_custom_tag;
 pub use page::MarkerKey;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 
 use lifecycle::alias::Alias;
 use lifecycle::crypto::{Entropy, EntropyError, Secret};
+use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::grant::{Constraints, Grant, GrantOperation, TokenKey};
 use lifecycle::ids::{AliasArn, MaterialId};
 use lifecycle::key::Key;
@@ -49,6 +52,7 @@ use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
 use crate::limits::Limits;
 use crate::pipeline::{Authorization, Request};
+use crate::xks::{Conversation, Routes};
 
 /// What the steps of every operation may draw on besides state and input.
 pub struct Environment<'a> {
@@ -66,6 +70,12 @@ pub struct Environment<'a> {
     pub ledger: &'a dyn LastUses,
     /// How requests are authorised.
     pub authorization: Authorization,
+    /// The configured AWS CloudHSM clusters.
+    pub clusters: &'a [Cluster],
+    /// The ways to external key store proxies.
+    pub proxies: &'a Routes,
+    /// What proxies have answered to this request; `None` until it is known that it has to ask any.
+    pub conversation: Option<&'a Conversation>,
 }
 
 impl Environment<'_> {
@@ -252,6 +262,11 @@ pub trait Command: Operation {
     /// AWS's error; then nothing changes.
     fn prepare(_: &Authorized<'_>, _input: &Self::Input) -> Result<Option<Secret>, KmsError> {
         Ok(None)
+    }
+
+    /// The custom key store that the request names, for its record.
+    fn store<'a>(_: &Authorized<'a>, _input: &Self::Input) -> Option<&'a Arc<CustomKeyStore>> {
+        None
     }
 
     /// Decides the answer and the changes. Nothing is changed unless all of them are stored.

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::custom_stores::check_for_random;
 use super::{Authorized, Operation, Query, not_implemented};
 use crate::api::blob::Blob;
-use crate::api::error::{ErrorCode, KmsError};
+use crate::api::error::KmsError;
 use crate::limits::Limits;
 
 /// AWS: KMS API reference, "GenerateRandom".
@@ -40,9 +41,8 @@ impl Operation for GenerateRandom {
 
 impl Query for GenerateRandom {
     fn run(authorized: &Authorized<'_>, input: &Self::Input) -> Result<Self::Output, KmsError> {
-        // CreateCustomKeyStore is not implemented, so that no store can exist.
         if let Some(id) = &input.custom_key_store_id {
-            return Err(custom_key_store_not_found(id));
+            check_for_random(authorized, id)?;
         }
         if input.recipient.is_some() {
             return Err(not_implemented("Recipient"));
@@ -51,12 +51,4 @@ impl Query for GenerateRandom {
         authorized.environment.entropy.fill(&mut bytes)?;
         Ok(GenerateRandomResponse { plaintext: Blob::new(bytes) })
     }
-}
-
-/// The answer to the id of a custom key store that does not exist.
-pub(super) fn custom_key_store_not_found(id: &str) -> KmsError {
-    KmsError::new(
-        ErrorCode::CustomKeyStoreNotFoundException,
-        format!("Custom key store with ID {id} does not exist."),
-    )
 }

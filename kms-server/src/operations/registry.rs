@@ -12,18 +12,18 @@ use super::declaration::{
     USABLE_OR_UNAVAILABLE,
 };
 use super::{
-    agreement, aliases, data_keys, encryption, grants, import, kem, key_pairs, keys, mac, policies,
-    primary_region, public_key, random, replicate, rotation, signing, tags, usage,
+    agreement, aliases, custom_stores, data_keys, encryption, grants, import, kem, key_pairs, keys, mac,
+    policies, primary_region, public_key, random, replicate, rotation, signing, tags, usage,
 };
 use crate::api::model::{
-    agreement as agreement_model, aliases as alias_model, custom_stores, data_keys as data_key_model,
-    encryption as encryption_model, grants as grant_model, import as import_model, keys as key_model,
-    mac as mac_model, policies as policy_model, replication, rotation as rotation_model,
-    signing as signing_model, tags as tag_model,
+    agreement as agreement_model, aliases as alias_model, custom_stores as custom_store_model,
+    data_keys as data_key_model, encryption as encryption_model, grants as grant_model,
+    import as import_model, keys as key_model, mac as mac_model, policies as policy_model, replication,
+    rotation as rotation_model, signing as signing_model, tags as tag_model,
 };
 use crate::pipeline::{self, CommandBody, QueryBody};
 
-/// An operation: its declaration and, if it is built, its body.
+/// An operation: its declaration and its body.
 pub struct Entry {
     /// What the pipeline enforces.
     pub declaration: Declaration,
@@ -37,8 +37,6 @@ pub enum Body {
     Query(QueryBody),
     /// Runs on the writer, on its own state.
     Command(CommandBody),
-    /// Known, checked and authorised, but answered with `NotImplementedException`.
-    NotBuilt,
 }
 
 impl Entry {
@@ -116,7 +114,6 @@ const SIGNS: Option<KeyUsage> = Some(KeyUsage::SignVerify);
 const AUTHENTICATES: Option<KeyUsage> = Some(KeyUsage::GenerateVerifyMac);
 const AGREES: Option<KeyUsage> = Some(KeyUsage::KeyAgreement);
 const ENCAPSULATES: Option<KeyUsage> = Some(KeyUsage::EncapsulateDecapsulate);
-use Body::NotBuilt;
 use Forms::{Any, KeyOnly, KeyOnlyOptional};
 use States::{AwaitingDeletion, Every};
 
@@ -126,22 +123,22 @@ use States::{AwaitingDeletion, Every};
 #[rustfmt::skip]
 pub static OPERATIONS: &[Entry] = &[
     entry!(key_model::CANCEL_KEY_DELETION, command!(keys::CancelKeyDeletion), [key("KeyId", KeyOnly, "CancelKeyDeletion", AwaitingDeletion)], None, OwnAccount, Writes, Untracked),
-    entry!(custom_stores::CONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
+    entry!(custom_store_model::CONNECT_CUSTOM_KEY_STORE, command!(custom_stores::ConnectCustomKeyStore), [], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::CREATE_ALIAS, command!(aliases::CreateAlias), [key("TargetKeyId", KeyOnly, "CreateAlias", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
-    entry!(custom_stores::CREATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
+    entry!(custom_store_model::CREATE_CUSTOM_KEY_STORE, command!(custom_stores::CreateCustomKeyStore), [], None, OwnAccount, Writes, Untracked),
     entry!(grant_model::CREATE_GRANT, command!(grants::CreateGrant), [key("KeyId", KeyOnly, "CreateGrant", USABLE_OR_UNAVAILABLE)], None, AnyAccount, Writes, Untracked),
     entry!(key_model::CREATE_KEY, command!(keys::CreateKey), [], None, OwnAccount, Writes, Untracked, Permission::NewKey),
     entry!(agreement_model::DECAPSULATE, query!(kem::Decapsulate), [key("KeyId", Any, "Decapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
     entry!(encryption_model::DECRYPT, query!(encryption::Decrypt), [Target::Ciphertext { key: "KeyId", algorithm: "EncryptionAlgorithm", action: "Decrypt" }], ENCRYPTS, AnyAccount, Reads, Tracked),
     entry!(alias_model::DELETE_ALIAS, command!(aliases::DeleteAlias), [Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
-    entry!(custom_stores::DELETE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
+    entry!(custom_store_model::DELETE_CUSTOM_KEY_STORE, command!(custom_stores::DeleteCustomKeyStore), [], None, OwnAccount, Writes, Untracked),
     entry!(import_model::DELETE_IMPORTED_KEY_MATERIAL, command!(import::DeleteImportedKeyMaterial), [key("KeyId", KeyOnly, "DeleteImportedKeyMaterial", MATERIAL_REMOVABLE)], None, OwnAccount, Writes, Untracked),
     entry!(agreement_model::DERIVE_SHARED_SECRET, query!(agreement::DeriveSharedSecret), [key("KeyId", Any, "DeriveSharedSecret", USABLE)], AGREES, AnyAccount, Reads, Tracked),
-    entry!(custom_stores::DESCRIBE_CUSTOM_KEY_STORES, NotBuilt, [], None, OwnAccount, Reads, Untracked),
+    entry!(custom_store_model::DESCRIBE_CUSTOM_KEY_STORES, query!(custom_stores::DescribeCustomKeyStores), [], None, OwnAccount, Reads, Untracked),
     entry!(key_model::DESCRIBE_KEY, query!(keys::DescribeKey), [key("KeyId", Any, "DescribeKey", Every)], None, AnyAccount, Reads, Untracked),
     entry!(key_model::DISABLE_KEY, command!(keys::DisableKey), [key("KeyId", KeyOnly, "DisableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
     entry!(rotation_model::DISABLE_KEY_ROTATION, command!(rotation::DisableKeyRotation), [key("KeyId", KeyOnly, "DisableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
-    entry!(custom_stores::DISCONNECT_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
+    entry!(custom_store_model::DISCONNECT_CUSTOM_KEY_STORE, command!(custom_stores::DisconnectCustomKeyStore), [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::ENABLE_KEY, command!(keys::EnableKey), [key("KeyId", KeyOnly, "EnableKey", SWITCHABLE)], None, OwnAccount, Writes, Untracked),
     entry!(rotation_model::ENABLE_KEY_ROTATION, command!(rotation::EnableKeyRotation), [key("KeyId", KeyOnly, "EnableKeyRotation", ROTATABLE)], None, OwnAccount, Writes, Untracked),
     entry!(agreement_model::ENCAPSULATE, query!(kem::Encapsulate), [key("KeyId", Any, "Encapsulate", USABLE)], ENCAPSULATES, AnyAccount, Reads, Tracked),
@@ -176,7 +173,7 @@ pub static OPERATIONS: &[Entry] = &[
     entry!(tag_model::TAG_RESOURCE, command!(tags::TagResource), [key("KeyId", KeyOnly, "TagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(tag_model::UNTAG_RESOURCE, command!(tags::UntagResource), [key("KeyId", KeyOnly, "UntagResource", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(alias_model::UPDATE_ALIAS, command!(aliases::UpdateAlias), [key("TargetKeyId", KeyOnly, "UpdateAlias", NOT_PENDING_DELETION), Target::Alias { member: "AliasName" }], None, OwnAccount, Writes, Untracked, Permission::AliasAndKeys { member: "AliasName" }),
-    entry!(custom_stores::UPDATE_CUSTOM_KEY_STORE, NotBuilt, [], None, OwnAccount, Writes, Untracked),
+    entry!(custom_store_model::UPDATE_CUSTOM_KEY_STORE, command!(custom_stores::UpdateCustomKeyStore), [], None, OwnAccount, Writes, Untracked),
     entry!(key_model::UPDATE_KEY_DESCRIPTION, command!(keys::UpdateKeyDescription), [key("KeyId", KeyOnly, "UpdateKeyDescription", NOT_PENDING_DELETION)], None, OwnAccount, Writes, Untracked),
     entry!(replication::UPDATE_PRIMARY_REGION, command!(primary_region::UpdatePrimaryRegion), [key("KeyId", KeyOnly, "UpdatePrimaryRegion", USABLE), Target::Replica { member: "PrimaryRegion", action: "UpdatePrimaryRegion", states: USABLE }], None, OwnAccount, Writes, Untracked),
     entry!(signing_model::VERIFY, query!(signing::Verify), [key("KeyId", Any, "Verify", USABLE)], SIGNS, AnyAccount, Reads, Tracked),

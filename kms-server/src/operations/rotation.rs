@@ -312,7 +312,9 @@ impl Operation for ListKeyRotations {
     type Output = ListKeyRotationsResponse;
 
     fn compatible(_: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_all(resolved, check_spec)
+        check_all(resolved, |key| {
+            check_spec(key).and_then(|()| check_origin_among(&[Origin::AwsKms, Origin::External], key))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use lifecycle::ids::{Region, Scope};
+use lifecycle::ids::{Region, Scope, StoreId};
 use lifecycle::key::{Key, KeySpec};
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ pub enum Quota {
     Ecc,
     /// Signatures with ML-DSA keys.
     MlDsa,
+    /// Cryptography with the keys of one custom key store.
+    CustomKeyStore(StoreId),
     /// Data key pairs of one spec.
     KeyPairs(&'static str),
     /// One operation.
@@ -33,6 +35,7 @@ impl fmt::Display for Quota {
             Quota::Rsa => f.write_str("Cryptographic operations (RSA)"),
             Quota::Ecc => f.write_str("Cryptographic operations (ECC)"),
             Quota::MlDsa => f.write_str("Cryptographic operations (ML-DSA)"),
+            Quota::CustomKeyStore(id) => write!(f, "Cryptographic operations (custom key store {id})"),
             Quota::KeyPairs(spec) => write!(f, "GenerateDataKeyPair ({spec})"),
             Quota::Operation(name) => f.write_str(name),
         }
@@ -138,8 +141,18 @@ fn symmetric(region: Region) -> f64 {
     }
 }
 
-/// The quota of cryptography with a key; `None` where AWS publishes none.
-fn of_key(spec: KeySpec, scope: Scope) -> Option<Charge> {
+/// Cryptography with the keys of a custom key store, per second.
+const CUSTOM_KEY_STORE: f64 = 1_800.0;
+
+/// The quota of cryptography with a key. Each custom key store has one of its own, whoever calls.
+fn of_key(key: &Key, scope: Scope) -> Option<Charge> {
+    let Some(residence) = &key.custom_store else { return of_spec(key.spec, scope) };
+    let quota = Quota::CustomKeyStore(residence.store);
+    Some(Charge { scope: key.arn.scope, quota, per_second: CUSTOM_KEY_STORE, requests: 1 })
+}
+
+/// The quota of cryptography with keys that AWS KMS keeps itself; `None` where AWS publishes none.
+fn of_spec(spec: KeySpec, scope: Scope) -> Option<Charge> {
     let (quota, per_second) = match spec {
         KeySpec::SymmetricDefault
         | KeySpec::Hmac224
@@ -169,7 +182,7 @@ pub fn charges(operation: &Entry, input: &Value, keys: &[Arc<Key>], scope: Scope
         return match keys {
             [] => vec![one(Quota::Symmetric, symmetric(scope.region))],
             // ReEncrypt counts for the kind of each of its keys.
-            keys => keys.iter().filter_map(|key| of_key(key.spec, scope)).collect(),
+            keys => keys.iter().filter_map(|key| of_key(key, scope)).collect(),
         };
     }
     if name.starts_with("GenerateDataKeyPair") {
@@ -242,7 +255,7 @@ mod tests {
     #[test]
     fn kinds_of_keys_have_quotas_of_their_own() {
         let all =
-            KeySpec::ALL.iter().map(|spec| of_key(*spec, scope("us-east-1")).map(|charge| charge.quota));
+            KeySpec::ALL.iter().map(|spec| of_spec(*spec, scope("us-east-1")).map(|charge| charge.quota));
         let mut found: Vec<_> = all.collect();
         found.sort();
         found.dedup();

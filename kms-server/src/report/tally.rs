@@ -1,26 +1,22 @@
 //! Requests counted by month, caller, key and operation, in memory since the start.
 //!
-//! Each thread counts in a part of its own, so that counting neither waits nor copies: the parts are added up when
-//! somebody asks. What does not fit any more is still counted, but as one number.
+//! The map is free of locks, so that counting never waits. What does not fit any more is still counted, but as one number.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
 use lifecycle::clock::Timestamp;
 use lifecycle::ids::{KeyArn, Scope};
+use papaya::{Equivalent, HashMap};
 
 use super::Month;
 use super::price::PriceClass;
 use crate::observe::metrics::Outcome;
 
-/// Parts; threads beyond this number share them.
-const PARTS: usize = 16;
-
-/// Rows in one part.
-const ROWS_MAX: usize = 10_000;
+/// Rows that are counted apart.
+const ROWS_MAX: usize = 50_000;
 
 /// What requests are counted by, but for the principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,28 +42,54 @@ pub struct Counts {
     pub failed: u64,
 }
 
-impl Counts {
-    fn add(&mut self, other: Counts) {
-        self.succeeded += other.succeeded;
-        self.failed += other.failed;
+/// What a number stands for: a row of one caller, in an epoch of the domain clock.
+#[derive(PartialEq, Eq)]
+struct Entry {
+    epoch: u64,
+    principal: Box<str>,
+    row: Row,
+}
+
+/// The same, borrowed.
+#[derive(Hash)]
+struct Sought<'a> {
+    epoch: u64,
+    principal: &'a str,
+    row: &'a Row,
+}
+
+impl Entry {
+    fn sought(&self) -> Sought<'_> {
+        Sought { epoch: self.epoch, principal: &self.principal, row: &self.row }
     }
 }
 
-#[derive(Default)]
-struct Part {
-    /// The callers, and what each did.
-    principals: HashMap<Box<str>, HashMap<Row, Counts, RandomState>, RandomState>,
-    rows: usize,
-    uncounted: u64,
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.sought().hash(state);
+    }
+}
+
+impl Equivalent<Entry> for Sought<'_> {
+    fn equivalent(&self, entry: &Entry) -> bool {
+        self.epoch == entry.epoch && *self.row == entry.row && *self.principal == *entry.principal
+    }
+}
+
+struct Numbers {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    /// Domain time of the first request, in milliseconds.
+    since: AtomicI64,
 }
 
 /// All counts.
 #[derive(Default)]
 pub struct Tally {
-    parts: [Mutex<Part>; PARTS],
-    /// The epoch of the domain clock that is counted.
+    rows: HashMap<Entry, Numbers, RandomState>,
+    uncounted: AtomicU64,
+    /// The epoch that is counted.
     epoch: AtomicU64,
-    since: Mutex<Option<Timestamp>>,
 }
 
 /// The counts at one moment.
@@ -86,78 +108,56 @@ impl Tally {
         if self.epoch.load(Ordering::Relaxed) != epoch {
             self.restart(epoch);
         }
-        let Some(part) = self.parts.get(part()) else { return };
-        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        if part.rows == 0 && part.uncounted == 0 {
-            self.begin(at);
-        }
-        let full = part.rows >= ROWS_MAX;
-        let known = part.principals.get_mut(principal).and_then(|rows| rows.get_mut(&row));
-        let counts = match known {
-            Some(counts) => counts,
-            None if full => {
-                part.uncounted += 1;
+        let rows = self.rows.pin();
+        let numbers = match rows.get(&Sought { epoch, principal, row: &row }) {
+            Some(numbers) => numbers,
+            None if rows.len() >= ROWS_MAX => {
+                self.uncounted.fetch_add(1, Ordering::Relaxed);
                 return;
             }
-            None => {
-                part.rows += 1;
-                part.principals.entry(principal.into()).or_default().entry(row).or_default()
-            }
+            None => rows.get_or_insert_with(Entry { epoch, principal: principal.into(), row }, || Numbers {
+                succeeded: AtomicU64::new(0),
+                failed: AtomicU64::new(0),
+                since: AtomicI64::new(at.0),
+            }),
         };
-        match outcome {
-            Outcome::Success => counts.succeeded += 1,
-            Outcome::Failure => counts.failed += 1,
+        if at.0 < numbers.since.load(Ordering::Relaxed) {
+            numbers.since.fetch_min(at.0, Ordering::Relaxed);
         }
-    }
-
-    fn begin(&self, at: Timestamp) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = Some(since.map_or(at, |since| since.min(at)));
+        let number = match outcome {
+            Outcome::Success => &numbers.succeeded,
+            Outcome::Failure => &numbers.failed,
+        };
+        number.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Forgets what was counted in another epoch.
     fn restart(&self, epoch: u64) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         if self.epoch.swap(epoch, Ordering::Relaxed) != epoch {
-            *since = None;
-            for part in &self.parts {
-                *part.lock().unwrap_or_else(PoisonError::into_inner) = Part::default();
-            }
+            self.uncounted.store(0, Ordering::Relaxed);
+            self.rows.pin().retain(|entry, _| entry.epoch == epoch);
         }
     }
 
-    /// Adds up the parts. Counts of another epoch than `epoch` are none.
+    /// The counts of an epoch; there are none of another than the last.
     #[must_use]
     pub fn counted(&self, epoch: u64) -> Counted {
         let mut counted = Counted { since: None, rows: BTreeMap::new(), uncounted: 0 };
         if self.epoch.load(Ordering::Relaxed) != epoch {
             return counted;
         }
-        counted.since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        for part in &self.parts {
-            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
-            counted.uncounted += part.uncounted;
-            for (principal, rows) in &part.principals {
-                for (row, counts) in rows {
-                    counted.rows.entry((principal.clone(), *row)).or_default().add(*counts);
-                }
-            }
+        counted.uncounted = self.uncounted.load(Ordering::Relaxed);
+        for (entry, numbers) in self.rows.pin().iter().filter(|(entry, _)| entry.epoch == epoch) {
+            let since = Timestamp(numbers.since.load(Ordering::Relaxed));
+            counted.since = Some(counted.since.map_or(since, |earliest| earliest.min(since)));
+            let counts = Counts {
+                succeeded: numbers.succeeded.load(Ordering::Relaxed),
+                failed: numbers.failed.load(Ordering::Relaxed),
+            };
+            counted.rows.insert((entry.principal.clone(), entry.row), counts);
         }
         counted
     }
-}
-
-/// The part of this thread.
-fn part() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static PART: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    PART.get().unwrap_or_else(|| {
-        let part = NEXT.fetch_add(1, Ordering::Relaxed) % PARTS;
-        PART.set(Some(part));
-        part
-    })
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ impl Service {
             circumstances,
             trace: Trace::default(),
             moment: Moment { at, version: 0 },
+            conversation: None,
         };
         let (mut latency, mut made) = (Duration::ZERO, Vec::new());
         let result = validated.and_then(|()| {
@@ -140,7 +141,6 @@ impl Service {
                 let prepared = (body.prepare)(&request, view, &environment, trace)?;
                 (body.decide)(&request, prepared.as_ref(), view, &environment, trace)
             }
-            Body::NotBuilt => Err(pipeline::not_built(&request, view, &environment, trace)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Keys that AWS makes when they are first needed, and what nobody hears of the keys that AWS owns.
+//! What a query has to wait for: keys that AWS makes when they are first needed, external key store proxies, time.
 
 use std::sync::Arc;
 
@@ -13,24 +13,35 @@ use super::run::Behind;
 use super::{Exchange, Service};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
+use crate::engine::wall;
 use crate::observe::record::{self, AuditRecord};
 use crate::operations::key_metadata;
 use crate::operations::registry::{self, Entry};
 use crate::pipeline::{Answer, Resource, Trace};
+use crate::xks::Conversation;
 
 impl Service {
     /// Lets happen what a query has to wait for, and runs it again: what has fallen due happens, and keys are made that it
-    /// has been allowed to use and that do not exist yet.
+    /// has been allowed to use and that do not exist yet, and proxies are asked.
     pub(super) async fn answer_at_last(
         &self,
         entry: &'static Entry,
         exchange: &mut Exchange,
     ) -> Result<Answer, KmsError> {
-        // A request names at most two keys, so that it needs at most two rounds for them.
-        for _ in 0..=entry.declaration.targets.len() {
-            match exchange.trace.unmade.take() {
-                Some(alias) => self.provision(*alias, exchange).await?,
-                None => self.0.engine.catch_up().await?,
+        // For each key there may be it to make, its proxy to be found out about, and to be asked; and time may pass.
+        for _ in 0..=3 * entry.declaration.targets.len() {
+            let asked = exchange.conversation.as_ref().and_then(|conversation| conversation.asked());
+            if let (Some(call), Some(conversation)) = (asked, &exchange.conversation) {
+                let answer = self.0.proxies.send(&call, wall::now()).await;
+                conversation.answer(call, answer);
+            } else if exchange.trace.asks_proxy {
+                let entropy = Arc::clone(&self.0.entropy);
+                exchange.conversation = Some(Arc::new(Conversation::new(exchange.request_id, entropy)));
+            } else {
+                match exchange.trace.unmade.take() {
+                    Some(alias) => self.provision(*alias, exchange).await?,
+                    None => self.0.engine.catch_up().await?,
+                }
             }
             exchange.trace = Trace::default();
             if let Some(answer) = self.attempt(entry, exchange, Behind::Settle).await? {

@@ -5,15 +5,21 @@ use std::sync::Arc;
 
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::Secret;
+use lifecycle::ids::Uuid;
 use serde_json::Value;
 
 use super::{Exchange, Service};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::auth::Caller;
-use crate::engine::Draft;
+use crate::engine::{Draft, wall};
+use crate::operations::Environment;
 use crate::operations::declaration::Work;
 use crate::operations::registry::{Body, Entry};
 use crate::pipeline::{self, Answer, Circumstances, Trace};
+use crate::xks::Conversation;
+
+/// Calls to proxies that one command may need.
+const CALLS_MAX: usize = 2;
 
 /// What a query does about something that has fallen due and not happened yet.
 #[derive(Clone, Copy)]
@@ -38,6 +44,7 @@ pub(super) struct Order {
     pub(super) caller: Caller,
     pub(super) input: Arc<Value>,
     pub(super) circumstances: Circumstances,
+    pub(super) request_id: Uuid,
 }
 
 impl Order {
@@ -55,7 +62,8 @@ impl Exchange {
     fn order(&self, entry: &'static Entry) -> Result<Order, KmsError> {
         let (caller, input) = self.prepared()?;
         let (caller, input) = (caller.clone(), Arc::clone(input));
-        Ok(Order { entry, caller, input, circumstances: self.circumstances.clone() })
+        let circumstances = self.circumstances.clone();
+        Ok(Order { entry, caller, input, circumstances, request_id: self.request_id })
     }
 
     fn is_slow(&self) -> bool {
@@ -96,9 +104,11 @@ impl Service {
             return Ok(self.answer_here(entry, exchange, behind));
         }
         let (order, mut moment) = (exchange.order(entry)?, exchange.moment);
+        let conversation = exchange.conversation.clone();
         let waiting = self.elsewhere(move |service| {
             let mut trace = Trace::default();
-            let answered = service.answer(&order.request(), &mut moment, behind, &mut trace);
+            let conversation = conversation.as_deref();
+            let answered = service.answer(&order.request(), &mut moment, behind, &mut trace, conversation);
             (answered, trace, moment)
         });
         let answered;
@@ -118,20 +128,25 @@ impl Service {
             Err(error) => return Some(Err(error)),
         };
         let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
-        let answered = self.answer(&request, &mut moment, behind, &mut trace);
+        let conversation = exchange.conversation.as_deref();
+        let answered = self.answer(&request, &mut moment, behind, &mut trace, conversation);
         (exchange.trace, exchange.moment) = (trace, moment);
         answered
     }
 
     /// Runs an operation that changes nothing on the state of this moment; `None` if that has to wait for what has
-    /// fallen due, or for a key that has to be made, which the trace then names.
+    /// fallen due, for a key that has to be made, which the trace then names, or for what a proxy has to say.
     fn answer(
         &self,
         request: &pipeline::Request<'_>,
         moment: &mut Moment,
         behind: Behind,
         trace: &mut Trace,
+        conversation: Option<&Conversation>,
     ) -> Option<Result<Answer, KmsError>> {
+        let Body::Query(run) = request.entry.body else {
+            return Some(Err(KmsError::bare(ErrorCode::KMSInternalException)));
+        };
         let snapshot = self.0.engine.snapshot();
         match behind {
             // The clock may have moved together with the state: an instant belongs to the state that it was read with.
@@ -143,14 +158,21 @@ impl Service {
             return None;
         }
         let view = snapshot.state.at(moment.at);
-        let answer = match request.entry.body {
-            Body::Query(run) => run(request, view, &self.environment(), trace),
-            _ => Err(pipeline::not_built(request, view, &self.environment(), trace)),
-        };
-        trace.unmade.is_none().then_some(answer)
+        let answer = run(request, view, &self.environment_of(conversation), trace);
+        let waits = trace.asks_proxy || conversation.is_some_and(Conversation::is_pending);
+        (trace.unmade.is_none() && !waits).then_some(answer)
     }
 
-    /// Has a command prepared if that takes long, and decided by the writer, at the instant that comes with the answer.
+    /// A run of a request, in which it may ask proxies if there is a conversation for that.
+    fn environment_of<'a>(&'a self, conversation: Option<&'a Conversation>) -> Environment<'a> {
+        let environment = self.environment();
+        let Some(conversation) = conversation else { return environment };
+        conversation.begin();
+        Environment { entropy: conversation, conversation: Some(conversation), ..environment }
+    }
+
+    /// Has a command prepared if that takes long, and decided by the writer, at the instant that comes with the answer. One
+    /// that has to ask a proxy changes nothing until it has the answer, and is decided once more with it.
     pub(super) async fn command(
         &self,
         order: Order,
@@ -166,13 +188,24 @@ impl Service {
                 }
             }
         };
-        let service = self.clone();
-        let decided = self.0.engine.submit(move |draft| {
-            let mut trace = Trace::default();
-            let decided = service.decide(&order.request(), prepared.as_ref(), draft, &mut trace);
-            (decided, trace, draft.now())
-        });
-        Ok(decided.await?)
+        let conversation = Conversation::new(order.request_id, Arc::clone(&self.0.entropy));
+        let shared = Arc::new((order, prepared, conversation));
+        for _ in 0..=CALLS_MAX {
+            let (service, of_writer) = (self.clone(), Arc::clone(&shared));
+            let decided = self.0.engine.submit(move |draft| {
+                let (order, prepared, conversation) = &*of_writer;
+                let mut trace = Trace::default();
+                let decided =
+                    service.decide(&order.request(), prepared.as_ref(), draft, &mut trace, conversation);
+                (decided, trace, draft.now())
+            });
+            let decided = decided.await?;
+            let conversation = &shared.2;
+            let Some(call) = conversation.asked() else { return Ok(decided) };
+            let answer = self.0.proxies.send(&call, wall::now()).await;
+            conversation.answer(call, answer);
+        }
+        Err(KmsError::bare(ErrorCode::KMSInternalException))
     }
 
     /// Prepares a command on the state of this moment.
@@ -199,12 +232,14 @@ impl Service {
         prepared: Option<&Secret>,
         draft: &mut Draft<'_>,
         trace: &mut Trace,
+        conversation: &Conversation,
     ) -> Result<Answer, KmsError> {
         let Body::Command(body) = &request.entry.body else {
             return Err(KmsError::bare(ErrorCode::KMSInternalException));
         };
         let view = draft.state().at(draft.now());
-        let (answer, changes) = (body.decide)(request, prepared, view, &self.environment(), trace)?;
+        let environment = self.environment_of(Some(conversation));
+        let (answer, changes) = (body.decide)(request, prepared, view, &environment, trace)?;
         draft.apply(changes);
         Ok(answer)
     }

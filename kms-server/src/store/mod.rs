@@ -65,6 +65,8 @@ kinds! {
     PRINCIPAL = "principal";
     /// A custom key store.
     CUSTOM_STORE = "custom_store";
+    /// A simulated AWS CloudHSM cluster.
+    CLUSTER = "cluster";
     /// An import token that has not been used.
     IMPORT = "import";
     /// A temporary session.

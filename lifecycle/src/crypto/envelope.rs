@@ -27,7 +27,7 @@ use crate::ids::{KeyId, MaterialId};
 /// The pairs of an encryption context, ordered by key bytes.
 pub type EncryptionContext = BTreeMap<String, String>;
 
-const PREFIX: [u8; 5] = [0x01, 0x02, 0x02, 0x00, 0x78];
+pub(super) const PREFIX: [u8; 5] = [0x01, 0x02, 0x02, 0x00, 0x78];
 const FLAG: u8 = 0x01;
 const SALT_LENGTH: usize = 16;
 const FRAMING_LENGTH: usize = 11;
@@ -69,7 +69,7 @@ pub fn material_named_by(start: &[u8], length: usize) -> Option<MaterialId> {
     let header = start.first_chunk::<HEADER_LENGTH>()?;
     let declared = header.last_chunk::<4>().map(|length| u32::from_be_bytes(*length))?;
     let well_formed = header.starts_with(&PREFIX)
-        && header.get(37) == Some(&FLAG)
+        && matches!(header.get(37), Some(&FLAG | &super::external::FLAG))
         && usize::try_from(declared).ok()?.checked_add(HEADER_LENGTH)? == length;
     let id = header.get(5..37)?.try_into().ok()?;
     well_formed.then_some(MaterialId(id))

@@ -12,6 +12,7 @@ mod entropy;
 pub mod envelope;
 #[cfg(feature = "kms")]
 mod error;
+pub mod external;
 #[cfg(feature = "kms")]
 pub mod hash;
 #[cfg(feature = "kms")]

@@ -205,6 +205,7 @@ fn what_can_be_granted_depends_on_the_key() {
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        custom_store: None,
         imported: Vec::new(),
     };
     let symmetric: &[_] = &[

@@ -34,7 +34,7 @@ pub use state::{DELETION_WINDOW_DAYS, KeyState, PendingDeletion, StateError, Swi
 pub use wrapping::{UnwrapError, WrappingAlgorithm, WrappingKey, WrappingKeySpec};
 
 use crate::clock::Timestamp;
-use crate::ids::{KeyArn, MaterialId};
+use crate::ids::{KeyArn, MaterialId, StoreId};
 use crate::tag::Tag;
 
 /// A KMS key without its secret bytes, which are [`Material`] records of their own.
@@ -82,6 +82,19 @@ pub struct Key {
     /// What was imported, if its origin is `EXTERNAL`: the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imported: Vec<ImportedMaterial>,
+    /// Where it lives, if that is a custom key store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_store: Option<Residence>,
+}
+
+/// Where a key in a custom key store lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Residence {
+    /// The store, of the key's account and Region.
+    pub store: StoreId,
+    /// The external key that it stands for, exactly if the store is an external one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xks_key_id: Option<Arc<str>>,
 }
 
 /// Keys that were stored before keys could rotate list their materials, of which each had one.
@@ -103,7 +116,8 @@ fn one_material() -> u32 {
 }
 
 impl Key {
-    /// The state of the key at an instant, which follows from what is stored.
+    /// The state of the key at an instant, as far as it follows from the key alone; [`crate::state::View::key_state`] knows
+    /// the rest.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> KeyState {
         match (&self.pending_deletion, self.transition(), self.switch) {

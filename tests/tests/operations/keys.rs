@@ -225,7 +225,7 @@ async fn the_key_quota_counts_every_customer_key_of_the_account_and_region() {
 }
 
 #[tokio::test]
-async fn custom_key_stores_cannot_exist() {
+async fn a_custom_key_store_must_exist() {
     let kms = TestKms::new();
     for origin in
         [json!({"Origin": "AWS_CLOUDHSM"}), json!({"Origin": "EXTERNAL_KEY_STORE", "XksKeyId": "x"})]

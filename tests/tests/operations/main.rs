@@ -13,6 +13,7 @@ mod clock_properties;
 mod cloudtrail;
 mod control;
 mod coverage;
+mod custom_stores;
 mod data_keys;
 mod deletion;
 mod delivery;

@@ -71,6 +71,26 @@ async fn cryptography_shares_a_quota_whatever_the_operation() {
 }
 
 #[tokio::test]
+async fn a_custom_key_store_has_a_quota_of_its_own() {
+    // Two requests a second for a store, of AWS's 1,800, and many more for everything else.
+    let kms = TestKms::with(|builder| builder.request_quota_share(2.0 / 1_800.0));
+    let (_, key) = super::custom_stores::in_cluster(&kms).await;
+    let own = call(&kms, "CreateKey", json!({})).await;
+    assert_eq!(own.code(), "ThrottlingException", "one key a second");
+    kms.clock().advance("1s").await.unwrap();
+    let encrypt = json!({"KeyId": key, "Plaintext": "YQ=="});
+    for _ in 0..2 {
+        call(&kms, "Encrypt", encrypt.clone()).await.ok();
+    }
+    assert_eq!(call(&kms, "Encrypt", encrypt).await.code(), "ThrottlingException");
+    call(&kms, "GenerateRandom", json!({"NumberOfBytes": 1})).await.ok();
+    let resources = report(&kms, "").await["quotas"]["resources"].clone();
+    let row =
+        json!({"account": ACCOUNT, "region": REGION, "quota": "custom key stores", "used": 1, "limit": 10});
+    assert!(resources.as_array().unwrap().contains(&row), "{resources}");
+}
+
+#[tokio::test]
 async fn nothing_is_throttled_unless_it_is_wished() {
     let kms = TestKms::new();
     for _ in 0..50 {

@@ -35,7 +35,7 @@ async fn the_length_is_required_and_bounded() {
 }
 
 #[tokio::test]
-async fn a_custom_key_store_cannot_exist() {
+async fn a_custom_key_store_must_exist() {
     let kms = TestKms::new();
     let store = "cks-1234567890abcdef0";
     let answer = kms.client().generate_random().number_of_bytes(1).custom_key_store_id(store).send().await;

@@ -4,6 +4,7 @@ use fixtures::TestKms;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::custom_stores;
 use super::importing::wrap;
 use super::wire::{call, control, decoded, encoded};
 
@@ -28,6 +29,8 @@ pub(super) struct Subject {
     pub(super) grant: String,
     /// An import token and the material of the key wrapped for it, if the key is for an import.
     pub(super) import: Option<[Value; 2]>,
+    /// The custom key store that the operation is about, if it is about one.
+    pub(super) store: Option<String>,
 }
 
 impl Subject {
@@ -49,7 +52,7 @@ impl Subject {
             call(kms, "ReplicateKey", request("ReplicateKey", &subject.id, BLOB)).await.ok();
             kms.clock().advance("5s").await.unwrap();
         }
-        subject
+        Subject { store: custom_stores::for_operation(kms, operation).await, ..subject }
     }
 
     /// A new enabled key whose material was imported, for an operation, with the alias if it is free.
@@ -96,7 +99,7 @@ impl Subject {
         let granted = json!({"KeyId": id, "GranteePrincipal": ROLE, "RetiringPrincipal": ROLE, "Operations": operations});
         let granted = call(kms, "CreateGrant", granted).await.ok();
         let grant = granted["GrantId"].as_str().unwrap().to_owned();
-        Subject { arn, id, ciphertext, grant, import: None }
+        Subject { arn, id, ciphertext, grant, import: None, store: None }
     }
 
     /// A request of any operation on this key that every check lets pass while the key is enabled and of the
@@ -105,6 +108,9 @@ impl Subject {
         let mut request = request(operation, &self.arn, &self.ciphertext);
         if let Some(id) = request.get_mut("GrantId") {
             *id = self.grant.as_str().into();
+        }
+        if let Some(store) = &self.store {
+            request["CustomKeyStoreId"] = store.as_str().into();
         }
         if let Some([token, material]) = self.import.clone().filter(|_| operation == "ImportKeyMaterial") {
             request["ImportToken"] = token;
@@ -154,14 +160,14 @@ impl State {
 /// or whatever else it is to open or to compare.
 pub(super) fn request(operation: &str, key: &str, ciphertext: &str) -> Value {
     match operation {
-        "ConnectCustomKeyStore"
-        | "DeleteCustomKeyStore"
-        | "DisconnectCustomKeyStore"
-        | "UpdateCustomKeyStore" => {
+        "ConnectCustomKeyStore" | "DeleteCustomKeyStore" | "DisconnectCustomKeyStore" => {
             json!({"CustomKeyStoreId": "cks-1234567890abcdef0"})
         }
+        "UpdateCustomKeyStore" => {
+            json!({"CustomKeyStoreId": "cks-1234567890abcdef0", "NewCustomKeyStoreName": "new"})
+        }
         "CreateAlias" => json!({"AliasName": "alias/new", "TargetKeyId": key}),
-        "CreateCustomKeyStore" => json!({"CustomKeyStoreName": "store"}),
+        "CreateCustomKeyStore" => custom_stores::of_cluster("store", custom_stores::CLUSTER),
         "CreateGrant" => json!({
             "KeyId": key, "GranteePrincipal": ROLE, "Operations": ["DescribeKey"],
         }),

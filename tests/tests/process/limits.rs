@@ -9,7 +9,7 @@ use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
-use super::{data_directory, events, http, lifetime, tables};
+use super::{custom_stores, data_directory, events, http, lifetime, tables};
 
 /// Each setting that is a limit, and the test that hits it.
 const HIT: &[(&str, fn())] = &[
@@ -38,6 +38,8 @@ const HIT: &[(&str, fn())] = &[
     ("limits.grants_per_key_max", quotas_are_those_of_the_settings),
     ("limits.policy_bytes_max", quotas_are_those_of_the_settings),
     ("limits.encryption_context_bytes_max", quotas_are_those_of_the_settings),
+    ("limits.custom_key_stores_max", quotas_are_those_of_the_settings),
+    ("custom_key_stores.xks_proxy_timeout", custom_stores::a_proxy_is_given_as_long_as_the_settings_say),
     ("limits.request_quota_share", requests_beyond_their_quota_are_throttled),
     ("tables.cache_entries_max", tables::tables_have_the_limits_of_the_settings),
     ("tables.switches_max", tables::tables_have_the_limits_of_the_settings),
@@ -74,6 +76,10 @@ const NO_LIMITS: &[&str] = &[
     "auth.access_keys",
     "sts.web_identity",
     "grants.consistency_delay",
+    "custom_key_stores.clusters",
+    "custom_key_stores.connect_time",
+    "custom_key_stores.disconnect_time",
+    "custom_key_stores.xks_proxies",
     "multi_region.creating_time",
     "multi_region.updating_time",
     "tables.cache_unit",
@@ -262,6 +268,7 @@ fn quotas_are_those_of_the_settings() {
         "--grants-per-key-max=1",
         "--policy-bytes-max=600",
         "--encryption-context-bytes-max=32",
+        "--custom-key-stores-max=0",
     ]);
     let second = key(&server);
     let exceeded = |operation: &str, input: Value, words: &str| {
@@ -270,6 +277,7 @@ fn quotas_are_those_of_the_settings() {
         assert!(message.contains(words), "{message}");
     };
     exceeded("CreateKey", json!({}), "is 2 but the current usage is 2");
+    exceeded("CreateCustomKeyStore", custom_stores::in_cluster(), "is 0 but the current usage is 0");
     ok(&server, "CreateAlias", json!({"AliasName": "alias/a", "TargetKeyId": id}));
     let alias = |target: &str| json!({"AliasName": "alias/b", "TargetKeyId": target});
     exceeded("CreateAlias", alias(&id), "is 1, current usage is 1");

@@ -4,6 +4,7 @@
 
 mod client;
 mod clock;
+mod custom_stores;
 mod data_directory;
 mod erasure;
 mod events;

@@ -4,6 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use kms_tests::xks_proxy::{self, Proxy};
+
+use super::custom_stores;
 use super::data_directory::contains;
 use super::support::*;
 
@@ -49,7 +52,9 @@ fn material() -> Vec<u8> {
 fn no_secret_is_in_any_file_or_log() {
     let folder = Folder::new();
     let access_key = format!("AKIDCONFIGURED:{SECRET_ACCESS_KEY}:111122223333");
+    let proxy = Proxy::start();
     let mut serve = folder.serve(&["--log-filter", "trace", "--auth-unknown-access-key", "root"]);
+    serve.args(custom_stores::arguments(&folder, &proxy));
     let server = started(serve.env("KMS_SERVER_AUTH_ACCESS_KEYS", &access_key));
     let (id, mut needles) = use_every_secret(&folder, &server);
     // The server runs: what it has written is in the database and the -wal file.
@@ -101,7 +106,14 @@ fn use_every_secret(folder: &Folder, server: &ServerProcess) -> (String, Vec<Nee
     let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
     let data_key = ok(server, "GenerateDataKey", json!({"KeyId": id, "KeySpec": "AES_256"}));
     let random = ok(server, "GenerateRandom", json!({"NumberOfBytes": 32}));
+    for store in [custom_stores::in_cluster(), custom_stores::behind_proxy()] {
+        let store = ok(server, "CreateCustomKeyStore", store)["CustomKeyStoreId"].clone();
+        ok(server, "ConnectCustomKeyStore", json!({ "CustomKeyStoreId": store }));
+    }
     // A call that fails says no more than one that succeeds.
+    for store in [custom_stores::in_cluster(), custom_stores::behind_proxy()] {
+        fails(server, "CreateCustomKeyStore", store);
+    }
     let refused = json!({"KeyId": "alias/none", "Plaintext": STANDARD.encode(PLAINTEXT)});
     fails(server, "Encrypt", refused);
     fails(server, "CreateKey", json!({"Tags": tags, "KeySpec": "NONSENSE"}));
@@ -115,6 +127,8 @@ fn use_every_secret(folder: &Folder, server: &ServerProcess) -> (String, Vec<Nee
         needle("random bytes", &bytes(&random["Plaintext"])),
         needle("the secret access key", SECRET_ACCESS_KEY.as_bytes()),
         needle("the passphrase", PASSPHRASE.as_bytes()),
+        needle("the password of a cluster", custom_stores::PASSWORD.as_bytes()),
+        needle("the secret of a proxy", xks_proxy::SECRET.as_bytes()),
     ];
     search(&needles, "the export", &std::fs::read(&file).unwrap());
     (id, needles)

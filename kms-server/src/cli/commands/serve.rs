@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lifecycle::clock::Timestamp;
 use lifecycle::crypto::SystemEntropy;
+use lifecycle::custom_store::Cluster;
 use lifecycle::iam::Entry;
 use tracing_subscriber::EnvFilter;
 
@@ -38,6 +39,9 @@ use crate::sts::IdentityProvider;
 
 /// Longest file with the keys of an identity provider in bytes.
 const JWKS_BYTES_MAX: usize = 1 << 20;
+
+/// Longest certificate of a cluster; AWS KMS takes no longer one.
+const TRUST_ANCHOR_BYTES_MAX: usize = 5_000;
 
 pub(super) fn run(arguments: &ServeArguments, environment: &Environment) -> Result<ExitCode, Failed> {
     let loaded = arguments.settings.load(environment).map_err(Failed::usage)?;
@@ -160,6 +164,23 @@ fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> 
     config.sts.web_identity.as_slice().iter().map(read).collect()
 }
 
+/// Reads the certificate files of the configured clusters.
+fn clusters(config: &Config) -> Result<Vec<Cluster>, Failed> {
+    let read = |cluster: &config::ConfiguredCluster| {
+        let file = cluster.trust_anchor.display();
+        let text = config::read_text(&cluster.trust_anchor, TRUST_ANCHOR_BYTES_MAX);
+        let text =
+            text.map_err(|error| Failed::usage(format!("the certificate {file} cannot be read: {error}")))?;
+        if text.len() > TRUST_ANCHOR_BYTES_MAX {
+            return Err(Failed::usage(format!(
+                "the certificate {file} is longer than {TRUST_ANCHOR_BYTES_MAX} bytes"
+            )));
+        }
+        Ok(cluster.with_trust_anchor(&text))
+    };
+    config.custom_key_stores.clusters.as_slice().iter().map(read).collect()
+}
+
 /// Puts a service together on a store, which is opened last: a wrong setting must make no database.
 fn build(
     config: &Config,
@@ -167,6 +188,7 @@ fn build(
     store: impl FnOnce() -> Result<Box<dyn Store>, Failed>,
 ) -> Result<Service, Failed> {
     let providers = identity_providers(config)?;
+    let clusters = clusters(config)?;
     let entropy = Arc::new(SystemEntropy::new());
     let store = store()?;
     let (signatures, ignored) = match config.auth.signatures {
@@ -201,6 +223,9 @@ fn build(
             primary_updating_time: config.multi_region.updating_time,
             tags_per_key_max: config.limits.tags_per_key_max as usize,
             policy_bytes_max: config.limits.policy_bytes_max as usize,
+            custom_key_stores_max: config.limits.custom_key_stores_max as usize,
+            custom_key_store_connect_time: config.custom_key_stores.connect_time,
+            custom_key_store_disconnect_time: config.custom_key_stores.disconnect_time,
             encryption_context_bytes_max: config.limits.encryption_context_bytes_max as usize,
             snapshots_max: config.storage.snapshots_max as usize,
             waiters_max: config.server.waiters_max as usize,
@@ -220,6 +245,11 @@ fn build(
         )
         .principals(principals)
         .identity_providers(providers)
+        .clusters(clusters)
+        .proxies(
+            config.custom_key_stores.xks_proxies.as_slice().to_vec(),
+            config.custom_key_stores.xks_proxy_timeout,
+        )
         .unknown_access_key(unknown)
         .signatures(signatures)
         .authorization(Authorization {
@@ -241,7 +271,7 @@ fn build(
         }))
         .build()
         .map_err(|error| match error {
-            BuildError::Engine(OpenError::Principal(_)) => Failed::usage(error),
+            BuildError::Engine(OpenError::Principal(_)) | BuildError::Proxies(_) => Failed::usage(error),
             _ => Failed::data(error),
         })
 }

@@ -10,7 +10,7 @@ use lifecycle::crypto::envelope::{MATERIAL_LENGTH, material_id};
 use lifecycle::ids::{KeyArn, KeyId, Scope};
 use lifecycle::key::{
     Import, Key, KeyManager, KeyPolicy, KeySpec, KeyUsage, Material, MultiRegion, Origin, Presence,
-    PrivateKey, Switch,
+    PrivateKey, Residence, Switch,
 };
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
+use crate::operations::custom_stores;
 use crate::operations::material::{check_region, internal};
 use crate::operations::metadata::KeyMetadata;
 use crate::operations::policies::{Lockout, accept_policy};
-use crate::operations::random::custom_key_store_not_found;
 use crate::operations::tags::check_tags;
-use crate::operations::{Authorized, Command, Operation, not_implemented};
+use crate::operations::{Authorized, Command, Operation};
 
 /// AWS: KMS API reference, "CreateKey".
 pub(in crate::operations) struct CreateKey;
@@ -98,7 +98,6 @@ fn check_spec_and_usage(input: &CreateKeyRequest) -> Result<(), KmsError> {
 
 fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
     let (origin, spec) = (input.origin(), input.spec());
-    let in_custom_store = matches!(origin, Origin::AwsCloudhsm | Origin::ExternalKeyStore);
     let supported = match origin {
         Origin::AwsKms => true,
         Origin::External => spec.is_importable(),
@@ -107,36 +106,25 @@ fn check_origin(input: &CreateKeyRequest) -> Result<(), KmsError> {
     if !supported {
         return Err(KmsError::validation(format!("KeySpec {spec} is not supported for Origin {origin}")));
     }
-    if input.xks_key_id.is_some() != (origin == Origin::ExternalKeyStore) {
-        return Err(KmsError::validation(
-            "XksKeyId must be specified if and only if the Origin is EXTERNAL_KEY_STORE",
-        ));
-    }
-    if input.custom_key_store_id.is_some() != in_custom_store {
-        return Err(KmsError::validation(
-            "CustomKeyStoreId must be specified if and only if the Origin is AWS_CLOUDHSM or EXTERNAL_KEY_STORE",
-        ));
-    }
-    Ok(())
+    let (store, external) = (input.custom_key_store_id.as_deref(), input.xks_key_id.as_deref());
+    custom_stores::check_request(origin, store, external, input.multi_region == Some(true))
 }
 
-/// Everything that may refuse the request once it is authorised. Gives the key policy as it will be stored.
-fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<KeyPolicy, KmsError> {
+/// What a request is accepted with: the key policy as it will be stored, and where the key will live.
+type Accepted = (KeyPolicy, Option<Residence>);
+
+/// Everything that may refuse the request once it is authorised, but for what a proxy says.
+fn accept(authorized: &Authorized<'_>, input: &CreateKeyRequest) -> Result<Accepted, KmsError> {
     check_region(authorized.scope().region, "KeySpec", input.spec())?;
-    // CreateCustomKeyStore is not implemented, so that no store can exist.
-    if let Some(id) = &input.custom_key_store_id {
-        return Err(custom_key_store_not_found(id));
-    }
-    if !matches!(input.origin(), Origin::AwsKms | Origin::External) {
-        return Err(not_implemented(&format!("Origin {}", input.origin())));
-    }
+    let (store, external) = (input.custom_key_store_id.as_deref(), input.xks_key_id.as_deref());
+    let residence = custom_stores::residence(authorized, input.origin(), store, external)?;
     let lockout = match input.bypass_policy_lockout_safety_check {
         Some(true) => Lockout::Bypass,
         _ => Lockout::Check,
     };
     let policy = accept_policy(authorized, None, input.policy.as_deref(), lockout)?;
     check_quota(authorized, authorized.scope())?;
-    Ok(policy)
+    Ok((policy, residence))
 }
 
 impl Command for CreateKey {
@@ -152,8 +140,9 @@ impl Command for CreateKey {
         authorized: &Authorized<'_>,
         input: &Self::Input,
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
-        let policy = accept(authorized, input)?;
-        let (key, material) = make(authorized, input, policy)?;
+        let accepted = accept(authorized, input)?;
+        let (key, material) = make(authorized, input, accepted)?;
+        custom_stores::check_new_key(authorized, key.arn, key.custom_store.as_ref())?;
         let output = CreateKeyResponse { key_metadata: KeyMetadata::of(authorized.view, &key) };
         let material = material.map(|material| Record::Material(Arc::new(material)));
         let records = material.into_iter().chain([Record::Key(Arc::new(key))]);
@@ -177,7 +166,7 @@ pub(in crate::operations) fn check_quota(authorized: &Authorized<'_>, scope: Sco
 fn make(
     authorized: &Authorized<'_>,
     input: &CreateKeyRequest,
-    policy: KeyPolicy,
+    (policy, custom_store): Accepted,
 ) -> Result<(Key, Option<Material>), KmsError> {
     let entropy = authorized.environment.entropy;
     let now = authorized.view.now();
@@ -217,6 +206,7 @@ fn make(
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        custom_store,
         imported: Vec::new(),
     };
     if input.origin() == Origin::External {

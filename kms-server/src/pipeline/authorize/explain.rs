@@ -288,6 +288,7 @@ fn made_up(arn: KeyArn, policy: &KeyPolicy, now: Timestamp) -> Key {
         material_count: 0,
         rotation: None,
         on_demand_rotations: 0,
+        custom_store: None,
         imported: Vec::new(),
     }
 }

@@ -27,11 +27,15 @@ pub(super) fn archive(cx: &Cx<'_>, table: &Table) -> Result<Outcome, Stop> {
     let archival_backup = backup.as_ref().map(|backup| backup.arn.clone());
     let status = Status::Archiving { inaccessible_since, since: cx.now };
     let health = Health { lost_at: table.health.lost_at, ..Health::default() };
-    let archiving = Table { status, health, archival_backup, ..table.clone() };
+    // A change of the key under way has come to nothing; the backup has the key that the table had.
+    let unused = table.switch.as_ref().map(|switch| switch.grants.as_slice()).unwrap_or_default();
+    let left = super::cleanup::retire(cx, &table.name, unused)?;
+    let archiving = Table { status, health, archival_backup, switch: None, ..table.clone() };
     let copied = backup.map(|backup| copy(cx, table, backup)).into_iter().flatten();
     Ok(Outcome::done()
         .put(archiving)
         .with(copied)
+        .with(left)
         .with([cx.fact(table, What::Archiving)])
         .effect([Effect::Forget(table.incarnation)]))
 }

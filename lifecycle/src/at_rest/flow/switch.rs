@@ -39,7 +39,7 @@ pub(in crate::at_rest) fn request(
     crate::at_rest::operation::Operation::UpdateTable.admit(table)?;
     let members = members(cx, table, &wanted, replicas)?;
     if members.iter().all(|(table, wanted)| is_running(table, wanted)) {
-        return Ok(Outcome::new(Planned::Table(table.incarnation)));
+        return resume(cx, table, caller, members.iter().map(|(member, _)| *member));
     }
     for (table, wanted) in &members {
         check(cx, table, wanted)?;
@@ -48,6 +48,36 @@ pub(in crate::at_rest) fn request(
     for (at, (member, wanted)) in members.iter().enumerate() {
         let (table, effect) = accept(cx, member, caller, wanted, at > 0)?;
         outcome = outcome.put(table).effect([effect]);
+    }
+    Ok(outcome)
+}
+
+/// The same request again, for a change under way: accepted. A change that waits for a key that it was refused is tried
+/// again, now also as whoever asks, since the grants on either key may be gone for good.
+fn resume<'a>(
+    cx: &Cx<'_>,
+    asked: &Table,
+    caller: &Caller,
+    members: impl Iterator<Item = &'a Table>,
+) -> Result<Outcome, Stop> {
+    let mut outcome = Outcome::new(Planned::Table(asked.incarnation));
+    for table in members {
+        let Some(switch) = table.switch.as_ref().filter(|switch| switch.stuck) else { continue };
+        let (Verdict::Open(old), opened_as) = open_old(cx, table, Some(caller))? else { continue };
+        let wanted = match switch.to.key() {
+            Some(key) => Wanted::Kms(key.to_string()),
+            None => Wanted::Owned,
+        };
+        // The same names: grants that are still there are not made again.
+        let first_grant = table.grants_named.saturating_sub(GRANTS_PER_TABLE);
+        let replica = (table.incarnation != asked.incarnation).then_some(table.name.scope.region);
+        let (name, incarnation) = (&table.name, table.incarnation);
+        let selection =
+            Selection { table: name, incarnation, caller, first_grant, replica, reason: Reason::Switch };
+        let (_, grants) = selection.run(cx, &wanted)?;
+        let switch = Some(Switch { stuck: false, retry_at: None, opened_as, grants, ..switch.clone() });
+        let effect = Effect::Remember(table.incarnation, table.generation(), Some(Unit::Service), old);
+        outcome = outcome.put(Table { switch, ..table.clone() }).effect([effect]);
     }
     Ok(outcome)
 }

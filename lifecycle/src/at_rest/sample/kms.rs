@@ -48,6 +48,8 @@ struct SampleKey {
     state: KeyState,
     materials: Vec<(MaterialId, Secret)>,
     grants: BTreeMap<GrantId, Grant>,
+    /// The same by what they cover: a key of many tables has many.
+    covered: BTreeMap<EncryptionContext, BTreeMap<Uuid, GrantId>>,
     denied: BTreeSet<(String, String)>,
     shared_with: BTreeSet<AccountId>,
     changed_at: Timestamp,
@@ -175,7 +177,10 @@ impl SampleKms {
 
     /// RevokeGrant, for all grants of a key.
     pub fn revoke_grants(&self, key: KeyArn, at: Timestamp) {
-        self.with(key, at, |key| key.grants.clear());
+        self.with(key, at, |key| {
+            key.grants.clear();
+            key.covered.clear();
+        });
     }
 
     /// The names of the grants on a key, with their contexts.
@@ -223,6 +228,12 @@ impl SampleKms {
                 caller.arn
             ),
         ))
+    }
+
+    /// Whether a key was scheduled for deletion and its date has come.
+    #[must_use]
+    pub fn is_deleted(&self, key: KeyArn, at: Timestamp) -> bool {
+        self.0.borrow().keys.get(&key).is_none_or(|key| is_deleted(key, at))
     }
 
     /// Whether KMS answers at all.
@@ -284,6 +295,7 @@ impl Inner {
             state: KeyState::Enabled,
             materials: vec![self.material(arn.id)],
             grants: BTreeMap::new(),
+            covered: BTreeMap::new(),
             denied: BTreeSet::new(),
             shared_with: BTreeSet::new(),
             changed_at: at,
@@ -326,11 +338,11 @@ impl Inner {
                 self.usable(*arn, at)?;
                 let id = GrantId(self.random());
                 let key = self.keys.get_mut(arn).ok_or_else(|| not_found(*arn))?;
-                let same =
-                    key.grants.iter().find(|(_, grant)| grant.name == *name && grant.context == *context);
-                if let Some((grant, _)) = same {
+                let named = key.covered.entry(context.clone()).or_default();
+                if let Some(grant) = named.get(name) {
                     return Ok(KmsOutput::Granted { grant: *grant });
                 }
+                named.insert(*name, id);
                 key.grants.insert(id, Grant { name: *name, context: context.clone() });
                 Ok(KmsOutput::Granted { grant: id })
             }
@@ -359,9 +371,12 @@ impl Inner {
             KmsRequest::RetireGrant { key: arn, grant } => {
                 let key = self.keys.get_mut(arn).ok_or_else(|| not_found(*arn))?;
                 let retired = key.grants.remove(grant);
-                retired
-                    .map(|_| KmsOutput::Retired)
-                    .ok_or_else(|| fault("NotFoundException", format!("Grant ID {grant} not found")))
+                let retired = retired
+                    .ok_or_else(|| fault("NotFoundException", format!("Grant ID {grant} not found")))?;
+                if let Some(named) = key.covered.get_mut(&retired.context) {
+                    named.remove(&retired.name);
+                }
+                Ok(KmsOutput::Retired)
             }
         }
     }
@@ -439,11 +454,9 @@ impl Inner {
                     }
                     _ => &EncryptionContext::new(),
                 };
-                let covers = |grant: &Grant| {
-                    let includes = |(key, value): (&String, &String)| context.get(key) == Some(value);
-                    GRANT_OPERATIONS.contains(&action) && grant.context.iter().all(includes)
-                };
-                if !key.grants.values().any(covers) {
+                // The engine's grants name both pairs of the context, so what is included is equal.
+                let covered = key.covered.get(context).is_some_and(|named| !named.is_empty());
+                if !covered || !GRANT_OPERATIONS.contains(&action) {
                     return denied(NO_ACCESS.to_owned());
                 }
                 SERVICE

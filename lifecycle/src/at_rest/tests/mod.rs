@@ -9,6 +9,8 @@ mod loss;
 mod replicas;
 mod rules;
 mod scenarios;
+mod sealing;
+mod simulation;
 mod switching;
 
 use super::sample::SampleWorld;

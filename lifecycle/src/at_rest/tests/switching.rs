@@ -262,3 +262,20 @@ fn only_the_key_may_change_in_the_request() {
     world.request("young", &SseSpecification::owned()).unwrap();
     assert_eq!(world.switch("young", &under(b), Vec::new()).unwrap_err().code, "ResourceInUseException");
 }
+
+#[test]
+fn a_change_that_waits_goes_on_with_the_same_request_again() {
+    let (mut world, a, b, _) = switching();
+    world.kms.disable(b, world.now);
+    world.kms.revoke_grants(b, world.now);
+    world.pass(Span::minutes(10));
+    world.kms.revoke_grants(a, world.now);
+    world.kms.enable(b, world.now);
+    world.pass(DETECTED);
+    assert_eq!(shown(&world), (SseStatus::Updating, Some(a)), "the grants on both keys are gone");
+    world.switch("books", &under(b), Vec::new()).unwrap();
+    world.pass(Span::minutes(1));
+    assert_eq!((status(&world, "books").as_str(), shown(&world)), ("ACTIVE", (SseStatus::Enabled, Some(b))));
+    assert_eq!(world.kms.grants(b).len(), 2);
+    assert_eq!(read(&mut world, "books").unwrap(), SECRET);
+}

@@ -189,6 +189,7 @@ impl Case {
                     // What comes after authorisation may refuse.
                     true => &[
                         "",
+                        "CloudHsmClusterNotFoundException",
                         "InvalidCiphertextException",
                         "InvalidKeyUsageException",
                         "NotImplementedException",

@@ -111,6 +111,7 @@ async fn managed(kms: &TestKms) -> Subject {
         ciphertext: text(&sealed["CiphertextBlob"]),
         grant: text(&granted["GrantId"]),
         import: None,
+        store: None,
     }
 }
 
