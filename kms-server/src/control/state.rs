@@ -51,13 +51,13 @@ struct Document {
     grants: Vec<Grant>,
     #[serde(default)]
     principals: Vec<ExportedPrincipal>,
-    /// Tables that are encrypted at rest; none without a passphrase.
-    #[serde(default)]
-    tables: Vec<ExportedTable>,
     #[serde(default)]
     custom_stores: Vec<WithSecret<CustomKeyStore>>,
     #[serde(default)]
     clusters: Vec<WithSecret<Cluster>>,
+    /// Tables that are encrypted at rest; none without a passphrase.
+    #[serde(default)]
+    tables: Vec<ExportedTable>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,14 +84,6 @@ struct ExportedPrincipal {
     /// As in [`Exported`], of an access key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
-}
-
-/// A record about a table, all of it sealed as in [`Exported`].
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExportedTable {
-    id: Box<str>,
-    sealed: String,
 }
 
 /// A record that is of some use without its secret, too.
@@ -127,6 +119,14 @@ impl<T: Clone> WithSecret<T> {
         };
         Ok((self.record, secret))
     }
+}
+
+/// A record about a table, all of it sealed as in [`Exported`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedTable {
+    id: Box<str>,
+    sealed: String,
 }
 
 /// `GET /_kms/state`.
@@ -203,9 +203,9 @@ fn document(
         usages: Vec::new(),
         grants: Vec::new(),
         principals: Vec::new(),
-        tables: Vec::new(),
         custom_stores: Vec::new(),
         clusters: Vec::new(),
+        tables: Vec::new(),
     };
     for record in state.records() {
         match record {
@@ -346,9 +346,6 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     for exported in document.principals {
         records.push(Record::Principal(exported.open(sealer.as_ref())?));
     }
-    for exported in document.tables {
-        records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
-    }
     let mut stores = std::collections::HashSet::new();
     for exported in document.custom_stores {
         let (store, secret) = exported.open(|store| store.arn.to_string(), sealer.as_ref())?;
@@ -361,6 +358,9 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
     for exported in document.clusters {
         let (cluster, password) = exported.open(|cluster| cluster.id.to_string(), sealer.as_ref())?;
         records.push(Record::Cluster(Arc::new(Cluster { password, ..cluster })));
+    }
+    for exported in document.tables {
+        records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
     }
     Ok(records)
 }

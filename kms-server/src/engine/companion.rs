@@ -27,7 +27,7 @@ pub struct Happening {
 
 impl From<Due> for Happening {
     fn from(due: Due) -> Self {
-        Happening { at: due.at, kind: due.event.kind(), resource: due.event.resource().to_string().into() }
+        Happening { at: due.at, kind: due.event.kind(), resource: due.event.resource().into() }
     }
 }
 

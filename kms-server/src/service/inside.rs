@@ -17,6 +17,7 @@ use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::validate;
 use crate::auth::Caller;
 use crate::engine::Draft;
+use crate::operations::not_implemented;
 use crate::operations::registry::{self, Body, Entry};
 use crate::pipeline::{self, Answer, Circumstances, Trace};
 
@@ -136,7 +137,14 @@ impl Service {
         let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
         let environment = self.environment();
         match &entry.body {
-            Body::Query(run) => run(&request, view, &environment, trace).map(|answer| (answer, Vec::new())),
+            Body::Query(run) => {
+                let answered = run(&request, view, &environment, trace);
+                // The writer must not wait for anybody.
+                if trace.asks_proxy {
+                    return Err(not_implemented("A service's use of keys in external key stores"));
+                }
+                answered.map(|answer| (answer, Vec::new()))
+            }
             Body::Command(body) => {
                 let prepared = (body.prepare)(&request, view, &environment, trace)?;
                 (body.decide)(&request, prepared.as_ref(), view, &environment, trace)
