@@ -18,14 +18,14 @@ use aws_lc_rs::agreement::{self, PrivateKey as AgreementKey};
 use aws_lc_rs::rsa::{
     KeyPair as RsaKeyPair, KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, UnparsedPublicKey,
+};
 use criterion::{BenchmarkId, Criterion};
 use lifecycle::crypto::envelope::{self, EncryptionContext, material_id};
 use lifecycle::crypto::{Secret, SeededEntropy};
 use lifecycle::ids::KeyId;
-use lifecycle::key::{
-    EncryptionAlgorithm, KeySpec, MessageType, PrivateKey, SigningAlgorithm, SigningInput,
-};
+use lifecycle::key::{EncryptionAlgorithm, KeySpec, MessageType, PrivateKey, SigningAlgorithm, SigningInput};
 use ml_kem::kem::Decapsulate as _;
 use ring::aead;
 use sm2::dsa::signature::hazmat::PrehashVerifier as _;
@@ -61,8 +61,7 @@ fn symmetric(criterion: &mut Criterion, table: &mut Table) {
     let id = material_id(KeyId::single_region([1; 16]), &secret);
     let context = EncryptionContext::from([("tenant".into(), "a".into())]);
     let blob = envelope::seal(&secret, id, &context, &MESSAGE, &entropy).unwrap();
-    let key =
-        aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, secret.expose()).unwrap());
+    let key = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, secret.expose()).unwrap());
     let seal = |message: &[u8]| {
         let mut bytes = message.to_vec();
         let nonce = aead::Nonce::assume_unique_for_key([7; 12]);

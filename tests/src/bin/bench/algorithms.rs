@@ -36,7 +36,9 @@ struct Case<'a> {
 
 /// Prints one table. SM2 is not in it: the requests of the benchmark are signed for a Region outside China.
 pub(crate) async fn report(options: &Options) {
-    println!("\nOne client after another request; the cryptography alone is that of the server, in this process.\n");
+    println!(
+        "\nOne client after another request; the cryptography alone is that of the server, in this process.\n"
+    );
     println!("| Key spec | Operation | µs/request | cryptography alone, µs | ratio |");
     println!("| --- | --- | --- | --- | --- |");
     let server = Server::start(&options.server, &["--memory"]);

@@ -24,7 +24,9 @@ pub(crate) async fn report(options: &Options) {
     let body = format!(r#"{{"KeyId":"{key}","Plaintext":"{}"}}"#, "A".repeat(44));
     let encrypt = Caller::Root.request("Encrypt", &body);
     let requests = (options.requests / DIVISOR).max(100);
-    println!("\nAn Encrypt from one client, {requests} times, beside {MAKERS} clients that make keys of RSA_4096:\n");
+    println!(
+        "\nAn Encrypt from one client, {requests} times, beside {MAKERS} clients that make keys of RSA_4096:\n"
+    );
     println!("| Beside it | median µs | p99 µs | p99.9 µs | longest µs | keys of RSA made meanwhile |");
     println!("| --- | --- | --- | --- | --- | --- |");
     row("nobody", &latencies(server.port, &encrypt, requests).await, 0);

@@ -14,16 +14,21 @@ const STAYS: &str = "KEY_MATERIAL_DOES_NOT_EXPIRE";
 const FIRST: [u8; 32] = [0xA7; 32];
 const SECOND: [u8; 32] = [0xB8; 32];
 
-/// Imports material into the key of a Region.
-async fn import(kms: &TestKms, region: &str, id: &str, material: &[u8], members: Value) -> Answer {
+/// The request that imports material into the key of a Region.
+pub(super) async fn import_request(kms: &TestKms, region: &str, id: &str, material: &[u8]) -> Value {
     let input = json!({"KeyId": id, "WrappingAlgorithm": OAEP, "WrappingKeySpec": "RSA_2048"});
     let parameters = call_in(kms, region, "GetParametersForImport", input).await.ok();
-    let mut input = json!({
+    json!({
         "KeyId": id,
         "ImportToken": parameters["ImportToken"],
         "EncryptedKeyMaterial": encoded(&wrap(OAEP, &decoded(&parameters["PublicKey"]), material)),
         "ExpirationModel": STAYS,
-    });
+    })
+}
+
+/// Imports material into the key of a Region.
+async fn import(kms: &TestKms, region: &str, id: &str, material: &[u8], members: Value) -> Answer {
+    let mut input = import_request(kms, region, id, material).await;
     input.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     call_in(kms, region, "ImportKeyMaterial", input).await
 }
@@ -196,10 +201,7 @@ async fn a_rotation_waits_until_every_region_has_the_material() {
     assert_eq!(regions, [REGION, IRELAND, TOKYO]);
     for record in &told {
         let details = &record["serviceEventDetails"];
-        assert_eq!(
-            (&details["currentKeyMaterialId"], &details["keyOrigin"]),
-            (&current, &json!("EXTERNAL"))
-        );
+        assert_eq!((&details["currentKeyMaterialId"], &details["keyOrigin"]), (&current, &json!("EXTERNAL")));
     }
     // A replica that is made now needs both.
     replicate(&kms, &id, "eu-north-1").await.ok();
@@ -247,7 +249,8 @@ async fn expirations_are_each_regions_own() {
     let kms = TestKms::new();
     let id = external(&kms, &[IRELAND]).await;
     let now = kms.service().parts().engine.snapshot().now().epoch_seconds();
-    let until = |days: f64| json!({"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": now + days * 86_400.0});
+    let until =
+        |days: f64| json!({"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": now + days * 86_400.0});
     import(&kms, IRELAND, &id, &FIRST, until(10.0)).await.ok();
     assert_eq!(describe(&kms, IRELAND, &id).await["ExpirationModel"], "KEY_MATERIAL_EXPIRES");
     assert_eq!(describe(&kms, REGION, &id).await["ExpirationModel"], STAYS);
@@ -288,9 +291,14 @@ async fn an_export_and_a_change_of_the_primary_take_all_along() {
     }
     // The new primary has no bytes of what waits; it gives it up all the same.
     assert_eq!(listed(&kms, IRELAND, &id).await[1], [PENDING_EVERYWHERE, "PENDING_IMPORT", "second"]);
-    let pending = call_in(&kms, IRELAND, "ListKeyRotations", json!({
-        "KeyId": id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL",
-    }));
+    let pending = call_in(
+        &kms,
+        IRELAND,
+        "ListKeyRotations",
+        json!({
+            "KeyId": id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL",
+        }),
+    );
     let second = pending.await.ok()["Rotations"][1]["KeyMaterialId"].clone();
     let named = json!({"KeyId": id, "KeyMaterialId": second});
     call_in(&kms, IRELAND, "DeleteImportedKeyMaterial", named).await.ok();
