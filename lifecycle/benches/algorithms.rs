@@ -234,12 +234,15 @@ fn curves(criterion: &mut Criterion, table: &mut Table) {
         let spki = PrivateKey { spec, secret: &peer }.public_key().unwrap();
         let bare = AgreementKey::from_private_key_der(curve, secret.expose()).unwrap();
         let theirs = AgreementKey::from_private_key_der(curve, peer.expose()).unwrap();
-        let theirs = agreement::UnparsedPublicKey::new(curve, theirs.compute_public_key().unwrap());
+        let point = theirs.compute_public_key().unwrap();
         table.compare(
             criterion,
             (spec.as_str(), "agree"),
             || PrivateKey { spec, secret: &secret }.agree(&spki).unwrap(),
-            || agreement::agree(&bare, &theirs, (), |shared| Ok(shared.to_vec())).unwrap(),
+            || {
+                let theirs = agreement::UnparsedPublicKey::new(curve, point.as_ref());
+                agreement::agree(&bare, theirs, (), |shared| Ok(shared.to_vec())).unwrap()
+            },
         );
     }
 }
