@@ -28,6 +28,7 @@ use crate::service::waits::Waits;
 use crate::service::{Inner, Service, ServiceHeaders};
 use crate::store::Store;
 use crate::sts::IdentityProvider;
+use crate::tables::{self, Tables};
 use crate::xks::{Client, Route, RouteError, Routes};
 
 /// The default account, as in every local emulator.
@@ -48,6 +49,7 @@ pub struct Builder {
     clock: ClockStart,
     batching: Batching,
     limits: Limits,
+    tables: tables::Options,
     authorization: Authorization,
     service_headers: ServiceHeaders,
     request_quota_share: f64,
@@ -114,6 +116,7 @@ impl Builder {
             clock: ClockStart { at: None, rate: 1.0 },
             batching: Batching::default(),
             limits: Limits::default(),
+            tables: tables::Options::default(),
             authorization: Authorization::default(),
             service_headers: ServiceHeaders::Heed,
             request_quota_share: 0.0,
@@ -156,6 +159,12 @@ impl Builder {
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Builder { limits, ..self }
+    }
+
+    /// How tables are encrypted at rest.
+    #[must_use]
+    pub fn tables(self, tables: tables::Options) -> Self {
+        Builder { tables, ..self }
     }
 
     /// Whether, and with how much work, policies and grants are enforced.
@@ -256,9 +265,11 @@ impl Builder {
         let account = self.account.map_or_else(|| DEFAULT_ACCOUNT.parse(), Ok);
         let region = self.region.map_or_else(|| DEFAULT_REGION.parse(), Ok);
         let (Ok(account), Ok(region)) = (account, region) else { return Err(BuildError::Default) };
+        let tables = Tables::new(self.tables, Arc::clone(&self.entropy));
         let routes = Routes::new(self.proxies).map_err(BuildError::Proxies)?;
         let engine = Engine::open(
             self.store,
+            Box::new(tables.clone()),
             self.principals,
             self.clock,
             self.batching,
@@ -304,6 +315,7 @@ impl Builder {
             faults: Faults::default(),
             request_quotas: RequestQuotas::new(self.request_quota_share),
             tally: Tally::default(),
+            tables,
             clusters: self.clusters,
             proxies: Client::new(routes, self.proxy_timeout),
         }))

@@ -24,4 +24,5 @@ pub mod seed;
 pub mod service;
 pub mod store;
 pub mod sts;
+pub mod tables;
 pub mod xks;

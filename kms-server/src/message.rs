@@ -223,6 +223,35 @@ fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// The pairs of a query string, decoded; `None` if it is not UTF-8 text.
+pub(crate) fn query_pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let decoded = pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((percent_decode(name)?, percent_decode(value)?))
+    });
+    decoded.collect()
+}
+
+/// A part of a path or query without its percent signs; `None` if that is not UTF-8 text.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?].map(char::from);
+                // A sign would be a number to the parser, but is no digit.
+                let [high, low] = digits.map(|digit| digit.to_digit(16));
+                bytes.push(u8::try_from(high? << 4 | low?).ok()?);
+            }
+            b'+' => bytes.push(b' '),
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

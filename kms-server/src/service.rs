@@ -3,6 +3,7 @@
 mod abroad;
 mod circumstances;
 mod disturbance;
+pub(crate) mod inside;
 mod provision;
 mod run;
 pub mod waits;
@@ -42,6 +43,7 @@ use crate::pipeline::{self, Answer, Authorization, Circumstances, Trace};
 use crate::quotas::RequestQuotas;
 use crate::report::{Month, Row, Tally, price_class};
 use crate::sts::{self, IdentityProvider};
+use crate::tables::Tables;
 use crate::xks::{self, Conversation};
 use run::{Moment, Order};
 use waits::Waits;
@@ -97,6 +99,8 @@ pub struct Inner {
     pub request_quotas: RequestQuotas,
     /// Requests by caller, key and operation.
     pub tally: Tally,
+    /// Tables that are encrypted at rest.
+    pub tables: Tables,
     /// The configured AWS CloudHSM clusters.
     pub clusters: Vec<Cluster>,
     /// Calls external key store proxies.
@@ -129,7 +133,14 @@ impl Service {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Inner) -> Self {
-        Service(Arc::new(parts))
+        let inner = Arc::new(parts);
+        inner.tables.attach(Arc::downgrade(&inner));
+        Service(inner)
+    }
+
+    /// The service with these parts.
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        Service(inner)
     }
 
     /// The parts.

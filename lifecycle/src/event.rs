@@ -1,4 +1,4 @@
-//! Facts worth telling: what AWS KMS does to keys by itself, kept until it has been told.
+//! Facts worth telling: what AWS KMS does to keys by itself, and DynamoDB to tables, kept until it has been told.
 //!
 //! A [`Fact`] is a record of the state. Whoever decides a change puts the fact that tells of it beside the change, so that
 //! both are stored or neither; whoever has told it removes the record. A fact that was stored is thus told at least once,
@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::at_rest;
 use crate::clock::Timestamp;
 use crate::ids::{KeyArn, MaterialId, Scope, Uuid};
 use crate::key::{Origin, RotationType};
@@ -72,10 +73,51 @@ pub enum ServiceEvent {
         /// The material.
         material: MaterialId,
     },
+    /// Something has happened to a table that is encrypted at rest.
+    Table {
+        /// What.
+        fact: Box<at_rest::Fact>,
+    },
+}
+
+/// The names of what happens to tables, in the order in which a table may live through it.
+pub const TABLE_KINDS: &[&str] = &[
+    "TableCreated",
+    "TableVanished",
+    "TableSwitched",
+    "TableKeyInaccessible",
+    "TableRecovered",
+    "TableArchiving",
+    "TableArchived",
+    "TableReplicaRemoved",
+    "TableRestoreFailed",
+    "TableBackupExpired",
+    "TableGrantLeft",
+    "TableDeleted",
+];
+
+/// The name of what happened to a table.
+#[must_use]
+pub fn table_kind(what: &at_rest::What) -> &'static str {
+    use at_rest::What;
+    match what {
+        What::Created => "TableCreated",
+        What::Vanished => "TableVanished",
+        What::Switched { .. } => "TableSwitched",
+        What::KeyInaccessible { .. } => "TableKeyInaccessible",
+        What::Recovered => "TableRecovered",
+        What::Archiving => "TableArchiving",
+        What::Archived { .. } => "TableArchived",
+        What::ReplicaRemoved { .. } => "TableReplicaRemoved",
+        What::RestoreFailed => "TableRestoreFailed",
+        What::BackupExpired { .. } => "TableBackupExpired",
+        What::GrantLeft { .. } => "TableGrantLeft",
+        What::Deleted => "TableDeleted",
+    }
 }
 
 impl ServiceEvent {
-    /// The `eventName` in CloudTrail.
+    /// The `eventName` in CloudTrail, which does not hear of tables.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -83,17 +125,19 @@ impl ServiceEvent {
             ServiceEvent::DeleteKey { .. } => "DeleteKey",
             ServiceEvent::SynchronizeMultiRegionKey { .. } => "SynchronizeMultiRegionKey",
             ServiceEvent::DeleteExpiredKeyMaterial { .. } => "DeleteExpiredKeyMaterial",
+            ServiceEvent::Table { fact } => table_kind(&fact.what),
         }
     }
 
-    /// The key that it happened to.
+    /// The key that it happened to; none of what happened to a table.
     #[must_use]
-    pub fn key(&self) -> KeyArn {
+    pub fn key(&self) -> Option<KeyArn> {
         match self {
             ServiceEvent::RotateKey { key, .. }
             | ServiceEvent::DeleteKey { key }
             | ServiceEvent::SynchronizeMultiRegionKey { key }
-            | ServiceEvent::DeleteExpiredKeyMaterial { key, .. } => *key,
+            | ServiceEvent::DeleteExpiredKeyMaterial { key, .. } => Some(*key),
+            ServiceEvent::Table { .. } => None,
         }
     }
 }
@@ -102,7 +146,13 @@ impl Fact {
     /// The account and Region to which it is told.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        self.event.key().scope
+        match &self.event {
+            ServiceEvent::RotateKey { key, .. }
+            | ServiceEvent::DeleteKey { key }
+            | ServiceEvent::SynchronizeMultiRegionKey { key }
+            | ServiceEvent::DeleteExpiredKeyMaterial { key, .. } => key.scope,
+            ServiceEvent::Table { fact } => fact.table.scope,
+        }
     }
 }
 

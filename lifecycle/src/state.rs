@@ -6,6 +6,7 @@
 mod grants;
 mod related;
 mod stores;
+mod tables;
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -26,6 +27,8 @@ use crate::iam::{Clash, Directory, Entry, EntryId, Source};
 use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, StoreName, Uuid};
 use crate::key::{Key, KeyManager, Material};
 
+pub use tables::TableRecord;
+
 /// Something that is stored, whole.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
@@ -45,6 +48,8 @@ pub enum Record {
     Material(Arc<Material>),
     /// An account, a user, a role or an access key.
     Principal(Entry),
+    /// Something about a table that is encrypted at rest.
+    Table(Arc<TableRecord>),
     /// When a key was last used.
     Usage(Arc<Usage>),
 }
@@ -68,6 +73,8 @@ pub enum RecordId {
     Material(KeyArn, MaterialId),
     /// An account, a user, a role or an access key.
     Principal(EntryId),
+    /// Something about a table, by its name.
+    Table(Box<str>),
     /// The last use of a key.
     Usage(KeyArn),
 }
@@ -85,6 +92,7 @@ impl Record {
             Record::Key(key) => RecordId::Key(key.arn),
             Record::Material(material) => RecordId::Material(material.key, material.id),
             Record::Principal(entry) => RecordId::Principal(entry.id()),
+            Record::Table(table) => RecordId::Table(table.id.clone()),
             Record::Usage(usage) => RecordId::Usage(usage.key),
         }
     }
@@ -132,6 +140,7 @@ pub struct State {
     materials_by_key: RedBlackTreeMapSync<(KeyArn, u32), Arc<Material>>,
     due: RedBlackTreeSetSync<Due>,
     directory: Directory,
+    tables: RedBlackTreeMapSync<Box<str>, Arc<TableRecord>>,
     outbox: RedBlackTreeMapSync<FactId, Arc<Fact>>,
     /// One more than any fact had that was ever put: a number is never used again, whatever was removed.
     next_fact: u64,
@@ -188,8 +197,9 @@ impl State {
         let facts = self.outbox.values().map(|fact| Record::Fact(Arc::clone(fact)));
         let stores = self.stores.stores().map(|store| Record::CustomStore(Arc::clone(store)));
         let stores = stores.chain(self.stores.clusters().map(|cluster| Record::Cluster(Arc::clone(cluster))));
-        let all = keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals);
-        all.chain(stores).chain(facts)
+        let tables = self.tables.values().map(|table| Record::Table(Arc::clone(table)));
+        let of_keys = keys.chain(materials).chain(aliases).chain(usages).chain(grants);
+        of_keys.chain(principals).chain(stores).chain(tables).chain(facts)
     }
 
     /// What has happened and is to be told, in its order: what comes after `after`.
@@ -262,6 +272,9 @@ impl State {
                 self.usages.insert_mut(usage.key, usage);
             }
             Record::Principal(entry) => self.directory.store(entry),
+            Record::Table(table) => {
+                self.tables.insert_mut(table.id.clone(), table);
+            }
             Record::Fact(fact) => {
                 self.next_fact = self.next_fact.max(fact.id.number.saturating_add(1));
                 self.outbox.insert_mut(fact.id, fact);
@@ -310,6 +323,9 @@ impl State {
                 self.usages.remove_mut(arn);
             }
             RecordId::Principal(id) => self.directory.remove(id),
+            RecordId::Table(id) => {
+                self.tables.remove_mut(id);
+            }
             RecordId::Fact(id) => {
                 self.outbox.remove_mut(id);
             }

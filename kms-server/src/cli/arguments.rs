@@ -6,6 +6,7 @@ use super::exports::{ClientCredentials, ClientEnvironment, Shell};
 use super::faults::{FaultsCommand, ReportArguments};
 use super::question::ExplainArguments;
 use super::settings::{DataArguments, SettingsArguments, hide_settings_but};
+use super::tables::TablesCommand;
 use crate::config::{Environment, PRINCIPALS_VARIABLE, SEED_VARIABLE, Value, VariableName};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -78,6 +79,8 @@ pub enum Command {
     Events(EventsArguments),
     /// Show the EventBridge events of what happened to keys by itself
     Notifications(NotificationsArguments),
+    /// Look at tables that are encrypted at rest, and change their keys
+    Tables(OnData<TablesCommand>),
     /// Make requests slow or let them fail, as they sometimes do on AWS
     #[command(subcommand)]
     Faults(FaultsCommand),
@@ -498,6 +501,7 @@ impl Arguments {
             Command::Events(events) => Some(&events.data),
             Command::Notifications(filters) => Some(&filters.data),
             Command::State(state) => Some(&state.data),
+            Command::Tables(tables) => Some(&tables.data),
             Command::Serve(_)
             | Command::Env(_)
             | Command::Faults(_)

@@ -8,6 +8,7 @@ mod exports;
 mod faults;
 mod question;
 mod settings;
+mod tables;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};
 pub use self::faults::{FaultArguments, FaultsCommand, ReportArguments};
 pub use self::question::ExplainArguments;
 pub use self::settings::{DataArguments, SettingFlags, SettingsArguments};
+pub use self::tables::{TableArguments, TablesCommand, Target};

@@ -33,12 +33,13 @@ pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFil
 pub use self::log_filter::LogFilter;
 pub use self::setting::Setting;
 pub use self::settings::{
-    Audit, Auth, Clock, Config, CustomKeyStores, Events, Identity, Limits, Log, RootKey, Server, Storage, Sts,
+    Audit, Auth, Clock, Config, CustomKeyStores, Events, Identity, Limits, Log, RootKey, Server, Storage,
+    Sts, Tables,
 };
 pub use self::template::to_toml;
 pub use self::value::{
-    Authorization, ByteSize, LogFormat, Notation, Rate, RootKeySource, ServiceHeaders, Share, Signatures,
-    Tls, UnknownAccessKey, Value, ValueError,
+    Authorization, ByteSize, CacheUnit, LogFormat, Notation, QuotaWindow, Rate, RootKeySource,
+    ServiceHeaders, Share, Signatures, Tls, UnknownAccessKey, Value, ValueError,
 };
 pub use self::variable_name::VariableName;
 pub use self::web_identity::{WebIdentities, WebIdentity};

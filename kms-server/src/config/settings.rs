@@ -6,8 +6,8 @@ use super::cron_expression::CronExpression;
 use super::log_filter::LogFilter;
 use super::setting::{Declaration, Group};
 use super::value::{
-    Authorization, ByteSize, LogFormat, Rate, RootKeySource, ServiceHeaders, Share, Signatures, Tls,
-    UnknownAccessKey, Value, within,
+    Authorization, ByteSize, CacheUnit, LogFormat, QuotaWindow, Rate, RootKeySource, ServiceHeaders, Share,
+    Signatures, Tls, UnknownAccessKey, Value, within,
 };
 use super::variable_name::VariableName;
 use super::web_identity::WebIdentities;
@@ -71,6 +71,10 @@ macro_rules! settings {
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+/// The longest time that tables may take for anything: ten years.
+const DECADE: Duration = Duration::from_secs(3_650 * 86_400);
 
 settings! {
     /// Where the server listens, and what it accepts.
@@ -213,6 +217,74 @@ settings! {
         creating_time: Duration = Duration::from_secs(5), in Duration::ZERO..=DAY;
         /// Time on the clock of keys for which the old and the new primary are Updating; AWS takes seconds.
         updating_time: Duration = Duration::from_secs(5), in Duration::ZERO..=DAY;
+    }
+
+    /// How tables are encrypted at rest, below `/_kms/tables`. Times are those of the clock of keys.
+    tables: Tables, flags "tables-" {
+        /// An opened table key belongs to one `connection`, or to a `principal` over all its connections.
+        cache_unit: CacheUnit = CacheUnit::Connection;
+        /// How long a table key may be used after the Decrypt that opened it.
+        cache_validity: Duration = Duration::from_secs(300), in SECOND..=DAY;
+        /// Opened table keys held at once; beyond that, those that end first go.
+        cache_entries_max: u32 = 100_000, in 1..=10_000_000;
+        /// How much longer it may be used while KMS does not answer; AWS had 12 hours until 2018.
+        unreachable_grace: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+        /// When background work is tried again that KMS did not answer.
+        retry: Duration = MINUTE, in SECOND..=DAY;
+        /// From CreateTable to ACTIVE.
+        create_time: Duration = Duration::from_secs(6), in Duration::ZERO..=DAY;
+        /// From CreateTable until a table vanishes whose key was lost before it was ACTIVE.
+        create_lost_time: Duration = Duration::from_secs(3_558), in Duration::ZERO..=DAY;
+        /// From the request of a restore to ACTIVE.
+        restore_time: Duration = Duration::from_secs(180), in Duration::ZERO..=DAY;
+        /// From a change of the key until the new key counts.
+        switch_move_time: Duration = Duration::from_secs(8), in Duration::ZERO..=DAY;
+        /// What every index, stream and so on adds to that.
+        switch_structure_time: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+        /// From a change of the key until it is complete.
+        switch_time: Duration = Duration::from_secs(22), in Duration::ZERO..=DAY;
+        /// From a change of the key to ACTIVE, if it frees a table from lost grants.
+        switch_recovery_time: Duration = Duration::from_secs(30), in Duration::ZERO..=DAY;
+        /// Changes of a table's key that are free within a window.
+        switches_max: u32 = 4, in 1..=1_000_000;
+        /// How long that window is.
+        switch_window: Duration = DAY, in SECOND..=DECADE;
+        /// The window counts from the `first-change`, as was observed, or from the `table-creation`, as is documented.
+        switch_window_start: QuotaWindow = QuotaWindow::FirstChange;
+        /// The least time between further changes in the window.
+        switch_spacing: Duration = HOUR.saturating_mul(6), in Duration::ZERO..=DECADE;
+        /// From the loss of a key to INACCESSIBLE_ENCRYPTION_CREDENTIALS; AWS took 13 to 75 minutes.
+        detection_time: Duration = MINUTE.saturating_mul(40), in Duration::ZERO..=DECADE;
+        /// The same for a replica of a global table.
+        replica_detection_time: Duration = MINUTE.saturating_mul(80), in Duration::ZERO..=DECADE;
+        /// From a key that works again to ACTIVE.
+        recovery_time: Duration = MINUTE.saturating_mul(40), in Duration::ZERO..=DECADE;
+        /// How long a table stays inaccessible before it is archived.
+        archive_after: Duration = DAY.saturating_mul(7), in Duration::ZERO..=DECADE;
+        /// From ARCHIVING to ARCHIVED.
+        archiving_time: Duration = MINUTE.saturating_mul(10), in Duration::ZERO..=DECADE;
+        /// How long a replica stays inaccessible before it leaves its global table.
+        replica_removal_after: Duration = HOUR.saturating_mul(20), in Duration::ZERO..=DECADE;
+        /// `true` shows when replicas became inaccessible, as is documented; AWS was seen not to.
+        replica_dates: bool = true;
+        /// How long deletes by time to live go on after the loss of a key.
+        ttl_after_loss: Duration = MINUTE.saturating_mul(30), in Duration::ZERO..=DECADE;
+        /// The least time between two changes of time to live.
+        ttl_change_spacing: Duration = HOUR, in Duration::ZERO..=DECADE;
+        /// Time to live leaves alone what expired longer ago.
+        ttl_expired_within: Duration = DAY.saturating_mul(1_825), in Duration::ZERO..=DECADE;
+        /// How long stream records live, whatever becomes of the key.
+        stream_retention: Duration = DAY, in Duration::ZERO..=DECADE;
+        /// How long the backup lives that is made of a deleted table with point-in-time recovery.
+        backup_retention: Duration = DAY.saturating_mul(35), in Duration::ZERO..=DECADE;
+        /// How long after ACTIVE backups become possible.
+        backups_after: Duration = Duration::ZERO, in Duration::ZERO..=DAY;
+        /// Tables in all accounts and Regions; one more is refused with LimitExceededException.
+        tables_max: u32 = 10_000, in 1..=1_000_000;
+        /// Indexes, streams and other structures with a data key that a table may have.
+        structures_max: u32 = 1_024, in 1..=1_000_000;
+        /// Records that one call may seal or open.
+        records_max: u32 = 10_000, in 1..=10_000_000;
     }
 
     /// The clock by which keys rotate, expire and are deleted. It is set when a data directory is first used; then it is stored.

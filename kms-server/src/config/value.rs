@@ -482,6 +482,22 @@ choices! {
         Ignore = "ignore",
     }
 
+    /// What a cached table key belongs to.
+    CacheUnit {
+        /// One connection of one principal.
+        Connection = "connection",
+        /// One principal, over all its connections.
+        Principal = "principal",
+    }
+
+    /// From when the window of changes of a table's key counts.
+    QuotaWindow {
+        /// The first change.
+        FirstChange = "first-change",
+        /// The table's creation.
+        TableCreation = "table-creation",
+    }
+
     /// The form of log lines.
     LogFormat {
         /// For people.

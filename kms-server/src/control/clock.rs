@@ -7,13 +7,13 @@ use http::{Request, StatusCode};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span};
 use lifecycle::clock::Timestamp;
-use lifecycle::due::{Due, Event};
-use lifecycle::schedule;
+use lifecycle::due::Event;
+use lifecycle::event::TABLE_KINDS;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, query, wait};
-use crate::engine::{Bounds, Engine, Snapshot, SubmitError, wall};
+use crate::engine::{Bounds, Engine, Happening, Snapshot, SubmitError, wall};
 use crate::service::Service;
 
 /// Events that one answer tells of; the counts tell of all.
@@ -71,6 +71,11 @@ pub(super) async fn look(service: &Service, request: &Request<Bytes>) -> Result<
     Ok(answer)
 }
 
+/// The names of everything that happens by itself.
+fn kinds() -> impl Iterator<Item = &'static str> {
+    Event::KINDS.iter().chain(TABLE_KINDS).copied()
+}
+
 /// What a call waits for.
 enum Awaited {
     Instant(Timestamp),
@@ -79,14 +84,14 @@ enum Awaited {
 
 impl Awaited {
     fn read(text: &str, since: Option<Timestamp>) -> Result<Self, Refusal> {
-        if let Some(kind) = Event::KINDS.iter().find(|kind| **kind == text) {
+        if let Some(kind) = kinds().find(|kind| *kind == text) {
             return Ok(Awaited::Event { kind, since });
         }
         if since.is_some() {
             return Err(Refusal::bad_request("`since` is for kinds of events"));
         }
         let instant: jiff::Timestamp = text.parse().map_err(|_| {
-            let kinds = Event::KINDS.join(", ");
+            let kinds = kinds().collect::<Vec<_>>().join(", ");
             let what =
                 format!("{text:?} is no instant such as 2030-01-01T00:00:00Z, and no kind of event: {kinds}");
             Refusal::bad_request(what)
@@ -95,7 +100,7 @@ impl Awaited {
     }
 
     /// Waits, for ever if need be; tells the event.
-    async fn met(&self, engine: &Engine) -> Option<Due> {
+    async fn met(&self, engine: &Engine) -> Option<Happening> {
         let mut happened = engine.happened();
         let before = happened.borrow().count();
         loop {
@@ -107,7 +112,7 @@ impl Awaited {
                     Some(pause) => pause,
                 },
                 Awaited::Event { kind, since } => {
-                    let counts = |(number, due): &(u64, Due)| match since {
+                    let counts = |(number, due): &(u64, Happening)| match since {
                         Some(since) => due.at >= *since,
                         None => *number > before,
                     };
@@ -148,12 +153,12 @@ fn show(snapshot: &Snapshot) -> Value {
         "mode": if rate > 0.0 { "running" } else { "frozen" },
         "rate": rate,
         "epoch": snapshot.clock.epoch(),
-        "next_due": schedule::next_due(&snapshot.state).as_ref().map(told),
+        "next_due": snapshot.next_due().as_ref().map(told),
     })
 }
 
-fn told(due: &Due) -> Value {
-    json!({ "at": due.at.to_string(), "event": due.event.kind(), "resource": due.event.resource() })
+fn told(due: &Happening) -> Value {
+    json!({ "at": due.at.to_string(), "event": due.kind, "resource": &*due.resource })
 }
 
 /// Where the clock is to go: exactly one of the first three.
@@ -176,7 +181,7 @@ pub(super) async fn advance(service: &Service, body: &[u8]) -> Result<Value, Ref
     let engine = &service.parts().engine;
     let (now, next) = {
         let snapshot = engine.snapshot();
-        (snapshot.now(), schedule::next_due(&snapshot.state))
+        (snapshot.now(), snapshot.next_due())
     };
     let to = match (by, to.as_deref(), r#continue) {
         (Some(by), None, None) => after(now, &by)?,

@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 
 use crate::engine::Snapshot;
 use crate::http::{Connection, guard};
-use crate::message::add_domain_time;
+use crate::message::{add_domain_time, percent_decode, query_pairs};
 use crate::operations::key_metadata;
 use crate::service::Service;
+use crate::tables;
 
 /// The header that carries the passphrase of a state export or import.
 pub const PASSPHRASE_HEADER: &str = "x-kms-passphrase";
@@ -57,6 +58,9 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
     if let Some(Err(refusal)) = connection.map(|connection| guard::check(&request, connection.local)) {
         return refusal.response();
     }
+    if path.starts_with("/_kms/tables") {
+        return tables::api::call(service, &request).await;
+    }
     catch_up(service).await;
     let answered = match (request.method(), path.as_str()) {
         (&Method::GET, "/_kms/health" | "/_localstack/health") => Ok(health(service)),
@@ -70,7 +74,7 @@ async fn answer(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
         (&Method::GET, "/_kms/keys") => Ok(keys(&service.parts().engine.snapshot())),
         (&Method::GET, "/_kms/notifications") => notifications::list(service, &request).await,
         (&Method::GET, "/_kms/metrics") => return metrics::show(service),
-        (&Method::GET, "/_kms/report") => report::show(service, &request),
+        (&Method::GET, "/_kms/report") => report::show(service, &request).await,
         (&Method::GET, "/_kms/state") => state::export(service, &request).await,
         (&Method::PUT, "/_kms/state") => state::import(service, &request).await,
         (&Method::POST, "/_kms/reset") => state::reset(service).await,
@@ -137,31 +141,8 @@ fn health(service: &Service) -> Value {
 
 /// The pairs of the query string, decoded.
 fn query(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Refusal> {
-    let text = request.uri().query().unwrap_or_default();
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    let decoded = pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((percent_decode(name)?, percent_decode(value)?))
-    });
-    decoded.collect::<Option<_>>().ok_or_else(|| Refusal::bad_request("the query string is not UTF-8 text"))
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?].map(char::from);
-                // A sign would be a number to the parser, but is no digit.
-                let [high, low] = digits.map(|digit| digit.to_digit(16));
-                bytes.push(u8::try_from(high? << 4 | low?).ok()?);
-            }
-            b'+' => bytes.push(b' '),
-            other => bytes.push(other),
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let pairs = query_pairs(request.uri().query().unwrap_or_default());
+    pairs.ok_or_else(|| Refusal::bad_request("the query string is not UTF-8 text"))
 }
 
 fn keys(snapshot: &Snapshot) -> Value {

@@ -16,6 +16,7 @@ use crate::report::{
     Bill, Counted, Counts, FREE_REQUESTS, KEY_MONTH_USD, PRICED_ROTATIONS, PRICES_OF, PriceClass, bills,
 };
 use crate::service::Service;
+use crate::tables;
 
 /// Months of bills, unless `months` says otherwise.
 const MONTHS_DEFAULT: usize = 12;
@@ -24,7 +25,7 @@ const MONTHS_DEFAULT: usize = 12;
 const MONTHS_MAX: usize = 120;
 
 /// Tells everything.
-pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
+pub(super) async fn show(service: &Service, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let mut months_max = MONTHS_DEFAULT;
     for (name, value) in query(request)? {
         if name != "months" {
@@ -35,6 +36,7 @@ pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value,
                 Refusal::bad_request(format!("months must be a number from 1 to {MONTHS_MAX}, not {value}"))
             })?;
     }
+    let of_tables = tables::api::shown_report(service).await.map_err(Refusal::internal)?;
     let parts = service.parts();
     let snapshot = parts.engine.snapshot();
     let view = snapshot.state.at(snapshot.now());
@@ -51,6 +53,7 @@ pub(super) fn show(service: &Service, request: &Request<Bytes>) -> Result<Value,
         "requests_not_listed": counted.uncounted,
         "bills": billed,
         "prices": prices(),
+        "tables": of_tables,
         "quotas": {
             "resources": resources(view, &parts.limits),
             "requests": request_quotas(&parts.request_quotas),

@@ -20,7 +20,7 @@ use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId, StoreName};
 use lifecycle::key::{Key, Material, Origin, PrivateKey, RotationType, Standing};
-use lifecycle::state::{Record, State, Usage};
+use lifecycle::state::{Record, State, TableRecord, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -55,6 +55,9 @@ struct Document {
     custom_stores: Vec<WithSecret<CustomKeyStore>>,
     #[serde(default)]
     clusters: Vec<WithSecret<Cluster>>,
+    /// Tables that are encrypted at rest; none without a passphrase.
+    #[serde(default)]
+    tables: Vec<ExportedTable>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +119,14 @@ impl<T: Clone> WithSecret<T> {
         };
         Ok((self.record, secret))
     }
+}
+
+/// A record about a table, all of it sealed as in [`Exported`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedTable {
+    id: Box<str>,
+    sealed: String,
 }
 
 /// `GET /_kms/state`.
@@ -194,6 +205,7 @@ fn document(
         principals: Vec::new(),
         custom_stores: Vec::new(),
         clusters: Vec::new(),
+        tables: Vec::new(),
     };
     for record in state.records() {
         match record {
@@ -222,6 +234,12 @@ fn document(
                     (_, None) => None,
                 };
                 document.principals.push(ExportedPrincipal { entry: entry.body(), sealed });
+            }
+            Record::Table(table) => {
+                // Without the material of keys no table could be read.
+                let Some(sealer) = &sealer else { continue };
+                let sealed = sealer.seal(&format!("table/{}", table.id), &table.content, entropy)?;
+                document.tables.push(ExportedTable { id: table.id.clone(), sealed });
             }
             Record::Material(material) => {
                 let sealed = match (&sealer, &material.secret) {
@@ -343,6 +361,9 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
         let (cluster, password) = exported.open(|cluster| cluster.id.to_string(), sealer.as_ref())?;
         records.push(Record::Cluster(Arc::new(Cluster { password, ..cluster })));
     }
+    for exported in document.tables {
+        records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
+    }
     Ok(records)
 }
 
@@ -357,6 +378,19 @@ fn check_fit(key: &Key, material: &Material) -> Result<(), Refusal> {
     }
     let (id, arn) = (material.id, key.arn);
     Err(Refusal::bad_request(format!("{spec} is not the spec of the material {id} of {arn}")))
+}
+
+impl ExportedTable {
+    fn open(self, sealer: Option<&Sealer>) -> Result<TableRecord, Refusal> {
+        let unreadable = || Refusal::bad_request("the state holds a table that cannot be read");
+        let sealer = sealer.ok_or_else(unreadable)?;
+        let content = sealer.open(&format!("table/{}", self.id), &self.sealed)?;
+        let record = TableRecord { id: self.id, content };
+        let change = record.change().map_err(|_| unreadable())?;
+        // What is under another name than its own would stay there for ever.
+        let named = change.is_none_or(|change| change.key() == Some((record.id.to_string(), true)));
+        if named { Ok(record) } else { Err(unreadable()) }
+    }
 }
 
 impl ExportedPrincipal {

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 
 use lifecycle::clock::Timestamp;
-use lifecycle::due::Due;
 
-use super::{Engine, SubmitError};
+use super::{Engine, Happening, SubmitError};
 
 /// How much one advance does and tells.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +22,7 @@ pub struct Advanced {
     /// How many events of each kind happened.
     pub counts: BTreeMap<&'static str, usize>,
     /// The first of them, in order.
-    pub timeline: Vec<Due>,
+    pub timeline: Vec<Happening>,
     /// Whether the clock has come to where it was to go.
     pub arrived: bool,
 }
@@ -35,9 +34,9 @@ impl Advanced {
         self.counts.values().sum()
     }
 
-    fn add(&mut self, happened: impl Iterator<Item = Due>, bounds: Bounds) {
+    fn add(&mut self, happened: impl Iterator<Item = Happening>, bounds: Bounds) {
         for due in happened {
-            *self.counts.entry(due.event.kind()).or_insert(0) += 1;
+            *self.counts.entry(due.kind).or_insert(0) += 1;
             if self.timeline.len() < bounds.timeline_max {
                 self.timeline.push(due);
             }
@@ -51,7 +50,7 @@ impl Engine {
     ///
     /// # Errors
     /// The clock has come as far as was stored.
-    pub async fn advance(&self, to: Timestamp) -> Result<Vec<Due>, SubmitError> {
+    pub async fn advance(&self, to: Timestamp) -> Result<Vec<Happening>, SubmitError> {
         let bounds = Bounds { events_max: usize::MAX, timeline_max: usize::MAX };
         Ok(self.advance_within(to, bounds).await?.timeline)
     }

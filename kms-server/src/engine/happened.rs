@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifecycle::due::{Due, Event};
+use super::Happening;
 
 /// The last event of each kind, in the epoch of the clock.
 #[derive(Clone, Debug, Default)]
@@ -10,7 +10,7 @@ pub struct Happened {
     /// Events since the start, in all epochs.
     count: u64,
     epoch: u64,
-    last: BTreeMap<&'static str, (u64, Due)>,
+    last: BTreeMap<&'static str, (u64, Happening)>,
 }
 
 impl Happened {
@@ -23,20 +23,18 @@ impl Happened {
     /// The last event of a kind and its number. Earlier ones were earlier on the clock, too: a new epoch forgets those
     /// of the old one.
     #[must_use]
-    pub fn last(&self, kind: &str) -> Option<(u64, Due)> {
-        self.last.get(kind).copied()
+    pub fn last(&self, kind: &str) -> Option<(u64, Happening)> {
+        self.last.get(kind).cloned()
     }
 
-    pub(super) fn add(&mut self, epoch: u64, happened: &[Due]) {
+    pub(super) fn add(&mut self, epoch: u64, happened: &[Happening]) {
         if self.epoch != epoch {
             self.last.clear();
             self.epoch = epoch;
         }
         for due in happened {
-            let kind = due.event.kind();
-            debug_assert!(Event::KINDS.contains(&kind), "{kind} is not among the kinds of events");
             self.count += 1;
-            self.last.insert(kind, (self.count, *due));
+            self.last.insert(due.kind, (self.count, due.clone()));
         }
     }
 }
@@ -45,12 +43,13 @@ impl Happened {
 mod tests {
     use super::*;
     use lifecycle::clock::Timestamp;
+    use lifecycle::due::{Due, Event};
 
     #[test]
     fn the_last_of_each_kind_is_known_and_numbers_go_on() {
         let key =
             "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
-        let rotation = |at| Due { at: Timestamp(at), event: Event::RotateKey(key) };
+        let rotation = |at| Happening::from(Due { at: Timestamp(at), event: Event::RotateKey(key) });
         let mut happened = Happened::default();
         happened.add(0, &[rotation(1), rotation(2)]);
         assert_eq!((happened.count(), happened.last("RotateKey")), (2, Some((2, rotation(2)))));

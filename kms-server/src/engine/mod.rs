@@ -1,6 +1,7 @@
 //! Live state: one immutable snapshot that everybody reads, one writer that makes the next.
 
 mod advance;
+mod companion;
 mod departed;
 mod happened;
 mod ledger;
@@ -26,6 +27,7 @@ use crate::operations::LastUses;
 use crate::store::{Store, StoreError};
 
 pub use advance::{Advanced, Bounds};
+pub use companion::{Companion, Happening};
 pub use departed::{Departed, DepartedKey, rotations};
 pub use happened::Happened;
 pub use ledger::Ledger;
@@ -45,6 +47,8 @@ pub struct Snapshot {
     pub version: u64,
     /// The named snapshots.
     pub saves: Saves,
+    /// What falls due next of what lives beside the state.
+    pub upcoming: Option<Happening>,
 }
 
 impl Snapshot {
@@ -66,6 +70,14 @@ impl Snapshot {
     pub fn settled(&self) -> Timestamp {
         let now = self.now();
         self.first_to_make(now).map_or(now, |at| Timestamp(at.0.saturating_sub(1)))
+    }
+
+    /// What falls due next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Happening> {
+        let key = lifecycle::schedule::next_due(&self.state).map(Happening::from);
+        // Of two at one instant, that of a key comes first.
+        key.into_iter().chain(self.upcoming.clone()).min_by_key(|due| due.at)
     }
 
     fn first_to_make(&self, now: Timestamp) -> Option<Timestamp> {
@@ -175,6 +187,7 @@ impl Engine {
     /// principal is there already.
     pub fn open(
         mut store: Box<dyn Store>,
+        mut companion: Box<dyn Companion>,
         configured: Vec<iam::Entry>,
         start: ClockStart,
         batching: Batching,
@@ -200,7 +213,8 @@ impl Engine {
         };
         let mut state = State::load(records);
         state.configure(configured).map_err(OpenError::Principal)?;
-        let snapshot = Snapshot { state: state.clone(), clock, version, saves };
+        let upcoming = companion.upcoming(&state);
+        let snapshot = Snapshot { state: state.clone(), clock, version, saves, upcoming };
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = std::sync::mpsc::sync_channel(batching.queue_commands_max.max(1));
         let (sender, happened) = watch::channel(Happened::default());
@@ -212,6 +226,7 @@ impl Engine {
             store,
             entropy,
             state,
+            companion,
             clock,
             published: Arc::clone(&published),
             happened: sender,

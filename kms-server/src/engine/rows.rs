@@ -12,7 +12,7 @@ use lifecycle::grant::Grant;
 use lifecycle::iam::{Body, Entry};
 use lifecycle::ids::{KeyArn, MaterialId};
 use lifecycle::key::{Key, Material, RotationType};
-use lifecycle::state::{Change, Record, RecordId, State, Usage};
+use lifecycle::state::{Change, Record, RecordId, State, TableRecord, Usage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,13 @@ pub(super) fn record(row: Row) -> Result<Option<Record>, OpenError> {
             let entry = body::<Body>(&row)?.with_secret(row.secret);
             Record::Principal(entry.ok_or_else(|| OpenError::Record(format!("{}: no secret", row.id)))?)
         }
+        kind if *kind == Kind::TABLE => {
+            let content = row.secret.ok_or_else(|| OpenError::Record(format!("{}: no secret", row.id)))?;
+            let record = TableRecord { id: row.id.as_str().into(), content };
+            let unreadable = |error| OpenError::Record(format!("{}: {error}", row.id));
+            record.change().map_err(unreadable)?;
+            Record::Table(Arc::new(record))
+        }
         kind if *kind == Kind::MATERIAL => {
             let MaterialBody { key, id, number, created_at, rotation } = body(&row)?;
             let secret = row.secret;
@@ -160,6 +167,7 @@ pub(super) fn put_record(record: &Record) -> Result<store::Change, serde_json::E
         Record::Key(key) => put(kind, id, key, None),
         Record::Usage(usage) => put(kind, id, usage, None),
         Record::Principal(entry) => put(kind, id, &entry.body(), entry.secret().cloned()),
+        Record::Table(table) => put(kind, id, &(), Some(table.content.clone())),
         Record::Material(material) => {
             let Material { key, id: material_id, number, created_at, rotation, secret } =
                 (**material).clone();
@@ -190,6 +198,7 @@ pub(super) fn name(id: &RecordId) -> (Kind, String) {
         RecordId::Key(arn) => (Kind::KEY, arn.to_string()),
         RecordId::Usage(arn) => (Kind::USAGE, arn.to_string()),
         RecordId::Principal(id) => (Kind::PRINCIPAL, id.to_string()),
+        RecordId::Table(id) => (Kind::TABLE, id.to_string()),
         RecordId::Material(key, id) => (Kind::MATERIAL, format!("{key}/{id}")),
     }
 }

@@ -9,11 +9,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::{Entropy, EntropyError};
-use lifecycle::due::Due;
-use lifecycle::schedule;
 use lifecycle::state::{Change, Record, State};
 use tokio::sync::watch;
 
+use super::companion::{Companion, Happening};
 use super::happened::Happened;
 use super::outbox::Bell;
 use super::saved::Saves;
@@ -64,12 +63,14 @@ impl std::error::Error for CommitError {}
 
 /// The next state, while commands decide on it.
 pub struct Draft<'a> {
-    entropy: &'a dyn Entropy,
-    state: &'a mut State,
+    pub(super) entropy: &'a dyn Entropy,
+    pub(super) state: &'a mut State,
     clock: &'a mut VirtualClock,
     changes: &'a mut Vec<Change>,
+    /// Away while it works.
+    pub(super) companion: Option<&'a mut dyn Companion>,
     now: Timestamp,
-    besides: Besides,
+    pub(super) besides: Besides,
     /// Roughly what the changes will take in the store.
     bytes: usize,
     stop: bool,
@@ -77,16 +78,16 @@ pub struct Draft<'a> {
 
 /// What a draft changes besides the state.
 #[derive(Default)]
-struct Besides {
+pub(super) struct Besides {
     clock_changed: bool,
     /// What fell due and happened.
-    happened: Vec<Due>,
+    pub(super) happened: Vec<Happening>,
     /// The named snapshots, if they are others now.
     saves: Option<Saves>,
     /// The rows of named snapshots that were added and removed.
     rows: Vec<store::Change>,
     /// Who is told what happens next, because an advance ended early.
-    late: Option<Sender<Due>>,
+    late: Option<Sender<Happening>>,
 }
 
 impl<'a> Draft<'a> {
@@ -95,9 +96,21 @@ impl<'a> Draft<'a> {
         state: &'a mut State,
         clock: &'a mut VirtualClock,
         changes: &'a mut Vec<Change>,
+        companion: &'a mut dyn Companion,
         now: Timestamp,
     ) -> Self {
-        Draft { entropy, state, clock, changes, now, besides: Besides::default(), bytes: 0, stop: false }
+        let companion = Some(companion);
+        Draft {
+            entropy,
+            state,
+            clock,
+            changes,
+            companion,
+            now,
+            besides: Besides::default(),
+            bytes: 0,
+            stop: false,
+        }
     }
 
     /// Everything that was decided before, stored or not.
@@ -118,8 +131,12 @@ impl<'a> Draft<'a> {
         *self.clock
     }
 
-    /// Changes the state.
+    /// Changes the state at the instant of this batch.
     pub fn apply(&mut self, changes: Vec<Change>) {
+        self.apply_at(changes, self.now);
+    }
+
+    pub(super) fn store(&mut self, changes: Vec<Change>) {
         self.state.apply(changes.iter().cloned());
         self.bytes += changes.iter().map(weight).sum::<usize>();
         self.changes.extend(changes);
@@ -135,7 +152,8 @@ impl<'a> Draft<'a> {
     /// Makes `records` all that there is, but for what is configured and for facts: those that have not been told yet stay
     /// to be told, and no others come in.
     pub(super) fn replace(&mut self, records: Vec<Record>) {
-        self.apply(rows::difference(self.state, records));
+        self.store(rows::difference(self.state, records));
+        self.reload_companion();
     }
 
     /// Replaces the named snapshots; `rows` are what that changes in the store.
@@ -148,25 +166,6 @@ impl<'a> Draft<'a> {
     /// The named snapshots, where `published` are those before this batch.
     pub(super) fn saves(&self, published: &Saves) -> Saves {
         self.besides.saves.clone().unwrap_or_else(|| published.clone())
-    }
-
-    /// Lets happen what falls due up to `until`, in order and each at its own instant, but at most `events_max`
-    /// events. Says what happened, and whether that was all.
-    ///
-    /// # Errors
-    /// There are no random bytes for new material.
-    pub(super) fn run_due(&mut self, until: Timestamp, events_max: usize) -> Result<Vec<Due>, EntropyError> {
-        let mut happened = Vec::new();
-        while let Some(due) = schedule::next_due(self.state).filter(|due| due.at <= until) {
-            if happened.len() >= events_max {
-                break;
-            }
-            let changes = schedule::changes(self.state, &due, self.entropy)?;
-            self.apply(changes);
-            happened.push(due);
-        }
-        self.besides.happened.extend(&happened);
-        Ok(happened)
     }
 
     /// Lets happen at once, in the transaction of the command, what a command has made due: a rotation that was missed
@@ -188,13 +187,13 @@ impl<'a> Draft<'a> {
         &mut self,
         to: Timestamp,
         events_max: usize,
-        told: Sender<Due>,
+        told: Sender<Happening>,
     ) -> Result<bool, EntropyError> {
-        let happened = self.run_due(to, events_max)?;
-        let left = schedule::next_due(self.state).is_some_and(|due| due.at <= to);
-        let reached = happened.last().filter(|_| left).map_or(to, |due| due.at);
+        let ran = self.run_due(to, events_max)?;
+        let left = self.next_due().is_some_and(|at| at <= to);
+        let reached = ran.last.filter(|_| left).unwrap_or(to);
         self.set_clock(self.clock().advanced(reached, wall::now()));
-        tell(&told, happened);
+        tell(&told, ran.happened);
         self.besides.late = left.then_some(told);
         Ok(!left)
     }
@@ -206,7 +205,7 @@ impl<'a> Draft<'a> {
 }
 
 /// Whoever has gone away need not be told.
-fn tell(told: &Sender<Due>, happened: Vec<Due>) {
+fn tell(told: &Sender<Happening>, happened: Vec<Happening>) {
     happened.into_iter().for_each(|due| told.send(due).unwrap_or_default());
 }
 
@@ -221,6 +220,7 @@ fn weight(change: &Change) -> usize {
             ROW + key.policy.as_str().len() + key.description.len() + tags
         }
         Change::Put(Record::Principal(entry)) => ROW + entry.policy_bytes(),
+        Change::Put(Record::Table(table)) => ROW + table.content.expose().len(),
         _ => ROW,
     }
 }
@@ -237,6 +237,7 @@ pub(super) struct Writer {
     pub(super) store: Box<dyn Store>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) state: State,
+    pub(super) companion: Box<dyn Companion>,
     pub(super) clock: VirtualClock,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) happened: watch::Sender<Happened>,
@@ -246,7 +247,7 @@ pub(super) struct Writer {
     /// Whether the last batch was not stored: due events are then tried again only after a while.
     pub(super) failing: bool,
     /// Who is told what happens before the next command.
-    pub(super) late: Option<Sender<Due>>,
+    pub(super) late: Option<Sender<Happening>>,
 }
 
 impl Writer {
@@ -264,9 +265,9 @@ impl Writer {
     }
 
     /// How long nothing can fall due.
-    fn idle(&self) -> Duration {
-        let Some(due) = schedule::next_due(&self.state) else { return IDLE_MAX };
-        let left = due.at.0.saturating_sub(self.clock.at(wall::now()).0).max(0);
+    fn idle(&mut self) -> Duration {
+        let Some(at) = self.next_due() else { return IDLE_MAX };
+        let left = at.0.saturating_sub(self.clock.at(wall::now()).0).max(0);
         if self.failing {
             return RETRY;
         }
@@ -278,14 +279,20 @@ impl Writer {
         Duration::try_from_secs_f64(seconds).map_or(IDLE_MAX, |wait| wait.min(IDLE_MAX))
     }
 
+    fn next_due(&mut self) -> Option<Timestamp> {
+        let key = lifecycle::schedule::next_due(&self.state).map(|due| due.at);
+        key.into_iter().chain(self.companion.next_due(&self.state)).min()
+    }
+
     /// Stores everything that has fallen due by `now`, a part at a time, so that no command ever sees a state
     /// that is behind its own instant.
     fn catch_up(&mut self, now: Timestamp) -> Result<(), Failure> {
         let entropy = Arc::clone(&self.entropy);
-        while schedule::next_due(&self.state).is_some_and(|due| due.at <= now) {
+        while self.next_due().is_some_and(|at| at <= now) {
             let (mut state, mut clock) = (self.state.clone(), self.clock);
             let mut changes = Vec::new();
-            let mut draft = Draft::new(&*entropy, &mut state, &mut clock, &mut changes, now);
+            let mut draft =
+                Draft::new(&*entropy, &mut state, &mut clock, &mut changes, &mut *self.companion, now);
             draft
                 .run_due(now, self.batching.batch_events_max)
                 .map_err(|error| Failure::Clean(error.to_string()))?;
@@ -306,7 +313,8 @@ impl Writer {
         let entropy = Arc::clone(&self.entropy);
         let (mut state, mut clock) = (self.state.clone(), self.clock);
         let mut changes = Vec::new();
-        let mut draft = Draft::new(&*entropy, &mut state, &mut clock, &mut changes, now);
+        let mut draft =
+            Draft::new(&*entropy, &mut state, &mut clock, &mut changes, &mut *self.companion, now);
         let mut answers = Vec::new();
         let mut next = first;
         while let Some(job) = next {
@@ -320,6 +328,9 @@ impl Writer {
         let (besides, stop) = (draft.besides, draft.stop);
         let committed = caught_up.and_then(|()| self.commit(state, clock, &changes, besides));
         self.failing = committed.is_err();
+        if self.failing {
+            self.companion.reload();
+        }
         let failed = committed.as_ref().is_err_and(|failure| *failure == Failure::UnknownOutcome);
         let result = committed.map_err(|failure| CommitError(failure.to_string()));
         answers.into_iter().for_each(|answer| answer(result.clone()));
@@ -335,6 +346,7 @@ impl Writer {
     ) -> Result<(), Failure> {
         let Besides { clock_changed, happened, saves, rows, late } = besides;
         if changes.is_empty() && !clock_changed && saves.is_none() {
+            self.companion.committed();
             return Ok(());
         }
         let mut batch = rows::batch(changes, clock_changed.then_some(&clock))
@@ -351,7 +363,9 @@ impl Writer {
                 self.clock = clock;
                 self.late = late.or(self.late.take());
                 let saves = saves.unwrap_or_else(|| self.published.load().saves.clone());
-                self.published.store(Arc::new(Snapshot { state, clock, version, saves }));
+                let upcoming = self.companion.upcoming(&state);
+                self.published.store(Arc::new(Snapshot { state, clock, version, saves, upcoming }));
+                self.companion.committed();
                 if self.state.outbox_len() > 0 {
                     self.bell.ring();
                 }

@@ -52,6 +52,12 @@ impl AuditLog {
         self.log.reserve().await
     }
 
+    /// A place for a record of what has been carried out already, however many wait: such a record is never left out.
+    #[must_use]
+    pub fn owed(&self) -> Place<'_> {
+        self.log.owed()
+    }
+
     /// Waits until everything that has happened before is written: requests whose records were handed over, and what
     /// happened by itself.
     pub async fn flush(&self) {

@@ -68,7 +68,7 @@ impl Delivery {
                 line: cloudtrail,
                 there: there.clone(),
             },
-            notifications: Copy { log: notifications, id: "id", mark: "aws.kms", line: eventbridge, there },
+            notifications: Copy { log: notifications, id: "id", mark: "\"aws.", line: eventbridge, there },
             told: None,
             removable: Vec::new(),
             webhook,

@@ -219,6 +219,12 @@ impl Log {
         Box::pin(tokio::time::timeout(self.queue_wait, free)).await.map_err(|_| LogFull)
     }
 
+    /// A place beyond all that may be taken.
+    pub(super) fn owed(&self) -> Place<'_> {
+        self.queue.taken.fetch_add(1, Ordering::AcqRel);
+        Place(Some(self))
+    }
+
     fn try_reserve(&self) -> Option<Place<'_>> {
         let Queue { taken, taken_max, stopped, .. } = &*self.queue;
         if stopped.load(Ordering::Acquire) {

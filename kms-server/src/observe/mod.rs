@@ -9,4 +9,5 @@ pub mod notifications;
 pub mod record;
 mod segments;
 mod service_event;
+mod table_event;
 pub mod webhook;

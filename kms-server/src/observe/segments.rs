@@ -238,7 +238,7 @@ impl Backwards {
 }
 
 impl Sink {
-    /// Appends lines. After an error none of them is there.
+    /// Appends lines. After an error those from some line on are not there, each of the others whole.
     pub(super) fn write(&mut self, batch: &mut Vec<Vec<u8>>) -> io::Result<()> {
         match self {
             Sink::Segments(_) if batch.is_empty() => Ok(()),
@@ -308,30 +308,43 @@ impl Segments {
         })
     }
 
-    /// One write for the whole batch: what it returns from is in the system's hands and survives `kill -9`.
-    fn write(&mut self, batch: &[Vec<u8>]) -> io::Result<()> {
-        if self.length >= self.length_max {
-            // What is in the file that is closed here must not be lost later than what is in the next.
-            self.file.sync_data()?;
-            self.file = open_segment(&self.folder, self.written)?;
-            self.length = 0;
-            self.remove_surplus()?;
+    /// One write for as much of the batch as the file takes: what it returns from is in the system's hands and survives
+    /// `kill -9`.
+    fn write(&mut self, mut batch: &[Vec<u8>]) -> io::Result<()> {
+        while !batch.is_empty() {
+            if self.length >= self.length_max {
+                self.begin_file()?;
+            }
+            let bytes = &mut self.buffer;
+            bytes.clear();
+            let mut count = 0;
+            for line in batch {
+                bytes.extend_from_slice(line);
+                bytes.push(b'\n');
+                count += 1;
+                if self.length + bytes.len() as u64 >= self.length_max {
+                    break;
+                }
+            }
+            if let Err(error) = self.file.write_all(bytes) {
+                // A full disk may have taken a part, with which the next record must not begin.
+                self.file.set_len(self.length)?;
+                return Err(error);
+            }
+            self.length += bytes.len() as u64;
+            bytes.shrink_to(BUFFER_BYTES_MAX);
+            self.written += count as u64;
+            batch = batch.get(count..).unwrap_or_default();
         }
-        let bytes = &mut self.buffer;
-        bytes.clear();
-        for line in batch {
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
-        }
-        if let Err(error) = self.file.write_all(bytes) {
-            // A full disk may have taken a part, with which the next record must not begin.
-            self.file.set_len(self.length)?;
-            return Err(error);
-        }
-        self.length += bytes.len() as u64;
-        bytes.shrink_to(BUFFER_BYTES_MAX);
-        self.written += batch.len() as u64;
         Ok(())
+    }
+
+    fn begin_file(&mut self) -> io::Result<()> {
+        // What is in the file that is closed here must not be lost later than what is in the next.
+        self.file.sync_data()?;
+        self.file = open_segment(&self.folder, self.written)?;
+        self.length = 0;
+        self.remove_surplus()
     }
 
     /// Removes the oldest files as long as enough records are left without them.

@@ -14,6 +14,8 @@ const INTERNAL: &str = "AWS Internal";
 
 /// The record in the audit log, one line of JSON without its end. It has the id of the fact.
 pub(super) fn cloudtrail(fact: &Fact) -> Option<Vec<u8>> {
+    // What happens to a table is no event of KMS.
+    let key = fact.event.key()?;
     let mut line = Vec::new();
     let json = &mut Json(&mut line);
     let scope = fact.scope();
@@ -28,14 +30,14 @@ pub(super) fn cloudtrail(fact: &Fact) -> Option<Vec<u8>> {
     let of_call = matches!(fact.event, ServiceEvent::SynchronizeMultiRegionKey { .. });
     if of_call {
         // AWS: it is a call that KMS makes to itself, from Region to Region.
-        json.raw(r#"{"keyId":"#).text(&fact.event.key().text()).raw("}");
+        json.raw(r#"{"keyId":"#).text(&key.text()).raw("}");
         json.raw(r#","requestID":"#).text(derived_id(fact.id.id, "request").as_str());
     } else {
         json.raw("null");
     }
     json.raw(r#","eventID":"#).text(fact.id.id.as_str());
     json.raw(r#","readOnly":false,"resources":["#);
-    write_key(&fact.event.key(), json);
+    write_key(&key, json);
     json.raw(r#"],"eventType":"#).text(if of_call { "AwsApiCall" } else { "AwsServiceEvent" });
     json.raw(r#","managementEvent":true,"recipientAccountId":"#);
     json.text(scope.account.as_str());
@@ -60,17 +62,22 @@ fn write_details(event: &ServiceEvent, json: &mut Json<'_>) {
             json.raw(r#","keyMaterialId":"#).text(&material.to_string()).raw("}");
         }
         // AWS: the records of a deletion and of a synchronisation have no details.
-        ServiceEvent::DeleteKey { .. } | ServiceEvent::SynchronizeMultiRegionKey { .. } => {}
+        ServiceEvent::DeleteKey { .. }
+        | ServiceEvent::SynchronizeMultiRegionKey { .. }
+        | ServiceEvent::Table { .. } => {}
     }
 }
 
 /// The event on the default event bus, one line of JSON without its end. It has the id of the fact. `None` for what
 /// EventBridge does not hear of.
 pub(super) fn eventbridge(fact: &Fact) -> Option<Vec<u8>> {
+    if let ServiceEvent::Table { fact: table } = &fact.event {
+        return super::table_event::eventbridge(fact, table);
+    }
     let detail_type = detail_type(&fact.event)?;
     let mut line = Vec::new();
     let json = &mut Json(&mut line);
-    let (scope, key) = (fact.scope(), fact.event.key());
+    let (scope, key) = (fact.scope(), fact.event.key()?);
     json.raw(r#"{"version":"0","id":"#).text(fact.id.id.as_str());
     json.raw(r#","detail-type":"#).text(detail_type);
     json.raw(r#","source":"aws.kms","account":"#).text(scope.account.as_str());
@@ -87,6 +94,6 @@ fn detail_type(event: &ServiceEvent) -> Option<&'static str> {
         ServiceEvent::RotateKey { .. } => Some("KMS CMK Rotation"),
         ServiceEvent::DeleteKey { .. } => Some("KMS CMK Deletion"),
         ServiceEvent::DeleteExpiredKeyMaterial { .. } => Some("KMS Imported Key Material Expiration"),
-        ServiceEvent::SynchronizeMultiRegionKey { .. } => None,
+        ServiceEvent::SynchronizeMultiRegionKey { .. } | ServiceEvent::Table { .. } => None,
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn service_caller(name: &str, region: Region) -> Option<Caller> {
 }
 
 /// Appends the record of the creation: a CreateKey that the service makes.
-fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>) {
+pub(super) fn created(made: &Made, exchange: &Exchange, event_id: Uuid, line: &mut Vec<u8>) {
     let Made { service, key, .. } = made;
     let name = service.principal();
     let caller = service_caller(&name, key.arn.scope.region);

@@ -110,6 +110,8 @@ fn chunks(mut rest: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use tokio::io::AsyncWriteExt as _;
 
     async fn response(text: &str) -> Result<(u16, Bytes), Failure> {
         let mut stream = text.as_bytes();
@@ -139,5 +141,59 @@ mod tests {
         ] {
             assert_eq!(response(text).await, Err(failure), "{:.40}", text);
         }
+    }
+
+    proptest! {
+        /// A body arrives whole however it is cut into chunks and into packets.
+        #[test]
+        fn a_body_in_chunks_is_put_together(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..8),
+            packet in 1..64_usize,
+        ) {
+            let mut sent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+            for piece in &pieces {
+                sent.extend_from_slice(format!("{:X}\r\n", piece.len()).as_bytes());
+                sent.extend_from_slice(piece);
+                sent.extend_from_slice(b"\r\n");
+            }
+            sent.extend_from_slice(b"0\r\n\r\n");
+            let found = in_packets(sent, packet).map(|response| response.body.to_vec());
+            prop_assert_eq!(found, Ok(pieces.concat()));
+        }
+
+        /// Whatever comes instead of a response is read to an end.
+        #[test]
+        fn anything_is_read_to_an_end(
+            start in prop_oneof![
+                Just(""),
+                Just("HTTP/1.1 200 OK\r\n\r\n"),
+                Just("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            ],
+            rest in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            if let Ok(response) = in_packets([start.as_bytes(), &rest].concat(), 64) {
+                prop_assert!(response.body.len() <= rest.len());
+            }
+        }
+    }
+
+    fn in_packets(sent: Vec<u8>, packet: usize) -> Result<Response, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (mut near, mut far) = tokio::io::duplex(packet);
+            let sending = async move {
+                // The reader may have enough before the end.
+                let _ = far.write_all(&sent).await;
+            };
+            tokio::join!(
+                async {
+                    let found = read(&mut near).await;
+                    drop(near);
+                    found
+                },
+                sending
+            )
+            .0
+        })
     }
 }

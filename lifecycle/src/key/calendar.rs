@@ -52,9 +52,11 @@ mod tests {
         assert_eq!(YEARLY_SINCE, at("2022-05-01T00:00:00Z"));
     }
 
-    /// From three years between rotations to one: each line a key, and when it rotates.
+    /// E-60: Since May 2022 managed keys rotate every year, about 365 days.
+    /// E-62: A key from before rotates a year after its last rotation, then yearly.
+    // Each line a key, and when it rotates.
     #[test]
-    fn rotations_fall_on_the_dates_of_the_calendar() {
+    fn e_60_e_62_rotations_fall_on_the_dates_of_the_calendar() {
         for (made, expected) in [
             // Before the change every 1,095 days; then a year after the last.
             (

@@ -132,8 +132,10 @@ fn walk(state: &mut State, entropy: &SeededEntropy, until: &str) -> Vec<String> 
     rotated
 }
 
+/// E-59: Before May 2022 managed keys rotated every three years, about 1,095 days.
+/// E-62: A key from before rotates a year after its last rotation, or at the change if that is over, then yearly.
 #[test]
-fn a_clock_that_starts_in_2018_walks_through_the_change() {
+fn e_59_e_62_a_clock_that_starts_in_2018_walks_through_the_change() {
     let entropy = SeededEntropy::new(3);
     for owner in [customer(), scope("aws", "us-west-2")] {
         let (mut state, key) = provisioned("dynamodb", owner, "2018-03-01T00:00:00Z");
@@ -157,8 +159,9 @@ fn a_clock_that_starts_in_2018_walks_through_the_change() {
     }
 }
 
+/// E-61: A new managed key rotates first a year after it was made, then yearly.
 #[test]
-fn a_key_of_the_change_year_rotates_a_year_after_it_was_made() {
+fn e_61_a_key_of_the_change_year_rotates_a_year_after_it_was_made() {
     let entropy = SeededEntropy::new(3);
     let (mut state, _) = provisioned("s3", customer(), "2021-09-10T00:00:00Z");
     assert_eq!(

@@ -57,7 +57,9 @@ impl Server {
     async fn year_without_telling(&self) {
         let entropy = Arc::new(SystemEntropy::new());
         let stop = Box::new(|_: &_| {});
-        let engine = Engine::open(self.store(), vec![], CLOCK, Batching::default(), entropy, stop).unwrap();
+        let engine =
+            Engine::open(self.store(), Box::new(()), vec![], CLOCK, Batching::default(), entropy, stop)
+                .unwrap();
         let to = engine.snapshot().now().plus_days(365);
         engine.advance(to).await.unwrap();
         assert_eq!(engine.outbox().len(), 365 / 90 + 1, "rotations, and a deletion");

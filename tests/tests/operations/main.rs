@@ -45,6 +45,7 @@ mod snapshots;
 mod states;
 mod sts;
 mod subject;
+mod tables;
 mod tags;
 mod usage;
 mod waiting;

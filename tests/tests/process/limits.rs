@@ -9,7 +9,7 @@ use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
-use super::{custom_stores, data_directory, events, http, lifetime};
+use super::{custom_stores, data_directory, events, http, lifetime, tables};
 
 /// Each setting that is a limit, and the test that hits it.
 const HIT: &[(&str, fn())] = &[
@@ -41,6 +41,11 @@ const HIT: &[(&str, fn())] = &[
     ("limits.custom_key_stores_max", quotas_are_those_of_the_settings),
     ("custom_key_stores.xks_proxy_timeout", custom_stores::a_proxy_is_given_as_long_as_the_settings_say),
     ("limits.request_quota_share", requests_beyond_their_quota_are_throttled),
+    ("tables.cache_entries_max", tables::tables_have_the_limits_of_the_settings),
+    ("tables.switches_max", tables::tables_have_the_limits_of_the_settings),
+    ("tables.tables_max", tables::tables_have_the_limits_of_the_settings),
+    ("tables.structures_max", tables::tables_have_the_limits_of_the_settings),
+    ("tables.records_max", tables::tables_have_the_limits_of_the_settings),
     ("audit.retention_days", audit_files_past_their_days_go_at_the_start),
     ("audit.retention_records_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
     ("audit.segment_bytes_max", the_audit_log_is_cut_into_files_and_the_oldest_go),
@@ -77,6 +82,33 @@ const NO_LIMITS: &[&str] = &[
     "custom_key_stores.xks_proxies",
     "multi_region.creating_time",
     "multi_region.updating_time",
+    "tables.cache_unit",
+    "tables.cache_validity",
+    "tables.unreachable_grace",
+    "tables.retry",
+    "tables.create_time",
+    "tables.create_lost_time",
+    "tables.restore_time",
+    "tables.switch_move_time",
+    "tables.switch_structure_time",
+    "tables.switch_time",
+    "tables.switch_recovery_time",
+    "tables.switch_window",
+    "tables.switch_window_start",
+    "tables.switch_spacing",
+    "tables.detection_time",
+    "tables.replica_detection_time",
+    "tables.recovery_time",
+    "tables.archive_after",
+    "tables.archiving_time",
+    "tables.replica_removal_after",
+    "tables.replica_dates",
+    "tables.ttl_after_loss",
+    "tables.ttl_change_spacing",
+    "tables.ttl_expired_within",
+    "tables.stream_retention",
+    "tables.backup_retention",
+    "tables.backups_after",
     "clock.start",
     "clock.rate",
     "clock.frozen",

@@ -22,5 +22,6 @@ mod seeds;
 mod settings;
 mod state;
 mod support;
+mod tables;
 mod tls;
 mod upkeep;

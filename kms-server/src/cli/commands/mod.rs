@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod at_rest;
 mod certificates;
 mod client;
 mod clock;
@@ -14,6 +15,7 @@ mod rekey;
 mod report;
 mod serve;
 mod state;
+mod tables;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -95,6 +97,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
             principals::run(&principals.command, &client(&principals.data)?, output)
         }
         Command::State(state) => state::run(&state.command, &client(&state.data)?, output),
+        Command::Tables(tables) => tables::run(&tables.command, &client(&tables.data)?, output),
         Command::Faults(faults) => faults::run(faults, &server()?, output),
         Command::Report(report) => report::run(report, &server()?, output),
     }

@@ -17,12 +17,12 @@ pub(super) fn run(arguments: &ReportArguments, client: &Client, output: Output) 
     Ok(ExitCode::Ok)
 }
 
-fn rows<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+pub(super) fn rows<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A member as a cell of a table.
-fn cell(row: &Value, pointer: &str) -> String {
+pub(super) fn cell(row: &Value, pointer: &str) -> String {
     match row.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -30,12 +30,12 @@ fn cell(row: &Value, pointer: &str) -> String {
     }
 }
 
-fn dollars(row: &Value, pointer: &str) -> String {
+pub(super) fn dollars(row: &Value, pointer: &str) -> String {
     format!("{:.4}", row.pointer(pointer).and_then(Value::as_f64).unwrap_or_default())
 }
 
 /// Columns as wide as they need to be.
-fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> =
         std::iter::once(head.iter().map(|name| (*name).to_owned()).collect()).chain(rows).collect();
     let mut widths = vec![0; head.len()];

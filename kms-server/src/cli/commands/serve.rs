@@ -231,6 +231,7 @@ fn build(
             waiters_max: config.server.waiters_max as usize,
             wait_max: config.server.wait_max,
         })
+        .tables(super::at_rest::options(config))
         .request_quota_share(config.limits.request_quota_share.factor())
         .json_depth_max(config.server.json_depth_max as usize)
         .audit(log(config, "audit"))

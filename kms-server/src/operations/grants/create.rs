@@ -6,11 +6,12 @@ use std::sync::Arc;
 use lifecycle::grant::{ContextConstraint, Grant, GrantOperation, Member, grantable};
 use lifecycle::ids::{GrantId, KeyArn};
 use lifecycle::key::{Key, KeyManager, KeySpec};
+use lifecycle::policy::Principal;
 use lifecycle::state::{Change, Record};
 use serde::{Deserialize, Serialize};
 
 use super::shapes::GrantConstraints;
-use super::{Named, one_of, read_principal};
+use super::{Named, one_of, read_principal_of};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 use crate::operations::encryption::check_context;
@@ -99,14 +100,13 @@ impl Operation for CreateGrant {
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
         let constraints = input.constraints()?;
         resolved.keys.iter().try_for_each(|found| {
-            check_operations(&found.key, &input.operations)?;
+            // AWS (observed): the text, and that it comes before that of the operations.
             if constraints.encryption_context.is_some() && found.key.spec != KeySpec::SymmetricDefault {
-                return Err(KmsError::validation(format!(
-                    "Encryption context grant constraints are not supported for key spec {}.",
-                    found.key.spec
-                )));
+                return Err(KmsError::validation(
+                    "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.",
+                ));
             }
-            Ok(())
+            check_operations(&found.key, &input.operations)
         })
     }
 }
@@ -161,13 +161,16 @@ impl Command for CreateGrant {
 fn requested(authorized: &Authorized<'_>, input: &CreateGrantRequest) -> Result<Grant, KmsError> {
     let key = authorized.key()?.arn;
     let partition = key.scope.region.partition();
-    let retiring = input.retiring()?.map(|retiring| read_principal(retiring, partition)).transpose()?;
+    let is_service = matches!(authorized.caller.principal(), Principal::Service(_));
+    let by_service = is_service || authorized.request.circumstances.via().is_some();
+    let read = |named| read_principal_of(named, partition, by_service);
+    let retiring = input.retiring()?.map(read).transpose()?;
     Ok(Grant {
         key,
         id: GrantId(authorized.environment.entropy.array()?),
         name: input.name.clone(),
         created_at: authorized.view.now(),
-        grantee: read_principal(input.grantee()?, partition)?,
+        grantee: read(input.grantee()?)?,
         retiring,
         issuing_account: authorized.scope().account,
         operations: input.operations.clone(),

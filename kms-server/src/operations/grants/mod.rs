@@ -33,10 +33,21 @@ fn one_of<'a>(
 ///
 /// AWS: KMS API reference, "CreateGrant", parameters `GranteePrincipal` and `RetiringPrincipal`; the text was
 /// observed.
-fn read_principal((member, text): Named<'_>, partition: &str) -> Result<GrantPrincipal, KmsError> {
+fn read_principal(named: Named<'_>, partition: &str) -> Result<GrantPrincipal, KmsError> {
+    read_principal_of(named, partition, false)
+}
+
+/// The same of a request that a service makes, for itself or for its user: it may name services in every member.
+///
+/// AWS: DynamoDB developer guide, "Using grants to authorize DynamoDB".
+fn read_principal_of(
+    (member, text): Named<'_>,
+    partition: &str,
+    by_service: bool,
+) -> Result<GrantPrincipal, KmsError> {
     let nameable = |named: &GrantPrincipal| match (member, named.principal().account()) {
         (Member::Principal, Some(account)) => account.partition() == partition,
-        (Member::Principal, None) => false,
+        (Member::Principal, None) => by_service,
         (Member::ServicePrincipal, _) => true,
     };
     GrantPrincipal::parse(member, text).filter(nameable).ok_or_else(|| {

@@ -1,0 +1,167 @@
+//! Calls to KMS that a part of the server makes while the writer decides: they go through the pipeline, faults and quotas as
+//! any request does, and are counted and recorded once what was decided is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::clock::Timestamp;
+use lifecycle::ids::Uuid;
+use lifecycle::managed::{self, Made};
+use lifecycle::state::{Change, View};
+use serde_json::Value;
+
+use super::provision::created;
+use super::run::Moment;
+use super::{Exchange, Service};
+use crate::api::error::{ErrorCode, KmsError};
+use crate::api::validate::validate;
+use crate::auth::Caller;
+use crate::engine::Draft;
+use crate::operations::not_implemented;
+use crate::operations::registry::{self, Body, Entry};
+use crate::pipeline::{self, Answer, Circumstances, Trace};
+
+/// A call to make.
+pub(crate) struct Call {
+    /// As whom.
+    pub caller: Caller,
+    /// The service that forwards it, and the resource for which it does.
+    pub circumstances: Circumstances,
+    /// The name of the operation.
+    pub operation: &'static str,
+    /// The members of the request.
+    pub input: Value,
+}
+
+/// A call that was made, to be recorded.
+pub(crate) struct Called {
+    exchange: Exchange,
+    result: Result<Answer, KmsError>,
+    made: Vec<(Made, Uuid)>,
+    /// How long a fault holds up whoever waits for the answer.
+    pub latency: Duration,
+}
+
+impl Called {
+    /// The body of the answer, or the error, and the id of the request.
+    pub(crate) fn answer(&self) -> (Result<&[u8], &KmsError>, Uuid) {
+        (self.result.as_ref().map(|answer| &*answer.body), self.exchange.request_id)
+    }
+
+    /// Forgets the body of the answer: no record has it, and there may be a key in it. Makes `caller` the one who shows.
+    pub(crate) fn keep_for_record(mut self, caller: Caller) -> Self {
+        if let Ok(answer) = &mut self.result {
+            answer.body = bytes::Bytes::new();
+        }
+        self.exchange.caller = Some(caller);
+        self
+    }
+}
+
+impl Service {
+    /// Makes a call on the writer's state at an instant.
+    ///
+    /// # Errors
+    /// There are no random bytes for its ids; nothing was done.
+    pub(crate) fn call_inside(
+        &self,
+        draft: &mut Draft<'_>,
+        call: Call,
+        at: Timestamp,
+    ) -> Result<Called, KmsError> {
+        let [request_id, event_id] = self.ids()?;
+        let Call { caller, circumstances, operation, mut input } = call;
+        let unknown = || KmsError::bare(ErrorCode::UnknownOperationException);
+        let entry = registry::find(operation).ok_or_else(unknown)?;
+        let validated = validate(entry.declaration.model.input, &mut input);
+        let mut exchange = Exchange {
+            request_id,
+            event_id,
+            entry: Some(entry),
+            caller: Some(caller),
+            input: Some(Arc::new(input)),
+            circumstances,
+            trace: Trace::default(),
+            moment: Moment { at, version: 0 },
+            conversation: None,
+        };
+        let (mut latency, mut made) = (Duration::ZERO, Vec::new());
+        let result = validated.and_then(|()| {
+            if self.disturbs() {
+                let strike = self.strike(entry, &mut exchange, draft.state().at(at))?;
+                latency = strike.latency;
+                if let Some((_, error)) = strike.error {
+                    return Err(error);
+                }
+            }
+            self.decide_inside(draft, entry, &mut exchange, at, &mut made)
+        });
+        Ok(Called { exchange, result, made, latency })
+    }
+
+    fn decide_inside(
+        &self,
+        draft: &mut Draft<'_>,
+        entry: &'static Entry,
+        exchange: &mut Exchange,
+        at: Timestamp,
+        made: &mut Vec<(Made, Uuid)>,
+    ) -> Result<Answer, KmsError> {
+        loop {
+            let mut trace = Trace::default();
+            let decided = self.once(draft.state().at(at), entry, exchange, &mut trace);
+            let unmade = trace.unmade.take();
+            exchange.trace = trace;
+            let Some(alias) = unmade else {
+                let (answer, changes) = decided?;
+                draft.apply_at(changes, at);
+                return Ok(answer);
+            };
+            let key = managed::provision(draft.state().at(at), &alias, draft.entropy())?;
+            // An alias that is predefined and has no key gets one, so that this ends.
+            let key = key.ok_or_else(|| KmsError::bare(ErrorCode::KMSInternalException))?;
+            draft.apply_at(key.changes(), at);
+            let [event_id, _] = self.ids()?;
+            made.push((key, event_id));
+        }
+    }
+
+    fn once(
+        &self,
+        view: View<'_>,
+        entry: &'static Entry,
+        exchange: &Exchange,
+        trace: &mut Trace,
+    ) -> Result<(Answer, Vec<Change>), KmsError> {
+        let (caller, input) = exchange.prepared()?;
+        let request = pipeline::Request { entry, caller, input, circumstances: &exchange.circumstances };
+        let environment = self.environment();
+        match &entry.body {
+            Body::Query(run) => {
+                let answered = run(&request, view, &environment, trace);
+                // The writer must not wait for anybody.
+                if trace.asks_proxy {
+                    return Err(not_implemented("A service's use of keys in external key stores"));
+                }
+                answered.map(|answer| (answer, Vec::new()))
+            }
+            Body::Command(body) => {
+                let prepared = (body.prepare)(&request, view, &environment, trace)?;
+                (body.decide)(&request, prepared.as_ref(), view, &environment, trace)
+            }
+        }
+    }
+
+    /// Counts and records calls whose changes are stored.
+    pub(crate) fn record_inside(&self, calls: Vec<Called>) {
+        for Called { exchange, result, made, .. } in calls {
+            for (made, event_id) in &made {
+                if !made.key.arn.scope.account.is_aws() {
+                    self.0.audit.owed().record(|line| created(made, &exchange, *event_id, line));
+                }
+            }
+            self.count(&exchange, &result);
+            self.record(self.0.audit.owed(), &exchange, &result);
+        }
+    }
+}

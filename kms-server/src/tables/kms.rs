@@ -1,0 +1,109 @@
+//! The engine's calls as requests to the KMS of this server, and its answers as replies.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lifecycle::at_rest::{
+    Blob, Identity, KmsCall, KmsFault, KmsOutput, KmsReply, KmsRequest, Manager, SERVICE, regional_service,
+};
+use lifecycle::clock::Timestamp;
+use lifecycle::crypto::Secret;
+use lifecycle::iam;
+use lifecycle::ids::{Region, Uuid};
+use lifecycle::policy::Principal;
+use serde_json::Value;
+
+use crate::api::error::KmsError;
+use crate::auth::Caller;
+use crate::engine::Draft;
+use crate::pipeline::{Circumstances, ServiceCall};
+use crate::service::Service;
+use crate::service::inside::{Call, Called};
+
+/// Makes a call on the writer's state, and keeps it for the record.
+pub(super) fn call(
+    service: &Service,
+    draft: &mut Draft<'_>,
+    call: &KmsCall,
+    at: Timestamp,
+    called: &mut Vec<Called>,
+) -> KmsReply {
+    let region = call.region;
+    let (caller, shown, via) = match &call.identity {
+        Identity::Caller(caller) => {
+            let principal = Principal::parse(&caller.arn);
+            let principal = principal.ok_or_else(|| KmsFault::unreachable("the caller is no principal"))?;
+            let identity = Arc::new(draft.state().directory().identity(&principal));
+            let caller = Caller::unverified(identity, None, region);
+            (caller.clone(), caller, Some(SERVICE.to_owned()))
+        }
+        // AWS: grants name the service of the Region, audit records the service.
+        Identity::Service => {
+            (service_caller(&regional_service(region), region)?, service_caller(SERVICE, region)?, None)
+        }
+    };
+    let circumstances = Circumstances {
+        source_ip: None,
+        secure_transport: true,
+        user_agent: Some(SERVICE.into()),
+        service: Some(Box::new(ServiceCall {
+            via,
+            source_arn: Some(call.table.arn()),
+            source_account: Some(call.table.scope.account.to_string()),
+            endpoint: Default::default(),
+        })),
+    };
+    let (operation, input) = (call.request.operation(), call.request.body(region));
+    let made = service.call_inside(draft, Call { caller, circumstances, operation, input }, at);
+    let made = made.map_err(|error| fault(&error, Uuid::default()))?;
+    let reply = match made.answer() {
+        (Ok(body), _) => {
+            reply(&call.request, body).ok_or_else(|| KmsFault::unreachable("an unreadable answer"))
+        }
+        (Err(error), request_id) => Err(fault(error, request_id)),
+    };
+    called.push(made.keep_for_record(shown));
+    reply
+}
+
+fn service_caller(name: &str, region: Region) -> Result<Caller, KmsFault> {
+    let principal = Principal::parse(name).ok_or_else(|| KmsFault::unreachable("no name of a service"))?;
+    Ok(Caller::unverified(Arc::new(iam::Identity::undescribed(principal, None)), None, region))
+}
+
+fn fault(error: &KmsError, request_id: Uuid) -> KmsFault {
+    KmsFault {
+        code: error.code.name().to_owned(),
+        message: error.message.as_deref().unwrap_or_default().to_owned(),
+        request_id: request_id.to_string(),
+    }
+}
+
+/// What the body of a successful answer says.
+fn reply(request: &KmsRequest, body: &[u8]) -> Option<KmsOutput> {
+    if matches!(request, KmsRequest::RetireGrant { .. }) {
+        return Some(KmsOutput::Retired);
+    }
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let bytes = |name: &str| STANDARD.decode(body.get(name)?.as_str()?).ok();
+    Some(match request {
+        KmsRequest::DescribeKey { .. } => {
+            let metadata = body.get("KeyMetadata")?;
+            let manager = match metadata.get("KeyManager")?.as_str()? {
+                "AWS" => Manager::Aws,
+                _ => Manager::Customer,
+            };
+            KmsOutput::Described { arn: metadata.get("Arn")?.as_str()?.parse().ok()?, manager }
+        }
+        KmsRequest::CreateGrant { .. } => {
+            KmsOutput::Granted { grant: body.get("GrantId")?.as_str()?.parse().ok()? }
+        }
+        KmsRequest::GenerateDataKey { .. } => KmsOutput::DataKey {
+            plaintext: Secret::new(bytes("Plaintext")?),
+            blob: Blob(bytes("CiphertextBlob")?),
+        },
+        KmsRequest::Decrypt { .. } => KmsOutput::Decrypted { plaintext: Secret::new(bytes("Plaintext")?) },
+        KmsRequest::RetireGrant { .. } => KmsOutput::Retired,
+    })
+}

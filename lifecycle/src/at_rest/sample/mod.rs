@@ -1,0 +1,12 @@
+//! Samples, for tests of the engine and of stores: a KMS that is none, a store in memory, and scenarios as data.
+//!
+//! PROVIDES NO SECURITY: the sample KMS keeps its keys in memory and draws them from a seed.
+
+mod kms;
+pub mod scenario;
+mod store;
+mod world;
+
+pub use kms::{KeyState, SampleKms, Seen};
+pub use store::{SampleStore, StreamRecord};
+pub use world::SampleWorld;
