@@ -104,16 +104,29 @@ fn codes(criterion: &mut Criterion, table: &mut Table) {
 }
 
 /// Ours to sign and verify, in any family.
-fn signed(
+struct Signer {
     spec: KeySpec,
-    algorithm: SigningAlgorithm,
-) -> (Secret, impl Fn(&Secret) -> Vec<u8>, impl Fn(&Secret, &[u8])) {
-    let input = SigningInput { algorithm, message_type: MessageType::Raw, message: &MESSAGE };
-    let sign = move |secret: &Secret| PrivateKey { spec, secret }.sign(&input, &entropy()).unwrap();
-    let verify = move |secret: &Secret, signature: &[u8]| {
-        PrivateKey { spec, secret }.verify(&input, signature).unwrap();
-    };
-    (spec.generate(&entropy()).unwrap(), sign, verify)
+    secret: Secret,
+    input: SigningInput<'static>,
+}
+
+impl Signer {
+    fn new(spec: KeySpec, algorithm: SigningAlgorithm) -> Self {
+        let input = SigningInput { algorithm, message_type: MessageType::Raw, message: &MESSAGE };
+        Signer { spec, secret: spec.generate(&entropy()).unwrap(), input }
+    }
+
+    fn key(&self) -> PrivateKey<'_> {
+        PrivateKey { spec: self.spec, secret: &self.secret }
+    }
+
+    fn sign(&self) -> Vec<u8> {
+        self.key().sign(&self.input, &entropy()).unwrap()
+    }
+
+    fn verify(&self, signature: &[u8]) {
+        self.key().verify(&self.input, signature).unwrap();
+    }
 }
 
 fn rsa(criterion: &mut Criterion, table: &mut Table) {
@@ -123,16 +136,16 @@ fn rsa(criterion: &mut Criterion, table: &mut Table) {
         (KeySpec::Rsa4096, KeySize::Rsa4096),
     ] {
         let name = spec.as_str();
-        let (secret, sign, verify) = signed(spec, SigningAlgorithm::RsassaPssSha256);
-        let bare = RsaKeyPair::from_pkcs8(secret.expose()).unwrap();
+        let ours = Signer::new(spec, SigningAlgorithm::RsassaPssSha256);
+        let bare = RsaKeyPair::from_pkcs8(ours.secret.expose()).unwrap();
         let random = aws_lc_rs::rand::SystemRandom::new();
-        let signature = sign(&secret);
+        let signature = ours.sign();
         let public =
             UnparsedPublicKey::new(&signature::RSA_PSS_2048_8192_SHA256, bare.public_key().as_ref().to_vec());
         table.compare(
             criterion,
             (name, "sign"),
-            || sign(&secret),
+            || ours.sign(),
             || {
                 let mut out = vec![0; bare.public_modulus_len()];
                 bare.sign(&signature::RSA_PSS_SHA256, &random, &MESSAGE, &mut out).unwrap();
@@ -142,17 +155,17 @@ fn rsa(criterion: &mut Criterion, table: &mut Table) {
         table.compare(
             criterion,
             (name, "verify"),
-            || verify(&secret, &signature),
+            || ours.verify(&signature),
             || public.verify(&MESSAGE, &signature).unwrap(),
         );
-        let ours = PrivateKey { spec, secret: &secret };
-        let sealed = ours.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &[7; 32], &entropy()).unwrap();
-        let private = PrivateDecryptingKey::from_pkcs8(secret.expose()).unwrap();
+        let key = ours.key();
+        let sealed = key.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &[7; 32], &entropy()).unwrap();
+        let private = PrivateDecryptingKey::from_pkcs8(ours.secret.expose()).unwrap();
         let private = OaepPrivateDecryptingKey::new(private).unwrap();
         table.compare(
             criterion,
             (name, "decrypt"),
-            || ours.decrypt(EncryptionAlgorithm::RsaesOaepSha256, &sealed).unwrap(),
+            || key.decrypt(EncryptionAlgorithm::RsaesOaepSha256, &sealed).unwrap(),
             || {
                 let mut out = vec![0; private.min_output_size()];
                 private.decrypt(&OAEP_SHA256_MGF1SHA256, &sealed, &mut out, None).unwrap().len()
@@ -201,20 +214,20 @@ fn curves(criterion: &mut Criterion, table: &mut Table) {
         ),
     ] {
         let name = spec.as_str();
-        let (secret, sign, verify) = signed(spec, algorithm);
-        let bare = EcdsaKeyPair::from_private_key_der(signing, secret.expose()).unwrap();
-        let signature = sign(&secret);
+        let ours = Signer::new(spec, algorithm);
+        let bare = EcdsaKeyPair::from_private_key_der(signing, ours.secret.expose()).unwrap();
+        let signature = ours.sign();
         let public = UnparsedPublicKey::new(verification, bare.public_key().as_ref().to_vec());
         table.compare(
             criterion,
             (name, "sign"),
-            || sign(&secret),
+            || ours.sign(),
             || bare.sign(&random, &MESSAGE).unwrap().as_ref().len(),
         );
         table.compare(
             criterion,
             (name, "verify"),
-            || verify(&secret, &signature),
+            || ours.verify(&signature),
             || public.verify(&MESSAGE, &signature).unwrap(),
         );
         table.compare(
@@ -254,20 +267,20 @@ fn seed<const N: usize>(secret: &Secret) -> [u8; N] {
 
 fn edwards(criterion: &mut Criterion, table: &mut Table) {
     let spec = KeySpec::EccNistEdwards25519;
-    let (secret, sign, verify) = signed(spec, SigningAlgorithm::Ed25519Sha512);
-    let bare = Ed25519KeyPair::from_seed_unchecked(&seed::<32>(&secret)).unwrap();
-    let signature = sign(&secret);
+    let ours = Signer::new(spec, SigningAlgorithm::Ed25519Sha512);
+    let bare = Ed25519KeyPair::from_seed_unchecked(&seed::<32>(&ours.secret)).unwrap();
+    let signature = ours.sign();
     let public = UnparsedPublicKey::new(&signature::ED25519, bare.public_key().as_ref().to_vec());
     table.compare(
         criterion,
         (spec.as_str(), "sign"),
-        || sign(&secret),
+        || ours.sign(),
         || bare.try_sign(&MESSAGE).unwrap().as_ref().len(),
     );
     table.compare(
         criterion,
         (spec.as_str(), "verify"),
-        || verify(&secret, &signature),
+        || ours.verify(&signature),
         || public.verify(&MESSAGE, &signature).unwrap(),
     );
 }
@@ -281,14 +294,14 @@ fn lattices(criterion: &mut Criterion, table: &mut Table) {
         (KeySpec::MlDsa65, &ML_DSA_65_SIGNING, &ML_DSA_65),
         (KeySpec::MlDsa87, &ML_DSA_87_SIGNING, &ML_DSA_87),
     ] {
-        let (secret, sign, verify) = signed(spec, SigningAlgorithm::MlDsaShake256);
-        let bare = PqdsaKeyPair::from_seed(signing, &seed::<32>(&secret)).unwrap();
-        let signature = sign(&secret);
+        let ours = Signer::new(spec, SigningAlgorithm::MlDsaShake256);
+        let bare = PqdsaKeyPair::from_seed(signing, &seed::<32>(&ours.secret)).unwrap();
+        let signature = ours.sign();
         let public = UnparsedPublicKey::new(verification, bare.public_key().as_ref().to_vec());
         table.compare(
             criterion,
             (spec.as_str(), "sign"),
-            || sign(&secret),
+            || ours.sign(),
             || {
                 let mut out = vec![0; signing.signature_len()];
                 bare.sign(&MESSAGE, &mut out).unwrap();
@@ -298,7 +311,7 @@ fn lattices(criterion: &mut Criterion, table: &mut Table) {
         table.compare(
             criterion,
             (spec.as_str(), "verify"),
-            || verify(&secret, &signature),
+            || ours.verify(&signature),
             || public.verify(&MESSAGE, &signature).unwrap(),
         );
     }
