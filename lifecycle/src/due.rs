@@ -58,7 +58,7 @@ impl Event {
     }
 
     /// Whether it makes something that a view of its instant cannot show before it has happened. An end needs no
-    /// such wait: what has ended is not in the view any more. But with a replica, its primary changes.
+    /// such wait: what has ended is not in the view any more. But with a multi-Region key, related keys change.
     #[must_use]
     pub fn makes(&self) -> bool {
         match self {
@@ -66,8 +66,7 @@ impl Event {
             | Event::RotateKey(_)
             | Event::ConnectStore(_)
             | Event::DisconnectStore(_) => true,
-            Event::DeleteKey(key) => key.id.is_multi_region(),
-            Event::DeleteExpiredKeyMaterial(..) => false,
+            Event::DeleteKey(key) | Event::DeleteExpiredKeyMaterial(key, _) => key.id.is_multi_region(),
         }
     }
 

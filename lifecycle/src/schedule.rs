@@ -93,21 +93,30 @@ pub fn rotation_to_imported(
     entropy: &dyn Entropy,
 ) -> Result<Vec<Change>, EntropyError> {
     let at = view.now();
-    let pending = key.pending_material_at(at).and_then(|pending| view.material(&key.arn, pending.id));
-    let Some(pending) = pending else { return Ok(Vec::new()) };
+    let Some(pending) = view.rotation_candidate(key) else { return Ok(Vec::new()) };
     told_rotation(view, key, key.rotate_to(pending, at), RotationType::OnDemand, at, entropy)
 }
 
-/// What the loss of one imported material changes: of the bytes nothing is left. Nothing if they are not there.
+/// What the loss of one imported material changes: of the bytes nothing is left. Nothing if they are not there. What a
+/// primary gives up, its replicas give up with it.
+///
+/// AWS: KMS API reference, "DeleteImportedKeyMaterial".
 #[must_use]
 pub fn removal(view: View<'_>, key: &Key, id: MaterialId) -> Vec<Change> {
     let known = view.material(&key.arn, id);
-    let Some((key, left)) = known.and_then(|known| key.without_material(known)) else { return Vec::new() };
-    let material = match left {
-        Some(material) => Change::Put(Record::Material(Arc::new(material))),
-        None => Change::Delete(RecordId::Material(key.arn, id)),
+    let Some((left, material)) = known.and_then(|known| key.without_material(known)) else {
+        return Vec::new();
     };
-    vec![material, Change::Put(Record::Key(Arc::new(key)))]
+    let mut changes: Vec<Change> = match material {
+        Some(material) => vec![Change::Put(Record::Material(Arc::new(material)))],
+        None => {
+            let all = [key.arn].into_iter().chain(view.related_to(key).map(|related| related.arn));
+            let gone = all.map(|arn| Change::Delete(RecordId::Material(arn, id)));
+            gone.chain(view.inform(&left, None)).collect()
+        }
+    };
+    changes.push(Change::Put(Record::Key(Arc::new(left))));
+    changes
 }
 
 /// A rotation and the facts that tell of it.
@@ -129,12 +138,9 @@ fn told_rotation(
     };
     let told = [key].into_iter().chain(replicas.iter().map(|replica| &***replica));
     let facts = view.tell_each(told.map(|key| (key, event(key))), at, entropy)?;
-    let copies = replicas.iter().map(|replica| replica.adopt(&material));
-    let all: Vec<_> = [(rotated, material.clone())].into_iter().chain(copies).collect();
-    let records = all
-        .into_iter()
-        .flat_map(|(key, material)| [Record::Material(Arc::new(material)), Record::Key(Arc::new(key))]);
-    Ok(records.map(Change::Put).chain(facts).collect())
+    let copies: Vec<Change> = view.inform(&rotated, Some(&material)).collect();
+    let own = [Record::Material(Arc::new(material)), Record::Key(Arc::new(rotated))].map(Change::Put);
+    Ok(own.into_iter().chain(copies).chain(facts).collect())
 }
 
 #[cfg(test)]

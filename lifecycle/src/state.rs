@@ -4,6 +4,7 @@
 //! and by nothing else.
 
 mod grants;
+mod record;
 mod related;
 mod stores;
 mod tables;
@@ -19,84 +20,14 @@ use serde::{Deserialize, Serialize};
 use crate::alias::Alias;
 use crate::clock::Timestamp;
 use crate::crypto::{Entropy, EntropyError};
-use crate::custom_store::{Cluster, CustomKeyStore};
 use crate::due::{self, Due};
 use crate::event::{self, Fact, FactId, ServiceEvent};
-use crate::grant::Grant;
-use crate::iam::{Clash, Directory, Entry, EntryId, Source};
-use crate::ids::{AliasArn, AliasName, GrantId, KeyArn, KeyId, MaterialId, Scope, StoreName, Uuid};
+use crate::iam::{Clash, Directory, Entry, Source};
+use crate::ids::{AliasArn, AliasName, KeyArn, KeyId, MaterialId, Scope, Uuid};
 use crate::key::{Key, KeyManager, Material};
 
+pub use record::{Record, RecordId};
 pub use tables::TableRecord;
-
-/// Something that is stored, whole.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Record {
-    /// An alias.
-    Alias(Arc<Alias>),
-    /// A simulated cluster.
-    Cluster(Arc<Cluster>),
-    /// A custom key store.
-    CustomStore(Arc<CustomKeyStore>),
-    /// Something that has happened and is to be told.
-    Fact(Arc<Fact>),
-    /// A grant.
-    Grant(Arc<Grant>),
-    /// A key without its secret bytes.
-    Key(Arc<Key>),
-    /// The secret bytes of a key.
-    Material(Arc<Material>),
-    /// An account, a user, a role or an access key.
-    Principal(Entry),
-    /// Something about a table that is encrypted at rest.
-    Table(Arc<TableRecord>),
-    /// When a key was last used.
-    Usage(Arc<Usage>),
-}
-
-/// What names a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordId {
-    /// An alias.
-    Alias(AliasArn),
-    /// A simulated cluster, by its id.
-    Cluster(Arc<str>),
-    /// A custom key store.
-    CustomStore(StoreName),
-    /// Something that has happened.
-    Fact(FactId),
-    /// One grant of one key.
-    Grant(KeyArn, GrantId),
-    /// A key.
-    Key(KeyArn),
-    /// One material of one key.
-    Material(KeyArn, MaterialId),
-    /// An account, a user, a role or an access key.
-    Principal(EntryId),
-    /// Something about a table, by its name.
-    Table(Box<str>),
-    /// The last use of a key.
-    Usage(KeyArn),
-}
-
-impl Record {
-    /// What names this record.
-    #[must_use]
-    pub fn id(&self) -> RecordId {
-        match self {
-            Record::Alias(alias) => RecordId::Alias(alias.arn.clone()),
-            Record::Cluster(cluster) => RecordId::Cluster(Arc::clone(&cluster.id)),
-            Record::CustomStore(store) => RecordId::CustomStore(store.arn),
-            Record::Fact(fact) => RecordId::Fact(fact.id),
-            Record::Grant(grant) => RecordId::Grant(grant.key, grant.id),
-            Record::Key(key) => RecordId::Key(key.arn),
-            Record::Material(material) => RecordId::Material(material.key, material.id),
-            Record::Principal(entry) => RecordId::Principal(entry.id()),
-            Record::Table(table) => RecordId::Table(table.id.clone()),
-            Record::Usage(usage) => RecordId::Usage(usage.key),
-        }
-    }
-}
 
 /// The last successful cryptographic use of a key.
 ///
@@ -198,8 +129,8 @@ impl State {
         let stores = self.stores.stores().map(|store| Record::CustomStore(Arc::clone(store)));
         let stores = stores.chain(self.stores.clusters().map(|cluster| Record::Cluster(Arc::clone(cluster))));
         let tables = self.tables.values().map(|table| Record::Table(Arc::clone(table)));
-        let of_keys = keys.chain(materials).chain(aliases).chain(usages).chain(grants);
-        of_keys.chain(principals).chain(stores).chain(tables).chain(facts)
+        let all = keys.chain(materials).chain(aliases).chain(usages).chain(grants).chain(principals);
+        all.chain(stores).chain(tables).chain(facts)
     }
 
     /// What has happened and is to be told, in its order: what comes after `after`.
@@ -499,7 +430,9 @@ impl<'a> View<'a> {
 mod tests {
     use super::*;
     use crate::crypto::Secret;
+    use crate::grant::Grant;
     use crate::iam::{AccessKey, Account};
+    use crate::ids::GrantId;
     use crate::key::{EncryptionAlgorithm, KeySpec, KeyUsage, Origin, Switch};
     use crate::policy::Principal;
     use proptest::prelude::*;

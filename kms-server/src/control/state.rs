@@ -19,7 +19,7 @@ use lifecycle::custom_store::{Cluster, CustomKeyStore};
 use lifecycle::grant::Grant;
 use lifecycle::iam::{self, Source};
 use lifecycle::ids::{KeyArn, MaterialId, StoreName};
-use lifecycle::key::{Key, Material, RotationType, Standing};
+use lifecycle::key::{Key, Material, Origin, PrivateKey, RotationType, Standing};
 use lifecycle::state::{Record, State, TableRecord, Usage};
 use ring::{aead, pbkdf2};
 use serde::{Deserialize, Serialize};
@@ -303,6 +303,7 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
                 Refusal::bad_request(format!("material number {number} of {} is missing", key.arn))
             })?;
             last = Some(material.id);
+            check_fit(&key, &material)?;
             records.push(Record::Material(Arc::new(material)));
         }
         if key.current_material != last {
@@ -317,6 +318,7 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
             let material = material.filter(|material| material.id == id).ok_or_else(|| {
                 Refusal::bad_request(format!("the material {id} of {} is missing", key.arn))
             })?;
+            check_fit(&key, &material)?;
             records.push(Record::Material(Arc::new(material)));
         }
         records.push(Record::Key(Arc::new(key)));
@@ -363,6 +365,19 @@ fn records(document: Document, passphrase: Option<&Secret>) -> Result<Vec<Record
         records.push(Record::Table(Arc::new(exported.open(sealer.as_ref())?)));
     }
     Ok(records)
+}
+
+/// Material is of the spec of its key. Imported HMAC keys may be longer than those that AWS KMS makes.
+fn check_fit(key: &Key, material: &Material) -> Result<(), Refusal> {
+    let Some(secret) = &material.secret else { return Ok(()) };
+    let spec = key.spec;
+    let is_importable =
+        || key.origin == Origin::External && spec.import(secret).is_ok_and(|own| own == *secret);
+    if (PrivateKey { spec, secret }).is_valid() || is_importable() {
+        return Ok(());
+    }
+    let (id, arn) = (material.id, key.arn);
+    Err(Refusal::bad_request(format!("{spec} is not the spec of the material {id} of {arn}")))
 }
 
 impl ExportedTable {

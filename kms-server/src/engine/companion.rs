@@ -7,6 +7,7 @@ use lifecycle::clock::Timestamp;
 use lifecycle::crypto::EntropyError;
 use lifecycle::due::Due;
 use lifecycle::ids::KeyArn;
+use lifecycle::key::Key;
 use lifecycle::policy::Principal;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, RecordId, State};
@@ -175,6 +176,18 @@ fn touched(before: &State, changes: &[Change]) -> Vec<KeyArn> {
                 of_service.then_some(grant.key)
             }
             Change::Delete(RecordId::Grant(key, _)) => Some(*key),
+            // The keys of a custom key store come and go with it, and with the cluster behind it.
+            Change::Put(Record::CustomStore(_) | Record::Cluster(_))
+            | Change::Delete(RecordId::Cluster(_)) => {
+                let of_store = |key: &&Arc<Key>| match change {
+                    Change::Put(Record::CustomStore(store)) => {
+                        view.store_of(key).is_some_and(|of| of.arn == store.arn)
+                    }
+                    _ => key.custom_store.is_some(),
+                };
+                touched.extend(view.all_keys().filter(of_store).map(|key| key.arn));
+                None
+            }
             _ => None,
         };
         touched.extend(key.filter(|key| !touched.contains(key)));

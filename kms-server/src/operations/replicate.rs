@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lifecycle::clock::Timestamp;
 use lifecycle::ids::Region;
-use lifecycle::key::{Key, KeyPolicy, Origin, ReplicaAttributes};
+use lifecycle::key::{Key, KeyPolicy, ReplicaAttributes};
 use lifecycle::policy::default_key_policy;
 use lifecycle::state::{Change, Record};
 use lifecycle::tag::Tag;
@@ -15,7 +15,7 @@ use super::keys::check_quota;
 use super::metadata::KeyMetadata;
 use super::policies::{Lockout, accept_policy};
 use super::tags::check_tags;
-use super::{Authorized, Command, Operation, Resolved, not_implemented};
+use super::{Authorized, Command, Operation, Resolved};
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
 
@@ -107,9 +107,6 @@ impl Command for ReplicateKey {
     ) -> Result<(Self::Output, Vec<Change>), KmsError> {
         let (key, view) = (authorized.key()?, authorized.view);
         let region = region(&input.replica_region)?;
-        if key.origin != Origin::AwsKms {
-            return Err(not_implemented(&format!("ReplicateKey of keys with Origin {}", key.origin)));
-        }
         let taken = key.replicas().any(|arn| arn.scope.region == region);
         if taken || view.key(&key.arn_in(region)).is_some() {
             return Err(KmsError::new(
@@ -119,20 +116,15 @@ impl Command for ReplicateKey {
         }
         let (primary, replica) = replicate(authorized, input, key, region)?;
         check_quota(authorized, replica.arn.scope)?;
-        let mut changes = Vec::new();
-        let mut equipped = replica.clone();
-        for material in view.materials_of(key.arn) {
-            let copy;
-            (equipped, copy) = equipped.adopt(material);
-            changes.push(Change::Put(Record::Material(Arc::new(copy))));
-        }
+        let copies = view.materials_of(key.arn).map(|material| replica.counterpart(material, None));
+        let mut records: Vec<_> = copies.map(|copy| Record::Material(Arc::new(copy))).collect();
         let output = ReplicateKeyResponse {
             replica_key_metadata: KeyMetadata::related(authorized.view, &replica, &primary),
             replica_policy: replica.policy.as_str().to_owned(),
-            replica_tags: Some(replica.tags).filter(|tags| !tags.is_empty()),
+            replica_tags: Some(replica.tags.clone()).filter(|tags| !tags.is_empty()),
         };
-        changes.extend([equipped, primary].map(|key| Change::Put(Record::Key(Arc::new(key)))));
-        Ok((output, changes))
+        records.extend([replica, primary].map(|key| Record::Key(Arc::new(key))));
+        Ok((output, records.into_iter().map(Change::Put).collect()))
     }
 }
 

@@ -10,7 +10,7 @@ use lifecycle::key::{
     Standing,
 };
 use lifecycle::schedule;
-use lifecycle::state::Change;
+use lifecycle::state::{Change, View};
 use serde::{Deserialize, Serialize};
 
 use super::keys::put;
@@ -195,7 +195,7 @@ impl Command for RotateKeyOnDemand {
         let key = authorized.key()?;
         let now = authorized.view.now();
         // AWS (observed): the text, and that it comes before the limit.
-        if key.origin == Origin::External && key.pending_material_at(now).is_none() {
+        if key.origin == Origin::External && authorized.view.rotation_candidate(key).is_none() {
             return Err(KmsError::new(
                 ErrorCode::KMSInvalidStateException,
                 format!("No available key material pending rotation for the key: {}.", key.arn),
@@ -287,7 +287,7 @@ impl ImportedEntry {
 }
 
 impl RotationsListEntry {
-    fn of(key: &Key, material: &Material, now: Timestamp) -> Self {
+    fn of(view: View<'_>, key: &Key, material: &Material) -> Self {
         let current = key.current_material == Some(material.id);
         let imported = key.imported(material.id);
         let is_pending = imported.is_some_and(|imported| imported.standing == Standing::PendingRotation);
@@ -296,12 +296,13 @@ impl RotationsListEntry {
             key_material_id: material.id.to_string(),
             key_material_state: match (current, is_pending) {
                 (true, _) => "CURRENT",
-                (false, true) => "PENDING_ROTATION",
+                (false, true) if view.is_imported_everywhere(key, material.id) => "PENDING_ROTATION",
+                (false, true) => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
                 (false, false) => "NON_CURRENT",
             },
             rotation_date: material.rotation.map(|_| Date(material.created_at)),
             rotation_type: material.rotation.map(RotationType::as_str),
-            imported: imported.map(|imported| ImportedEntry::of(imported, now)),
+            imported: imported.map(|imported| ImportedEntry::of(imported, view.now())),
         }
     }
 }
@@ -332,21 +333,21 @@ impl Query for ListKeyRotations {
             input.marker.as_deref(),
         )?;
         let after = pager.after::<u32>()?;
-        let now = authorized.view.now();
-        // Of material that the key does not depend on, nothing is left when it expires.
+        let view = authorized.view;
+        // Of material that the key does not depend on, nothing is left when it expires; but related keys may have it.
         let is_left = |material: &Material| {
-            key.imported(material.id).is_none_or(|imported| {
-                imported.standing == Standing::Permanent || imported.presence.is_present_at(now)
-            })
+            key.multi_region.is_some()
+                || key.imported(material.id).is_none_or(|imported| {
+                    imported.standing == Standing::Permanent || imported.presence.is_present_at(view.now())
+                })
         };
-        let shown = authorized
-            .view
+        let shown = view
             .materials_of(key.arn)
             .filter(|material| is_left(material))
             .filter(|material| all || material.rotation.is_some())
             .filter(|material| after.is_none_or(|after| material.number > after));
         let (materials, next_marker) = pager.take(shown, |material| material.number.to_string());
-        let rotations = materials.into_iter().map(|material| RotationsListEntry::of(key, material, now));
+        let rotations = materials.into_iter().map(|material| RotationsListEntry::of(view, key, material));
         Ok(ListKeyRotationsResponse {
             rotations: rotations.collect(),
             truncated: next_marker.is_some(),

@@ -58,6 +58,11 @@ pub(super) fn call(
     let made = service.call_inside(draft, Call { caller, circumstances, operation, input }, at);
     let made = made.map_err(|error| fault(&error, Uuid::default()))?;
     let reply = match made.answer() {
+        (Ok(body), request_id) if is_external(&call.request, body) => Err(KmsFault {
+            code: "UnsupportedOperationException".to_owned(),
+            message: "Keys in an external key store cannot protect tables on this server.".to_owned(),
+            request_id: request_id.to_string(),
+        }),
         (Ok(body), _) => {
             reply(&call.request, body).ok_or_else(|| KmsFault::unreachable("an unreadable answer"))
         }
@@ -78,6 +83,15 @@ fn fault(error: &KmsError, request_id: Uuid) -> KmsFault {
         message: error.message.as_deref().unwrap_or_default().to_owned(),
         request_id: request_id.to_string(),
     }
+}
+
+/// Whether a key was described that lives behind a proxy, which cannot be asked while the writer decides.
+fn is_external(request: &KmsRequest, body: &[u8]) -> bool {
+    if !matches!(request, KmsRequest::DescribeKey { .. }) {
+        return false;
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body.pointer("/KeyMetadata/Origin").and_then(Value::as_str) == Some("EXTERNAL_KEY_STORE")
 }
 
 /// What the body of a successful answer says.

@@ -119,7 +119,7 @@
 //!
 //! Every rule of AWS's two pages on DynamoDB's encryption at rest has a number and a test that carries it; the table of both,
 //! `docs/rules.md` in this crate's folder, is made from the tests. [`sample::scenario`] tells the same as timelines that any
-//! other interface can run too.
+//! other interface can run too, and [`sample::contract`] is what every store has to pass.
 //!
 //! Whoever holds a [`RecordKeys`] can read that structure until it is dropped: the engine cannot take it back, only refuse the
 //! next one. Sort keys or other parts of a record's key that a store keeps in the clear for its order are the store's choice.

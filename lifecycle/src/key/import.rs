@@ -228,23 +228,23 @@ impl Key {
     }
 
     /// The key without the bytes of one imported material, and what is left of the record of those: nothing of material
-    /// that the key does not depend on yet. `None` if the bytes are not there.
+    /// that the key does not depend on yet, unless it is a replica, which goes on waiting for what its primary has. `None` if
+    /// there is nothing to remove.
     #[must_use]
     pub fn without_material(&self, known: &Material) -> Option<(Key, Option<Material>)> {
-        let standing = self.imported(known.id).filter(|entry| entry.presence != Presence::Missing)?.standing;
+        let entry = self.imported(known.id)?;
         let mut key = self.clone();
-        match standing {
-            Standing::PendingRotation => {
-                key.imported.retain(|material| material.id != known.id);
-                Some((key, None))
-            }
-            Standing::Permanent => {
-                for material in key.imported.iter_mut().filter(|material| material.id == known.id) {
-                    material.presence = Presence::Missing;
-                }
-                Some((key, Some(Material { secret: None, ..known.clone() })))
-            }
+        if entry.standing == Standing::PendingRotation && !self.is_replica() {
+            key.imported.retain(|material| material.id != known.id);
+            return Some((key, None));
         }
+        if entry.presence == Presence::Missing {
+            return None;
+        }
+        for material in key.imported.iter_mut().filter(|material| material.id == known.id) {
+            material.presence = Presence::Missing;
+        }
+        Some((key, Some(Material { secret: None, ..known.clone() })))
     }
 
     /// The key after a rotation to the imported material that waits for it.

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Key, KeyPolicy, KeyState, Material, Switch};
+use super::{ImportedMaterial, Key, KeyPolicy, KeyState, Material, Origin, Presence, Switch};
 use crate::clock::Timestamp;
 use crate::ids::{KeyArn, Region, Scope};
 use crate::tag::Tag;
@@ -172,8 +172,8 @@ impl Key {
         Key { multi_region: Some(MultiRegion { role, transition }), ..self.clone() }
     }
 
-    /// The primary with one more replica, and the replica, which has no material yet (see [`Key::adopt`]) and is Creating
-    /// until `until`. The key must be a primary that has no replica in `region`.
+    /// The primary with one more replica, and the replica, which is Creating until `until` and has no record of a material
+    /// yet (see [`Key::counterpart`]). The key must be a primary that has no replica in `region`.
     #[must_use]
     pub fn replicate(
         &self,
@@ -191,8 +191,7 @@ impl Key {
             pending_deletion: None,
             policy,
             tags,
-            current_material: None,
-            material_count: 0,
+            imported: Vec::new(),
             rotation: None,
             on_demand_rotations: 0,
             ..self.placed(
@@ -200,16 +199,39 @@ impl Key {
                 Some(Transition::Creating { until }),
             )
         };
+        let replica = replica.informed_by(self);
         let replicas = self.replicas().map(|arn| arn.scope.region).chain([region]).collect();
         (self.placed(Role::Primary { replicas }, self.transition()), replica)
     }
 
-    /// The replica with a material of its primary, and its copy of the material, which encrypts from now on.
+    /// This related key, knowing what `other` knows of their materials: which there are, which encrypts, what stands where
+    /// and what it is called. Which of the imported ones are there, and how long, is each key's own.
+    ///
+    /// AWS: KMS developer guide, "Import key material into multi-Region keys".
     #[must_use]
-    pub fn adopt(&self, material: &Material) -> (Key, Material) {
-        let key =
-            Key { current_material: Some(material.id), material_count: material.number + 1, ..self.clone() };
-        (key, Material { key: self.arn, ..material.clone() })
+    pub fn informed_by(&self, other: &Key) -> Key {
+        let imported = other.imported.iter().map(|material| {
+            let own = self.imported(material.id);
+            let presence = own.map_or(Presence::Missing, |own| own.presence);
+            ImportedMaterial { presence, ..material.clone() }
+        });
+        Key {
+            imported: imported.collect(),
+            current_material: other.current_material,
+            material_count: other.material_count,
+            ..self.clone()
+        }
+    }
+
+    /// This related key's record of a material that `material` is another's record of. Made by AWS KMS, it is the same in
+    /// every Region; imported, it is there only if `own`, the record that this key has by now, has the bytes.
+    #[must_use]
+    pub fn counterpart(&self, material: &Material, own: Option<&Material>) -> Material {
+        let secret = match self.origin {
+            Origin::External => own.and_then(|own| own.secret.clone()),
+            _ => material.secret.clone(),
+        };
+        Material { key: self.arn, secret, ..material.clone() }
     }
 
     /// The primary without the replica of a Region. If it was the last that a deletion waited for, the waiting period

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Change, View};
+use super::{Change, Record, View};
 use crate::clock::Timestamp;
 use crate::crypto::{Entropy, EntropyError};
 use crate::event::ServiceEvent;
-use crate::ids::{AccountId, KeyArn, KeyId};
-use crate::key::Key;
+use crate::ids::{AccountId, KeyArn, KeyId, MaterialId};
+use crate::key::{Key, Material};
 
 impl<'a> View<'a> {
     /// The primary of a multi-Region key, which may be the key itself; `None` for a single-Region key.
@@ -20,6 +20,49 @@ impl<'a> View<'a> {
     pub fn replicas_of<'k>(&self, key: &'k Key) -> impl Iterator<Item = &'a Arc<Key>> + use<'a, 'k> {
         let view = *self;
         key.replicas().filter_map(move |arn| view.key(&arn))
+    }
+
+    /// The keys that are related to a key, without itself; none for a single-Region key.
+    pub fn related_to<'k>(&self, key: &'k Key) -> impl Iterator<Item = &'a Arc<Key>> + use<'a, 'k> {
+        let view = *self;
+        let primary = view.primary_of(key);
+        let replicas = primary.into_iter().flat_map(move |primary| view.replicas_of(primary));
+        primary.into_iter().chain(replicas).filter(move |related| related.arn != key.arn)
+    }
+
+    /// Whether a key and all keys that are related to it have an imported material.
+    #[must_use]
+    pub fn is_imported_everywhere(&self, key: &Key, id: MaterialId) -> bool {
+        let has =
+            |key: &Key| key.imported(id).is_some_and(|material| material.presence.is_present_at(self.now()));
+        has(key) && self.related_to(key).all(|related| has(related))
+    }
+
+    /// The imported material to which a key can rotate now: it waits for that, and every related key has it.
+    ///
+    /// AWS: KMS developer guide, "Perform on-demand key rotation", multi-Region keys with imported key material.
+    #[must_use]
+    pub fn rotation_candidate(&self, key: &Key) -> Option<&'a Arc<Material>> {
+        let pending = key.pending_material_at(self.now())?;
+        self.material(&key.arn, pending.id).filter(|_| self.is_imported_everywhere(key, pending.id))
+    }
+
+    /// What the other related keys change when `key` has become what it is here: they learn of its imported materials, and
+    /// have a record of each that `told` is one of.
+    pub fn inform<'m>(
+        &self,
+        key: &'m Key,
+        told: Option<&'m Material>,
+    ) -> impl Iterator<Item = Change> + use<'a, 'm> {
+        let view = *self;
+        view.related_to(key).flat_map(move |related| {
+            let informed = related.informed_by(key);
+            let material = told.map(|told| {
+                let own = view.material(&related.arn, told.id);
+                Record::Material(Arc::new(informed.counterpart(told, own.map(|own| &**own))))
+            });
+            material.into_iter().chain([Record::Key(Arc::new(informed))]).map(Change::Put)
+        })
     }
 
     /// Whether an account has a key of this id in any Region: multi-Region keys of one id are related.

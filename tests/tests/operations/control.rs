@@ -257,6 +257,8 @@ async fn a_bad_document_changes_nothing() {
         (with(&sealed, "/materials/0/sealed", json!(altered)), Some("sesame"), wrong),
         (with(&sealed, "/materials/0/sealed", json!("AAAA")), Some("sesame"), wrong),
         (with(&sealed, "/salt", json!("not base64")), Some("sesame"), "the salt is not base64"),
+        (with(&sealed, "/keys/0/spec", json!("HMAC_384")), Some("sesame"), "HMAC_384 is not the spec"),
+        (with(&sealed, "/keys/0/spec", json!("RSA_2048")), Some("sesame"), "RSA_2048 is not the spec"),
     ] {
         let answer = state(&kms, Method::PUT, passphrase, document).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{message}");

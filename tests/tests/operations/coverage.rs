@@ -24,7 +24,6 @@ const IMPOSSIBLE: &[(&str, ErrorCode, &str)] = &[
     ("*", ErrorCode::DependencyTimeoutException, "nothing that it depends on is remote"),
     ("CreateAlias", ErrorCode::InvalidAliasNameException, "AWS sends ValidationException instead"),
     ("DeleteAlias", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
-    ("DeleteImportedKeyMaterial", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("EnableKey", ErrorCode::LimitExceededException, "there is no quota on enabled keys any more"),
     ("GetKeyPolicy", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
     ("GetKeyRotationStatus", ErrorCode::KMSInvalidStateException, NO_REFUSING_STATE),
@@ -88,6 +87,9 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         E::DisabledException => {
             State::Disabled.enter(&kms, &key.id).await;
             good
+        }
+        E::KMSInvalidStateException if operation == "DeleteImportedKeyMaterial" => {
+            return Some(of_a_replica_that_is_made(&kms, operation).await);
         }
         E::KMSInvalidStateException => {
             if operation != "CancelKeyDeletion" {
@@ -180,6 +182,16 @@ async fn attempt(operation: &str, code: ErrorCode) -> Option<Answer> {
         _ => return None,
     };
     Some(call(&kms, operation, input).await)
+}
+
+/// A request about a replica of a key with imported material that is Creating.
+async fn of_a_replica_that_is_made(kms: &TestKms, operation: &str) -> Answer {
+    let tag = json!({"TagKey": "_custom_key_material_", "TagValue": super::wire::encoded(&[7; 32])});
+    let input = json!({"Origin": "EXTERNAL", "MultiRegion": true, "Tags": [tag]});
+    let id = call(kms, "CreateKey", input).await.ok()["KeyMetadata"]["KeyId"].clone();
+    let id = id.as_str().unwrap();
+    call(kms, "ReplicateKey", request("ReplicateKey", id, BLOB)).await.ok();
+    call_of(kms, (ACCOUNT, "eu-west-1"), operation, request(operation, id, BLOB)).await
 }
 
 /// Sets a field of the only key.

@@ -3,6 +3,7 @@
 //! AWS: KMS developer guide, "Multi-Region keys in AWS KMS".
 
 mod deletion;
+mod imported;
 mod model;
 mod primary;
 mod records;

@@ -2,6 +2,8 @@
 //!
 //! AWS: KMS developer guide, "Key states of AWS KMS keys".
 
+mod kinds;
+
 use fixtures::TestKms;
 use http::StatusCode;
 use kms_server::operations::registry::OPERATIONS;

@@ -89,7 +89,8 @@ impl Operation for ImportKeyMaterial {
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
         resolved.keys.iter().try_for_each(|found| {
             check_origin(&found.key)?;
-            check_symmetric_members(input, &found.key)
+            check_symmetric_members(input, &found.key)?;
+            check_new(input, &found.key)
         })
     }
 }
@@ -105,6 +106,16 @@ fn check_symmetric_members(input: &ImportKeyMaterialRequest, key: &Key) -> Resul
         Some((member, _)) => Err(unsupported(format!("{member} is not supported for KeySpec {}", key.spec))),
         None => Ok(()),
     }
+}
+
+/// What is new to related keys comes in by their primary.
+///
+/// AWS: KMS API reference, "ImportKeyMaterial", ImportType; the text is not known.
+fn check_new(input: &ImportKeyMaterialRequest, key: &Key) -> Result<(), KmsError> {
+    if input.import_type == Some(ImportType::New) && key.is_replica() {
+        return Err(unsupported(format!("{} is not a multi-Region primary key.", key.arn)));
+    }
+    Ok(())
 }
 
 fn known_id() -> KmsError {
@@ -161,8 +172,10 @@ impl Command for ImportKeyMaterial {
         let imported = key.import(import, known.map(|known| &**known), authorized.view.now());
         let (key, material) = imported.map_err(|error| refusal(key, error))?;
         let output = ImportKeyMaterialResponse { key_id: key.arn, key_material_id: material.id };
+        let mut changes: Vec<Change> = authorized.view.inform(&key, Some(&material)).collect();
         let records = [Record::Material(Arc::new(material)), Record::Key(Arc::new(key))];
-        Ok((output, records.map(Change::Put).into()))
+        changes.extend(records.map(Change::Put));
+        Ok((output, changes))
     }
 }
 

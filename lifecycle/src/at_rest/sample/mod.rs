@@ -1,7 +1,9 @@
-//! Samples, for tests of the engine and of stores: a KMS that is none, a store in memory, and scenarios as data.
+//! Samples, for tests of the engine and of stores: a KMS that is none, a store in memory, scenarios as
+//! data, and the contract of stores.
 //!
 //! PROVIDES NO SECURITY: the sample KMS keeps its keys in memory and draws them from a seed.
 
+pub mod contract;
 mod kms;
 pub mod scenario;
 mod store;

@@ -2,6 +2,7 @@
 
 mod cache;
 mod calls;
+mod drive;
 mod encrypted;
 mod features;
 mod kinds;
@@ -11,6 +12,7 @@ mod rules;
 mod scenarios;
 mod sealing;
 mod simulation;
+mod stores;
 mod switching;
 
 use super::sample::SampleWorld;

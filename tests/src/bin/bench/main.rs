@@ -13,7 +13,9 @@
     reason = "a measuring tool: it prints, reads the clock, and stops at the first thing that is not as expected"
 )]
 
+mod algorithms;
 mod bare;
+mod beside;
 mod caller;
 mod load;
 mod process;
@@ -29,9 +31,11 @@ use process::Server;
 const HELP: &str = "\
 Measures kms-server over HTTP against a bare actix handler.
 
-Usage: bench [time] [--signed] [--requests N] [--keys N] [--connections N] [--server PATH]
+Usage: bench [time|algorithms|beside] [--signed] [--requests N] [--keys N] [--connections N] [--server PATH]
 
   time             measure what virtual time costs instead: rotations, idle time, and the memory of histories
+  algorithms       measure each operation of each kind of key against its cryptography alone instead
+  beside           measure how long Encrypt takes while others make keys of RSA instead
 
   --signed         measure a second time, as a user whose signatures are verified and whose identity policy decides
   --requests N     requests per measurement (default 200000)
@@ -42,6 +46,8 @@ Usage: bench [time] [--signed] [--requests N] [--keys N] [--connections N] [--se
 
 struct Options {
     time: bool,
+    algorithms: bool,
+    beside: bool,
     signed: bool,
     requests: usize,
     keys: usize,
@@ -57,6 +63,8 @@ fn main() {
     let beside = std::env::current_exe().unwrap().with_file_name("kms-server");
     let mut options = Options {
         time: false,
+        algorithms: false,
+        beside: false,
         signed: false,
         requests: 200_000,
         keys: 100_000,
@@ -67,6 +75,8 @@ fn main() {
         let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} needs a value\n{HELP}"));
         match argument.as_str() {
             "time" => options.time = true,
+            "algorithms" => options.algorithms = true,
+            "beside" => options.beside = true,
             "--signed" => options.signed = true,
             "--requests" => options.requests = value().parse().expect("a number"),
             "--keys" => options.keys = value().parse().expect("a number"),
@@ -84,6 +94,12 @@ async fn run(options: &Options) {
     println!("{}\n", process::machine());
     if options.time {
         return time::report(options).await;
+    }
+    if options.algorithms {
+        return algorithms::report(options).await;
+    }
+    if options.beside {
+        return beside::report(options).await;
     }
     start_up(options, "empty start", None).await;
     println!(

@@ -5,9 +5,10 @@
 use fixtures::{REGION, TestKms};
 use http::StatusCode;
 use kms_server::operations::registry::OPERATIONS;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::subject::{BLOB, key_members, kind, request};
+use super::super::wire::{decoded, encoded};
 use super::*;
 
 /// What the table says of one operation in one state.
@@ -85,10 +86,21 @@ fn the_table_has_a_row_for_every_operation_that_names_a_key() {
     assert_eq!(rows, expected);
 }
 
-/// A key of the kind that an operation needs in one of the states: where it is, its id, and something to open.
-async fn enter(kms: &TestKms, operation: &str, state: usize) -> (&'static str, String, String) {
+/// A key of the kind that an operation needs in one of the states: where it is, its id, and something to open; with imported
+/// material also the request that imports it again.
+async fn enter(
+    kms: &TestKms,
+    operation: &str,
+    origin: &str,
+    state: usize,
+) -> (&'static str, String, String, Value) {
     let (spec, usage) = kind(operation);
-    let id = primary(kms, json!({"KeySpec": spec, "KeyUsage": usage})).await;
+    let mut members = json!({"KeySpec": spec, "KeyUsage": usage, "Origin": origin});
+    let material = if origin == "EXTERNAL" { material(kms, spec, usage).await } else { Vec::new() };
+    if !material.is_empty() {
+        members["Tags"] = json!([{"TagKey": "_custom_key_material_", "TagValue": encoded(&material)}]);
+    }
+    let id = primary(kms, members).await;
     let (maker, made) = match usage {
         "SIGN_VERIFY" => ("Sign", "Signature"),
         "GENERATE_VERIFY_MAC" => ("GenerateMac", "Mac"),
@@ -99,24 +111,60 @@ async fn enter(kms: &TestKms, operation: &str, state: usize) -> (&'static str, S
     let sealed = call_in(kms, REGION, maker, request(maker, &id, BLOB)).await.ok();
     let sealed = sealed[made].as_str().unwrap().to_owned();
     replicate(kms, &id, IRELAND).await.ok();
+    let mut again = Value::Null;
     if state == 0 {
-        return (IRELAND, id, sealed);
+        return (IRELAND, id, sealed, again);
     }
     kms.clock().advance("5s").await.unwrap();
+    if !material.is_empty() {
+        again = super::imported::import_request(kms, IRELAND, &id, &material).await;
+        call_in(kms, IRELAND, "ImportKeyMaterial", again.clone()).await.ok();
+    }
     if state == 2 {
         call_in(kms, REGION, "ScheduleKeyDeletion", json!({"KeyId": id})).await.ok();
-        return (REGION, id, sealed);
+        return (REGION, id, sealed, again);
     }
     call_in(kms, REGION, "UpdatePrimaryRegion", json!({"KeyId": id, "PrimaryRegion": IRELAND})).await.ok();
-    (IRELAND, id, sealed)
+    (IRELAND, id, sealed, again)
+}
+
+/// Material that a key of a kind may import; none if it may not.
+async fn material(kms: &TestKms, spec: &str, usage: &str) -> Vec<u8> {
+    match usage {
+        "ENCAPSULATE_DECAPSULATE" => Vec::new(),
+        "ENCRYPT_DECRYPT" | "GENERATE_VERIFY_MAC" => vec![7; 32],
+        _ => {
+            let sealing = call_in(kms, REGION, "CreateKey", json!({})).await.ok();
+            let pair = json!({"KeyId": sealing["KeyMetadata"]["KeyId"], "KeyPairSpec": spec});
+            let pair = call_in(kms, REGION, "GenerateDataKeyPair", pair).await.ok();
+            decoded(&pair["PrivateKeyPlaintext"])
+        }
+    }
 }
 
 #[tokio::test]
 async fn every_operation_in_every_state() {
+    every_cell("AWS_KMS").await;
+}
+
+#[tokio::test]
+async fn every_operation_in_every_state_with_imported_material() {
+    every_cell("EXTERNAL").await;
+}
+
+async fn every_cell(origin: &str) {
+    // What needs the other origin, or one that has automatic rotation.
+    let unsupported: &[&str] = match origin {
+        "AWS_KMS" => &["DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial"],
+        _ => &["DisableKeyRotation", "EnableKeyRotation", "GetKeyRotationStatus"],
+    };
     for (operation, cells) in TABLE {
+        if origin == "EXTERNAL" && kind(operation).1 == "ENCAPSULATE_DECAPSULATE" {
+            continue;
+        }
         for (state, cell) in cells.iter().enumerate() {
             let kms = TestKms::new();
-            let (region, id, sealed) = enter(&kms, operation, state).await;
+            let (region, id, sealed, again) = enter(&kms, operation, origin, state).await;
             let key = arn(region, &id);
             let (name, words) = STATES[state];
             assert_eq!(describe(&kms, region, &id).await["KeyState"], name);
@@ -128,6 +176,7 @@ async fn every_operation_in_every_state() {
                     let alias = json!({"AliasName": super::super::subject::ALIAS, "TargetKeyId": other});
                     call_in(&kms, region, "CreateAlias", alias).await.ok();
                 }
+                "ImportKeyMaterial" if !again.is_null() => input = again,
                 "ReplicateKey" => input["ReplicaRegion"] = TOKYO.into(),
                 // Back to where it came from.
                 "UpdatePrimaryRegion" => input["PrimaryRegion"] = REGION.into(),
@@ -137,13 +186,8 @@ async fn every_operation_in_every_state() {
             let found = (answer.code(), answer.message());
             let state = |text: String| ("KMSInvalidStateException".to_owned(), text);
             let expected = match cell {
-                // These keys have material that AWS KMS made.
-                Yes if matches!(
-                    *operation,
-                    "DeleteImportedKeyMaterial" | "GetParametersForImport" | "ImportKeyMaterial"
-                ) =>
-                {
-                    let message = format!("{key} origin is AWS_KMS which is not valid for this operation.");
+                Yes if unsupported.contains(operation) => {
+                    let message = format!("{key} origin is {origin} which is not valid for this operation.");
                     ("UnsupportedOperationException".to_owned(), message)
                 }
                 Yes => {

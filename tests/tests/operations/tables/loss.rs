@@ -123,3 +123,20 @@ async fn revoked_grants_are_a_lost_key_but_for_requests() {
     assert_eq!(refused.code(), "com.amazonaws.dynamodb.v20120810#AccessDeniedException");
     assert!(refused.message().starts_with("KMS key access denied error: "), "{}", refused.message());
 }
+
+#[tokio::test]
+async fn a_key_store_that_is_disconnected_takes_its_tables_along() {
+    let kms = TestKms::new();
+    let (store, key) = super::super::custom_stores::in_cluster(&kms).await;
+    let table = Table::active(&kms, "books", under(&key)).await;
+    table.seal(1, "Moby Dick").await.ok();
+    call(&kms, "DisconnectCustomKeyStore", json!({ "CustomKeyStoreId": store })).await.ok();
+    let advanced = kms.clock().advance("1h").await.unwrap();
+    assert_eq!(advanced["events"]["TableKeyInaccessible"], 1, "{advanced}");
+    let refused = table.seal(1, "Moby Dick").await;
+    assert!(refused.message().contains("KMSInvalidStateException"), "{}", refused.message());
+    call(&kms, "ConnectCustomKeyStore", json!({ "CustomKeyStoreId": store })).await.ok();
+    let advanced = kms.clock().advance("1h").await.unwrap();
+    assert_eq!(advanced["events"]["TableRecovered"], 1, "{advanced}");
+    table.seal(1, "Moby Dick").await.ok();
+}
