@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use lifecycle::crypto::{Entropy, SystemEntropy};
@@ -9,6 +10,7 @@ use lifecycle::custom_store::Cluster;
 use lifecycle::grant::TokenKey;
 use lifecycle::iam;
 use lifecycle::ids::{AccountId, Region};
+use tokio::sync::Semaphore;
 
 use crate::attestation::{AGE_MAX, Roots, Verifier};
 use crate::auth::{Authenticator, SealError, SessionKey, Signatures, UnknownAccessKey};
@@ -326,6 +328,7 @@ impl Builder {
             request_quotas: RequestQuotas::new(self.request_quota_share),
             tally: Tally::default(),
             tables,
+            making: Semaphore::new(thread::available_parallelism().map_or(1, |all| all.get() / 2).max(1)),
             clusters: self.clusters,
             proxies: Client::new(routes, self.proxy_timeout),
         }))

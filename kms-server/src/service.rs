@@ -20,6 +20,7 @@ use lifecycle::ids::{AccountId, Region, Uuid};
 use lifecycle::policy::Principal;
 use lifecycle::state::Usage;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
@@ -104,6 +105,8 @@ pub struct Inner {
     pub tally: Tally,
     /// Tables that are encrypted at rest.
     pub tables: Tables,
+    /// Turns to make keys that take long.
+    pub making: Semaphore,
     /// The configured AWS CloudHSM clusters.
     pub clusters: Vec<Cluster>,
     /// Calls external key store proxies.

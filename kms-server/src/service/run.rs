@@ -181,6 +181,8 @@ impl Service {
             Work::Quick => None,
             Work::Slow => {
                 let ordered = order.clone();
+                // More keys made at once than there are processors to spare would take the time of everybody else.
+                let _turn = self.0.making.acquire().await;
                 let made = self.elsewhere(move |service| service.make_ready(&ordered.request()));
                 match made.await? {
                     (Ok(prepared), ..) => prepared,
