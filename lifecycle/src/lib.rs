@@ -5,7 +5,6 @@
 //! through a [`state::View`] at an instant and changed only by applying [`state::Change`]s.
 
 pub mod alias;
-#[cfg(feature = "at-rest")]
 pub mod at_rest;
 pub mod authorize;
 pub mod clock;
