@@ -326,7 +326,8 @@ impl Service {
         let (Some(entry), Some(caller)) = (exchange.entry, &exchange.caller) else { return };
         let snapshot = self.0.engine.snapshot();
         let view = snapshot.state.at(exchange.moment.at);
-        let pair = exchange.input.as_ref().and_then(|input| input.get("KeyPairSpec")).and_then(Value::as_str);
+        let pair =
+            || exchange.input.as_ref().and_then(|input| input.get("KeyPairSpec")).and_then(Value::as_str);
         let specs = exchange.trace.keys().filter_map(|key| view.key(&key)).map(|key| key.spec);
         let row = Row {
             month: Month::of(exchange.moment.at),

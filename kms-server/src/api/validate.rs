@@ -2,7 +2,8 @@
 //!
 //! Two passes, as in AWS's framework: first every value is brought to its type (the first failure is a
 //! `SerializationException`), then every constraint is checked and all violations are reported together in
-//! one `ValidationException`. Both visit the members in model order, each value once.
+//! one `ValidationException`. Both visit the members in model order, each value once. They are spared a body that is
+//! right as it stands.
 //!
 //! AWS: API Reference, "Common Error Types"; the texts are AWS (observed), on KMS for the second pass and on
 //! sister services with the same protocol for the first.
@@ -11,6 +12,7 @@ mod blob;
 mod constrain;
 mod convert;
 mod parse;
+mod sound;
 
 pub use blob::{blob_len, decoded_len};
 pub use constrain::{ECHO_BYTES_MAX, VIOLATIONS_MAX};
@@ -31,6 +33,14 @@ use super::shape::Structure;
 /// `SerializationException` for a value of the wrong JSON type, else `ValidationException` listing every
 /// violated constraint (up to [`VIOLATIONS_MAX`]).
 pub fn validate(shape: &Structure, input: &mut Value) -> Result<(), KmsError> {
+    match input {
+        Value::Object(members) if sound::structure(shape, members) => Ok(()),
+        input => correct(shape, input),
+    }
+}
+
+/// Both passes.
+fn correct(shape: &Structure, input: &mut Value) -> Result<(), KmsError> {
     let members = convert::body(shape, input)?;
     constrain::check(shape, members)
 }

@@ -7,13 +7,15 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServiceRequest, fn_service};
+use actix_http::Request;
+use actix_web::dev::{Server, fn_service};
 use actix_web::rt::net::TcpSocket;
-use actix_web::{App, Error, HttpServer};
+use actix_web::{Error, HttpServer};
 use rustls::ServerConfig;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -140,7 +142,7 @@ impl Bound {
         thread::Builder::new().name("kms-http".to_owned()).spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
             let result =
-                runtime.and_then(|runtime| runtime.block_on(run(listener, options, Arc::new(edge), stopped)));
+                runtime.and_then(|runtime| runtime.block_on(run(listener, options, edge, stopped)));
             // Nobody listens any more after a drop of `Running`.
             let _ = ending.send(result);
         })?;
@@ -209,7 +211,7 @@ pub async fn terminated() -> io::Result<&'static str> {
 async fn run<H: Handler>(
     listener: TcpListener,
     options: Options,
-    edge: Arc<Edge<H>>,
+    edge: Edge<H>,
     stopped: oneshot::Receiver<Duration>,
 ) -> io::Result<Stopped> {
     let traffic = Arc::clone(&edge.traffic);
@@ -253,18 +255,20 @@ async fn until(holds: impl Fn() -> bool) {
     }
 }
 
-fn server<H: Handler>(listener: TcpListener, options: Options, edge: Arc<Edge<H>>) -> io::Result<Server> {
+fn server<H: Handler>(listener: TcpListener, options: Options, edge: Edge<H>) -> io::Result<Server> {
     let workers = match options.workers {
         0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
         some => some,
     };
     let traffic = Arc::clone(&edge.traffic);
     let server = HttpServer::new(move || {
-        let edge = Arc::clone(&edge);
-        App::new().default_service(fn_service(move |request: ServiceRequest| {
-            let edge = Arc::clone(&edge);
-            async move { Ok::<_, Error>(edge.exchange(request).await) }
-        }))
+        // Each worker counts its own references.
+        let edge = Rc::new(edge.clone());
+        // One handler answers everything: an `App` with its routes and extractors would be in its way.
+        fn_service(move |request: Request| {
+            let answered = Edge::exchange(Rc::clone(&edge), request);
+            async move { Ok::<_, Error>(answered.await) }
+        })
     })
     .workers(workers)
     .max_connections(options.connections_max.div_ceil(workers).max(1))

@@ -5,10 +5,9 @@
 
 use ::http::header::HeaderName;
 use ::http::{Response, Version, header};
-use actix_web::dev::RequestHead;
+use actix_web::dev::{RequestHead, Response as Answer};
 use actix_web::http as framework;
 use actix_web::http::header as name;
-use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 
 use crate::message::{
@@ -61,45 +60,46 @@ fn version(version: framework::Version) -> Version {
     }
 }
 
-/// Converts a reply's head into a builder, and takes its body.
-pub(super) fn response(reply: Reply) -> (HttpResponseBuilder, Bytes) {
+/// Converts a reply's head, and takes its body.
+pub(super) fn response(reply: Reply) -> (Answer<()>, Bytes) {
     match reply {
         Reply::Operation(reply) => operation(reply),
         Reply::Other(response) => other(response),
     }
 }
 
-fn operation(reply: OperationReply) -> (HttpResponseBuilder, Bytes) {
+fn operation(reply: OperationReply) -> (Answer<()>, Bytes) {
     const DOMAIN_TIME: name::HeaderName = name::HeaderName::from_static(crate::message::DOMAIN_TIME);
     const REQUEST_ID: name::HeaderName = name::HeaderName::from_static(crate::message::REQUEST_ID);
-    let mut builder = HttpResponse::build(status(reply.status));
-    builder.append_header((name::CONTENT_TYPE, name::HeaderValue::from_static(CONTENT_TYPE)));
+    let mut answer = Answer::with_body(status(reply.status), ());
+    let headers = answer.headers_mut();
+    headers.append(name::CONTENT_TYPE, name::HeaderValue::from_static(CONTENT_TYPE));
     if let Some(Ok(id)) = reply.request_id.map(|id| name::HeaderValue::from_str(id.as_str())) {
-        builder.append_header((REQUEST_ID, id));
+        headers.append(REQUEST_ID, id);
     }
     if let Ok(at) = domain_time(reply.at, name::HeaderValue::from_bytes) {
-        builder.append_header((DOMAIN_TIME, at));
+        headers.append(DOMAIN_TIME, at);
     }
     if reply.status == 200 {
         let names = [name::CACHE_CONTROL, name::PRAGMA, name::EXPIRES];
         for (name, (_, value)) in names.into_iter().zip(UNCACHED) {
-            builder.append_header((name, name::HeaderValue::from_static(value)));
+            headers.append(name, name::HeaderValue::from_static(value));
         }
     }
-    (builder, reply.body)
+    (answer, reply.body)
 }
 
-fn other(response: Response<Bytes>) -> (HttpResponseBuilder, Bytes) {
+fn other(response: Response<Bytes>) -> (Answer<()>, Bytes) {
     let (parts, body) = response.into_parts();
-    let mut builder = HttpResponse::build(status(parts.status.as_u16()));
+    let mut answer = Answer::with_body(status(parts.status.as_u16()), ());
     for (name, value) in parts.headers.iter().filter(|(name, _)| !framing(name)) {
         let name = name::HeaderName::from_bytes(name.as_str().as_bytes());
         let value = name::HeaderValue::from_bytes(value.as_bytes());
         if let (Ok(name), Ok(value)) = (name, value) {
-            builder.append_header((name, value));
+            answer.headers_mut().append(name, value);
         }
     }
-    (builder, body)
+    (answer, body)
 }
 
 fn status(code: u16) -> framework::StatusCode {

@@ -4,13 +4,15 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_http::{ConnectionType, Request, Response};
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::{Payload, RequestHead, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, RequestHead};
 use actix_web::http::{Method, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -18,7 +20,7 @@ use futures_util::StreamExt as _;
 use super::{Handler, Protocol, Refusal, convert};
 use crate::message::{Connection, Reply as Answer, Transport};
 
-/// What every worker shares: the handler, the bounds and the counts of what is going on.
+/// What every worker knows: the handler and the counts of what is going on, which all share, and the bounds.
 pub(super) struct Edge<H> {
     pub(super) handler: Arc<H>,
     pub(super) local: SocketAddr,
@@ -52,27 +54,40 @@ impl Traffic {
     }
 
     /// Counts a connection for as long as the returned value lives.
-    pub(super) fn connect(traffic: &Arc<Traffic>) -> Counted {
-        Counted::new(traffic, |traffic| &traffic.connections)
+    pub(super) fn connect(traffic: &Arc<Traffic>) -> Connected {
+        traffic.connections.fetch_add(1, Ordering::AcqRel);
+        Connected(Arc::clone(traffic))
     }
 }
 
-/// One unit in a counter, given back on drop: also when a future is cancelled or panics.
-pub(super) struct Counted {
-    traffic: Arc<Traffic>,
-    counter: fn(&Traffic) -> &AtomicUsize,
-}
+/// A connection that is counted, until it is dropped.
+pub(super) struct Connected(Arc<Traffic>);
 
-impl Counted {
-    fn new(traffic: &Arc<Traffic>, counter: fn(&Traffic) -> &AtomicUsize) -> Self {
-        counter(traffic).fetch_add(1, Ordering::AcqRel);
-        Counted { traffic: Arc::clone(traffic), counter }
-    }
-}
-
-impl Drop for Counted {
+impl Drop for Connected {
     fn drop(&mut self) {
-        (self.counter)(&self.traffic).fetch_sub(1, Ordering::AcqRel);
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A request that is counted, until it is dropped: also when a future is cancelled or panics.
+pub(super) struct Counted<H>(Rc<Edge<H>>);
+
+impl<H> Counted<H> {
+    fn new(edge: Rc<Edge<H>>) -> Self {
+        edge.traffic.requests.fetch_add(1, Ordering::AcqRel);
+        Counted(edge)
+    }
+}
+
+impl<H> Drop for Counted<H> {
+    fn drop(&mut self) {
+        self.0.traffic.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<H> Clone for Edge<H> {
+    fn clone(&self) -> Self {
+        Edge { handler: Arc::clone(&self.handler), traffic: Arc::clone(&self.traffic), ..*self }
     }
 }
 
@@ -80,23 +95,23 @@ impl<H: Handler> Edge<H> {
     /// Answers one request.
     // An `async fn` would keep its argument twice, in a future that is allocated for each request.
     #[expect(clippy::manual_async_fn, reason = "see above")]
-    pub(super) fn exchange(&self, request: ServiceRequest) -> impl Future<Output = ServiceResponse> {
+    pub(super) fn exchange(edge: Rc<Self>, mut request: Request) -> impl Future<Output = Response<Reply<H>>> {
         async move {
-            let counted = Counted::new(&self.traffic, |traffic| &traffic.requests);
-            let (request, mut payload) = request.into_parts();
-            match self.answer(request.head(), &mut payload).await {
+            let counted = Counted::new(edge);
+            let edge = &counted.0;
+            let mut payload = request.take_payload();
+            match edge.answer(request.head(), &mut payload).await {
                 Ok(answer) => {
-                    let (mut builder, bytes) = convert::response(answer);
-                    let body = Reply { bytes, _unread: None, _counted: counted };
-                    ServiceResponse::new(request, builder.body(body))
+                    let (head, bytes) = convert::response(answer);
+                    head.set_body(Reply { bytes, _unread: None, _counted: counted })
                 }
                 Err(refusal) => {
                     tracing::debug!(peer = ?request.head().peer_addr, ?refusal, "request refused at the edge");
-                    self.handler.refused(refusal.reason());
+                    edge.handler.refused(refusal.reason());
                     let response = refusal.into_response(protocol(request.head()));
-                    let (mut builder, bytes) = convert::response(Answer::Other(response));
-                    let body = Reply { bytes, _unread: Some(payload), _counted: counted };
-                    ServiceResponse::new(request, builder.force_close().body(body))
+                    let (mut head, bytes) = convert::response(Answer::Other(response));
+                    head.head_mut().set_connection_type(ConnectionType::Close);
+                    head.set_body(Reply { bytes, _unread: Some(payload), _counted: counted })
                 }
             }
         }
@@ -198,15 +213,15 @@ async fn read(payload: &mut Payload, bytes_max: usize) -> Result<Bytes, Refusal>
 }
 
 /// The body of a response, and what lives exactly as long as it is being written.
-struct Reply {
+pub(super) struct Reply<H> {
     bytes: Bytes,
     /// The rest of a refused request. While somebody holds it, actix closes the connection after the response and
     /// lingers a bounded time; when nobody does, it reads a chunked body to an end that may never come.
     _unread: Option<Payload>,
-    _counted: Counted,
+    _counted: Counted<H>,
 }
 
-impl MessageBody for Reply {
+impl<H> MessageBody for Reply<H> {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {

@@ -225,7 +225,7 @@ impl AuditRecord<'_> {
             }
         }
         if let Some(grant) = retired {
-            members.next(r#""grantId":"#).text(&grant.to_string());
+            members.next(r#""grantId":"#).text(&grant.text());
         }
         if let Some(denial) = denial {
             members.next(r#""authorization":"#).value(denial);
@@ -252,7 +252,9 @@ impl AuditRecord<'_> {
         let shown = names.iter().zip(&self.trace.resources).filter(|(_, resource)| self.shows(resource));
         for ([material_name, store_name, external_name], resource) in shown {
             match resource {
-                pipeline::Resource::Used(_, material) => write_hex(material.0, members.next(material_name)),
+                pipeline::Resource::Used(_, material) => {
+                    members.next(material_name).plain(&material.text());
+                },
                 pipeline::Resource::Stored(_, residence) => {
                     members.next(store_name).text(&residence.store.to_string());
                     if let Some(external) = &residence.xks_key_id {
@@ -329,11 +331,6 @@ fn write_recipient(recipient: &Attestation, json: &mut Json<'_>) {
             .plain(&hex(value));
     }
     json.raw("}");
-}
-
-/// A text of hexadecimal digits.
-fn write_hex(bytes: [u8; 32], json: &mut Json<'_>) {
-    json.plain(&hex(&bytes));
 }
 
 /// `userIdentity` of the record that a caller's own account gets.
@@ -485,15 +482,16 @@ fn shown<'a>(
     structure: &'static Structure,
     value: &'a Value,
 ) -> impl Iterator<Item = (&'static Member, &'a Value)> {
-    let members = structure.members.iter().filter_map(move |member| {
+    let members = structure.members.iter().filter(|member| {
+        let secret = matches!(member.shape, Shape::Blob { .. }) || is_hidden(member.name);
+        // AWS: what counts of it is in the additional data.
+        !secret && member.name != "Recipient"
+    });
+    let given = members.filter_map(move |member| {
         let effective = || member.name.ends_with("EncryptionAlgorithm").then_some(&*ALGORITHM);
         Some((member, value.get(member.name).or_else(effective)?))
     });
-    members.filter(|(member, value)| {
-        let secret = matches!(member.shape, Shape::Blob { .. }) || is_hidden(member.name);
-        // AWS: what counts of it is in the additional data.
-        !secret && member.name != "Recipient" && !value.is_null()
-    })
+    given.filter(|(_, value)| !value.is_null())
 }
 
 /// The members of a request under their audit names.

@@ -94,10 +94,14 @@ const CRYPTOGRAPHIC: [&str; 9] = [
 
 /// The price class of a request: by the spec of the data key pair that it makes, or else of the dearest of its keys.
 #[must_use]
-pub fn price_class(operation: &Entry, pair: Option<&str>, keys: impl Iterator<Item = KeySpec>) -> PriceClass {
+pub fn price_class<'a>(
+    operation: &Entry,
+    pair: impl FnOnce() -> Option<&'a str>,
+    keys: impl Iterator<Item = KeySpec>,
+) -> PriceClass {
     let name = operation.name();
     if name.starts_with("GenerateDataKeyPair") {
-        let rsa = pair.is_some_and(|spec| spec.starts_with("RSA_"));
+        let rsa = pair().is_some_and(|spec| spec.starts_with("RSA_"));
         return if rsa { PriceClass::RsaKeyPair } else { PriceClass::EccKeyPair };
     }
     if !CRYPTOGRAPHIC.contains(&name) {
@@ -117,7 +121,7 @@ mod tests {
     use crate::operations::registry;
 
     fn class(name: &str, pair: Option<&str>, keys: &[KeySpec]) -> PriceClass {
-        price_class(registry::find(name).unwrap(), pair, keys.iter().copied())
+        price_class(registry::find(name).unwrap(), || pair, keys.iter().copied())
     }
 
     #[test]

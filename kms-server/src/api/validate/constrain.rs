@@ -266,7 +266,7 @@ fn satisfies(shape: &Shape, value: &Value) -> bool {
     }
 }
 
-fn satisfies_string(shape: &StringShape, text: &str) -> bool {
+pub(super) fn satisfies_string(shape: &StringShape, text: &str) -> bool {
     is_length_within(shape.length, utf16_len(text)) && violated_pattern(shape, text).is_none()
 }
 
@@ -274,11 +274,11 @@ fn violated_pattern(shape: &StringShape, text: &str) -> Option<&'static Pattern>
     shape.pattern.filter(|pattern| !(pattern.matches)(text))
 }
 
-fn is_length_within(bounds: Bounds, len: usize) -> bool {
+pub(super) fn is_length_within(bounds: Bounds, len: usize) -> bool {
     is_within(bounds, i64::try_from(len).unwrap_or(i64::MAX))
 }
 
-fn is_within(bounds: Bounds, number: i64) -> bool {
+pub(super) fn is_within(bounds: Bounds, number: i64) -> bool {
     bounds.undercut_by(number).is_none() && bounds.exceeded_by(number).is_none()
 }
 
@@ -294,7 +294,7 @@ fn sensitivity(shape: &Shape) -> Sensitivity {
 }
 
 fn utf16_len(text: &str) -> usize {
-    text.chars().map(char::len_utf16).sum()
+    if text.is_ascii() { text.len() } else { text.chars().map(char::len_utf16).sum() }
 }
 
 /// What stands between `Value` and `at`.
