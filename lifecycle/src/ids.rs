@@ -561,8 +561,9 @@ fn hex_digits(byte: u8) -> [u8; 2] {
     [digit(byte >> 4), digit(byte & 0x0f)]
 }
 
-/// The same without an allocation, of what is written into nearly every answer.
-fn digits(bytes: &[u8; 32]) -> ArrayString<64> {
+/// The same of a digest or an id without an allocation: they are part of nearly every request and answer.
+#[must_use]
+pub fn digits(bytes: &[u8; 32]) -> ArrayString<64> {
     let mut text = [0; 64];
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
         pair.copy_from_slice(&hex_digits(*byte));

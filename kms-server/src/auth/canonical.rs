@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use lifecycle::ids::hex;
+use arrayvec::ArrayString;
+use lifecycle::ids::digits;
 use ring::digest::{SHA256, digest};
 
 use crate::message::Message;
@@ -32,8 +33,14 @@ pub(super) fn canonical_request(request: &Message<'_>, signed_headers: &[Cow<'_,
         text.push(b'\n');
     }
     text.push(b'\n');
-    text.extend_from_slice(hex(digest(&SHA256, request.body).as_ref()).as_bytes());
+    text.extend_from_slice(hash(request.body).as_bytes());
     text
+}
+
+/// The hash of what is signed, as signatures spell it.
+pub(super) fn hash(bytes: &[u8]) -> ArrayString<64> {
+    // The hash has as many bytes.
+    digest(&SHA256, bytes).as_ref().first_chunk().map(digits).unwrap_or_default()
 }
 
 /// Normalises dot segments and slashes, then encodes the path as received once more: services other than

@@ -39,6 +39,9 @@ pub(crate) fn of_request(caller: Option<&Caller>, around: Surroundings<'_>) -> C
 
 /// Adds to an empty context what is true of the caller whatever it asks for.
 pub(crate) fn of_caller(caller: &Caller, mut context: Context) -> Context {
+    if !context.wants_any("aws:") {
+        return context;
+    }
     let identity = &caller.identity;
     let principal = caller.principal();
     let service = matches!(principal, Principal::Service(_));

@@ -5,9 +5,9 @@
 use lifecycle::clock::WallTime;
 use lifecycle::crypto::Secret;
 use lifecycle::ids::{Region, hex};
-use ring::digest::{SHA256, digest};
 use ring::hmac;
 
+use super::canonical::hash;
 use super::instant::Instant;
 use super::sigv4::{ALGORITHM, CredentialScope, TERMINATOR, derived};
 
@@ -42,7 +42,6 @@ pub fn sign(
     let date = Instant(now.0.div_euclid(1_000)).basic();
     let day = date.get(..8).unwrap_or_default();
     let key = derived(secret, &CredentialScope { date: day, region, service });
-    let hash = |bytes: &[u8]| hex(digest(&SHA256, bytes).as_ref());
     let Unsigned { host, path, body } = request;
     let canonical =
         format!("POST\n{path}\n\nhost:{host}\nx-amz-date:{date}\n\n{SIGNED_HEADERS}\n{}", hash(body));

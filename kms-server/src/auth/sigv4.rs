@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use lifecycle::clock::WallTime;
 use lifecycle::crypto::Secret;
-use lifecycle::ids::{Region, hex};
-use ring::digest::{SHA256, digest};
+use lifecycle::ids::Region;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::canonical::canonical_request;
+use super::canonical::{canonical_request, hash};
 use super::claim::{Claim, Form, fields};
 use super::error::AuthError;
 use super::instant::Instant;
@@ -165,10 +164,12 @@ impl Claim<'_> {
 
     pub(super) fn string_to_sign(&self, scope: &CredentialScope<'_>, canonical: &[u8]) -> String {
         let CredentialScope { date, region, service } = scope;
-        let hash = hex(digest(&SHA256, canonical).as_ref());
-        let at = self.signed_at.basic();
-        let scope = [date, "/", region.as_str(), "/", service, "/", TERMINATOR];
-        [&[ALGORITHM, "\n", &at, "\n"][..], &scope, &["\n", &hash]].concat().concat()
+        let (at, hash) = (self.signed_at.basic(), hash(canonical));
+        let start = [ALGORITHM, "\n", &at, "\n", date, "/", region.as_str(), "/", service];
+        start
+            .into_iter()
+            .chain(["/", TERMINATOR, "\n", &hash])
+            .fold(String::with_capacity(256), |text, part| text + part)
     }
 }
 

@@ -141,8 +141,7 @@ impl Bound {
         let (ending, ended) = oneshot::channel();
         thread::Builder::new().name("kms-http".to_owned()).spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
-            let result =
-                runtime.and_then(|runtime| runtime.block_on(run(listener, options, edge, stopped)));
+            let result = runtime.and_then(|runtime| runtime.block_on(run(listener, options, edge, stopped)));
             // Nobody listens any more after a drop of `Running`.
             let _ = ending.send(result);
         })?;

@@ -254,7 +254,7 @@ impl AuditRecord<'_> {
             match resource {
                 pipeline::Resource::Used(_, material) => {
                     members.next(material_name).plain(&material.text());
-                },
+                }
                 pipeline::Resource::Stored(_, residence) => {
                     members.next(store_name).text(&residence.store.to_string());
                     if let Some(external) = &residence.xks_key_id {

@@ -208,6 +208,9 @@ impl Facts<'_> {
     }
 
     fn surroundings(&mut self, now: Timestamp) {
+        if !self.context.wants_any("aws:") {
+            return;
+        }
         let circumstances = self.request.circumstances;
         self.context.insert_with("aws:CurrentTime", || instant(now));
         self.context.insert_with("aws:EpochTime", || now.whole_seconds().to_string());
@@ -261,6 +264,9 @@ impl Facts<'_> {
     }
 
     fn tags(&mut self, view: View<'_>) {
+        if !self.context.wants_any("aws:") {
+            return;
+        }
         // AWS (observed): a key that is about to be made has no tags that a policy could see.
         if let Some(key) = self.asked.key {
             let tags = if self.context.wants_any("aws:ResourceTag/") { &key.tags[..] } else { &[] };

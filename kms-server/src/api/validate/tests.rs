@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::error::ErrorCode;
 use crate::api::model::{OPERATIONS, find};
+use crate::api::shape::Shape;
 
 const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -60,7 +61,55 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A value that may well keep the constraints of its shape, or nearly.
+fn plausible(shape: &'static Shape) -> BoxedStrategy<Value> {
+    let right = match shape {
+        Shape::String(_) => {
+            prop_oneof![Just(KEY), Just("alias/a"), Just("ä"), Just("")].prop_map(Value::from).boxed()
+        }
+        Shape::Enum(shape) => prop::sample::select(shape.values).prop_map(Value::from).boxed(),
+        Shape::Blob { .. } => {
+            prop_oneof![Just("AAAA"), Just("AA=="), Just("AB==")].prop_map(Value::from).boxed()
+        }
+        Shape::Integer(_) => (1..400).prop_map(Value::from).boxed(),
+        Shape::Boolean => any::<bool>().prop_map(Value::from).boxed(),
+        Shape::Timestamp => prop_oneof![Just(json!(7)), Just(json!(1.5))].boxed(),
+        Shape::List { member, .. } => {
+            prop::collection::vec(plausible(member), 0..3).prop_map(Value::from).boxed()
+        }
+        Shape::Map { .. } => prop::collection::hash_map("[a-z]{0,3}", "[a-z]{0,3}", 0..3)
+            .prop_map(|entries| json!(entries))
+            .boxed(),
+        Shape::Structure(shape) => members(shape),
+    };
+    prop_oneof![30 => right, 1 => any_json()].boxed()
+}
+
+/// A structure with its required members, most of the time, and some of the others.
+fn members(shape: &'static Structure) -> BoxedStrategy<Value> {
+    let each: Vec<_> = shape
+        .members
+        .iter()
+        .map(|member| {
+            let there = if member.required { 0.98 } else { 0.3 };
+            prop::option::weighted(there, plausible(member.shape)).prop_map(|value| (member.name, value))
+        })
+        .collect();
+    let given = |(name, value): (&str, Option<Value>)| value.map(|value| (name.to_owned(), value));
+    each.prop_map(move |each| each.into_iter().filter_map(given).collect()).boxed()
+}
+
 proptest! {
+    #[test]
+    fn a_body_is_sound_if_both_passes_leave_it_alone(
+        (operation, input) in prop::sample::select(OPERATIONS)
+            .prop_flat_map(|operation| (Just(operation), members(operation.input))),
+    ) {
+        let mut corrected = input.clone();
+        let untouched = correct(operation.input, &mut corrected).is_ok() && corrected == input;
+        prop_assert_eq!(sound::structure(operation.input, input.as_object().unwrap()), untouched);
+    }
+
     #[test]
     fn never_panics_and_settles(
         operation in prop::sample::select(OPERATIONS),
