@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fixtures::process::{ServerProcess, binary};
+use kms_tests::openssl::openssl;
 
 const REQUIREMENTS: &str = include_str!("../../fixtures/python/requirements.txt");
 
@@ -23,7 +24,7 @@ fn boto3_and_the_aws_cli_work_unchanged() {
     let mut pytest = Command::new(&python);
     pytest.args(["-m", "pytest", "--quiet", "--color=no", "-p", "no:cacheprovider"]).arg(&cases);
     isolate(&mut pytest, python.parent().unwrap(), home.path());
-    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("KMS_SERVER_BINARY", binary());
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("KMS_SERVER_BINARY", binary()).env("OPENSSL", openssl());
     check(pytest.env("AWS_ENDPOINT_URL_KMS", endpoint));
 }
 
