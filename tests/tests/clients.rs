@@ -12,6 +12,8 @@ use std::process::Command;
 use fixtures::process::{ServerProcess, binary};
 use kms_tests::openssl::openssl;
 
+const NODE_CASES: [&str; 3] = ["kms.test.js", "families.test.js", "noble.test.js"];
+
 const REQUIREMENTS: &str = include_str!("../../fixtures/python/requirements.txt");
 
 #[test]
@@ -34,7 +36,7 @@ fn the_sdk_for_javascript_works_unchanged() {
     let server = ServerProcess::start(&["--memory"]).unwrap();
     let home = tempfile::tempdir().unwrap();
     let mut cases = Command::new("node");
-    cases.args(["--test", "kms.test.js", "families.test.js"]).current_dir(folder);
+    cases.arg("--test").args(NODE_CASES).current_dir(folder);
     let node = which("node");
     isolate(&mut cases, node.parent().unwrap(), home.path());
     check(cases.env("AWS_ENDPOINT_URL_KMS", format!("http://127.0.0.1:{}", server.port())));
@@ -72,7 +74,7 @@ fn installed_node() -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let lock = fs::read_to_string(source.join("package-lock.json")).unwrap();
     let stamp = folder.join("lock.stamp");
-    for file in ["package.json", "package-lock.json", "client.js", "kms.test.js", "families.test.js"] {
+    for file in ["package.json", "package-lock.json", "client.js"].iter().chain(&NODE_CASES) {
         fs::copy(source.join(file), folder.join(file)).unwrap();
     }
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
