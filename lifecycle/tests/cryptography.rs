@@ -444,3 +444,37 @@ proptest! {
         prop_assert!(key.agree(&junk).is_err());
     }
 }
+
+/// Material that somebody else chose, as a tag, an import or a state brings it in.
+#[test]
+fn a_private_key_that_is_none_is_no_material() {
+    let zero_and_most = |length| [vec![0; length], vec![0xff; length]];
+    for (spec, length) in [
+        (KeySpec::EccNistP256, 32),
+        (KeySpec::EccNistP384, 48),
+        (KeySpec::EccNistP521, 66),
+        (KeySpec::EccSecgP256k1, 32),
+        (KeySpec::Sm2, 32),
+    ] {
+        let own = spec.generate(&SYSTEM()).unwrap();
+        let bytes = own.expose();
+        let marker = [&[0x02, 0x01, 0x01, 0x04, u8::try_from(length).unwrap()][..], b""].concat();
+        let at = bytes.windows(marker.len()).position(|window| window == marker).unwrap() + marker.len();
+        for scalar in zero_and_most(length) {
+            let mut bytes = bytes.to_vec();
+            bytes[at..at + length].copy_from_slice(&scalar);
+            let secret = Secret::new(bytes);
+            assert!(!PrivateKey { spec, secret: &secret }.is_valid(), "{spec}");
+            assert_eq!(spec.import(&secret), Err(CryptoError::Refused), "{spec}");
+        }
+    }
+    let spec = KeySpec::Rsa2048;
+    let own = spec.generate(&SYSTEM()).unwrap();
+    for at in (0..own.expose().len()).step_by(37) {
+        let mut bytes = own.expose().to_vec();
+        bytes[at] ^= 0x10;
+        let secret = Secret::new(bytes);
+        assert!(!PrivateKey { spec, secret: &secret }.is_valid(), "{at}");
+        assert_eq!(spec.import(&secret), Err(CryptoError::Refused), "{at}");
+    }
+}
