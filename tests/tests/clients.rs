@@ -114,7 +114,7 @@ fn installed_python() -> PathBuf {
 fn run(command: &mut Command) {
     let status = command.status().unwrap_or_else(|error| {
         panic!(
-            "{command:?}: {error}; these tests need python3 (3.11 or later) with its venv module, and Node 20"
+            "{command:?}: {error}; these tests need python3 (3.11 or later) with its venv module, and Node 20.19 or later"
         )
     });
     assert!(status.success(), "{command:?}: {status}");
