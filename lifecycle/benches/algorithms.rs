@@ -23,13 +23,15 @@ use aws_lc_rs::signature::{
 };
 use criterion::{BenchmarkId, Criterion};
 use lifecycle::crypto::envelope::{self, EncryptionContext, material_id};
-use lifecycle::crypto::{Secret, SeededEntropy};
+use lifecycle::crypto::{Entropy as _, EntropyError, Secret, SeededEntropy};
 use lifecycle::ids::KeyId;
 use lifecycle::key::{EncryptionAlgorithm, KeySpec, MessageType, PrivateKey, SigningAlgorithm, SigningInput};
 use ml_kem::kem::Decapsulate as _;
 use ring::aead;
-use sm2::dsa::signature::hazmat::PrehashVerifier as _;
-use sm2::pkcs8::DecodePrivateKey as _;
+use sm2::dsa::signature::hazmat::{PrehashVerifier as _, RandomizedPrehashSigner as _};
+use sm2::elliptic_curve::Generate as _;
+use sm2::elliptic_curve::rand_core::{TryCryptoRng, TryRng};
+use sm2::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 
 const MESSAGE: [u8; 256] = [0x5a; 256];
 
@@ -354,8 +356,22 @@ fn sm2_keys(criterion: &mut Criterion, table: &mut Table) {
     };
     let bytes = ours.sign(&input, &entropy()).unwrap();
     let bare = sm2::SecretKey::from_pkcs8_der(secret.expose()).unwrap();
+    let signing = sm2::dsa::SigningKey::new("1234567812345678", &bare).unwrap();
     let public = sm2::dsa::VerifyingKey::new("1234567812345678", bare.public_key()).unwrap();
     let signature = sm2::dsa::Signature::from_der(&bytes).unwrap();
+    let random = entropy();
+    table.compare(
+        criterion,
+        (spec.as_str(), "generate"),
+        || spec.generate(&random).unwrap(),
+        || sm2::SecretKey::try_generate_from_rng(&mut Random(&random)).unwrap().to_pkcs8_der().unwrap(),
+    );
+    table.compare(
+        criterion,
+        (spec.as_str(), "sign"),
+        || ours.sign(&input, &random).unwrap(),
+        || signing.sign_prehash_with_rng(&mut Random(&random), &digest).unwrap().to_der(),
+    );
     table.compare(
         criterion,
         (spec.as_str(), "verify"),
@@ -363,6 +379,13 @@ fn sm2_keys(criterion: &mut Criterion, table: &mut Table) {
         || public.verify_prehash(&digest, &signature).unwrap(),
     );
     let sealed = ours.encrypt(EncryptionAlgorithm::Sm2pke, &[7; 32], &entropy()).unwrap();
+    let encrypting = sm2::pke::EncryptingKey::new(bare.public_key());
+    table.compare(
+        criterion,
+        (spec.as_str(), "encrypt"),
+        || ours.encrypt(EncryptionAlgorithm::Sm2pke, &[7; 32], &random).unwrap(),
+        || encrypting.encrypt_der(&mut Random(&random), &[7; 32]).unwrap(),
+    );
     let decrypting = sm2::pke::DecryptingKey::new(bare);
     table.compare(
         criterion,
@@ -371,6 +394,31 @@ fn sm2_keys(criterion: &mut Criterion, table: &mut Table) {
         || decrypting.decrypt_der(&sealed).unwrap(),
     );
 }
+
+/// The same random bytes as ours has, for the library.
+struct Random<'a>(&'a SeededEntropy);
+
+impl TryRng for Random<'_> {
+    type Error = EntropyError;
+
+    fn try_next_u32(&mut self) -> Result<u32, EntropyError> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, EntropyError> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        self.0.fill(bytes)
+    }
+}
+
+impl TryCryptoRng for Random<'_> {}
 
 /// What was measured: the medians over criterion's samples, in microseconds.
 #[derive(Default)]

@@ -196,6 +196,48 @@ fn sm2_has_the_key_pair_of_its_standard() {
     assert_eq!(key.verify(&input, &der), Err(CryptoError::Refused));
 }
 
+/// The example of encryption in GB/T 32918.5: its key, its random number, its ciphertext; and in it, the point that both
+/// sides of an agreement share.
+#[test]
+fn sm2_encrypts_and_agrees_as_its_standard_does() {
+    let head = "3041020100301306072a8648ce3d020106082a811ccf5501822d042730250201010420";
+    let secret = with_prefix(head, "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8");
+    let key = PrivateKey { spec: KeySpec::Sm2, secret: &secret };
+    let random = "59276e27d506861a16680f3ad9c02dccef3cc1fa3cdbe4ce6d54b80deac1bc21";
+    let [x, y] = [
+        "04ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73",
+        "e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0",
+    ];
+    let digest = "59983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766";
+    let sealed = "21886ca989ca9c7d58087307ca93092d651efa";
+    // GM/T 0009: both coordinates as numbers, the digest, the ciphertext.
+    let ciphertext = hex(&format!("307c0220{x}022100{y}0420{digest}0413{sealed}"));
+    let plaintext = b"encryption standard";
+    assert_eq!(key.decrypt(EncryptionAlgorithm::Sm2pke, &ciphertext).unwrap().expose(), plaintext);
+    let made = key.encrypt(EncryptionAlgorithm::Sm2pke, plaintext, &Fixed(hex(random))).unwrap();
+    assert_eq!(made, ciphertext);
+
+    let shared = "335e18d751e51f040e27d468138b7ab1dc86ad7f981d7d416222fd6ab3ed230d";
+    let identifier = "301306072a8648ce3d020106082a811ccf5501822d";
+    let peer = hex(&format!("3059{identifier}03420004{x}{y}"));
+    assert_eq!(key.agree(&peer).unwrap().expose(), hex(shared));
+    // The other side has the random number as its key, and the point of this one.
+    let secret = with_prefix(head, random);
+    let other = PrivateKey { spec: KeySpec::Sm2, secret: &secret };
+    assert_eq!(other.public_key().unwrap(), peer);
+    assert_eq!(other.agree(&key.public_key().unwrap()).unwrap().expose(), hex(shared));
+}
+
+/// The same bytes at each draw: a random number that a standard gives.
+struct Fixed(Vec<u8>);
+
+impl Entropy for Fixed {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), lifecycle::crypto::EntropyError> {
+        bytes.copy_from_slice(&self.0);
+        Ok(())
+    }
+}
+
 /// The two implementations of ML-DSA agree on keys and on signatures, so that neither is alone wrong.
 #[test]
 fn ml_dsa_signs_messages_and_their_representatives_alike() {
@@ -400,5 +442,39 @@ proptest! {
         prop_assert_eq!(key.verify(&input, &junk), Err(CryptoError::Refused));
         prop_assert_eq!(key.decrypt(EncryptionAlgorithm::Sm2pke, &junk), Err(CryptoError::Refused));
         prop_assert!(key.agree(&junk).is_err());
+    }
+}
+
+/// Material that somebody else chose, as a tag, an import or a state brings it in.
+#[test]
+fn a_private_key_that_is_none_is_no_material() {
+    let zero_and_most = |length| [vec![0; length], vec![0xff; length]];
+    for (spec, length) in [
+        (KeySpec::EccNistP256, 32),
+        (KeySpec::EccNistP384, 48),
+        (KeySpec::EccNistP521, 66),
+        (KeySpec::EccSecgP256k1, 32),
+        (KeySpec::Sm2, 32),
+    ] {
+        let own = spec.generate(&SYSTEM()).unwrap();
+        let bytes = own.expose();
+        let marker = [&[0x02, 0x01, 0x01, 0x04, u8::try_from(length).unwrap()][..], b""].concat();
+        let at = bytes.windows(marker.len()).position(|window| window == marker).unwrap() + marker.len();
+        for scalar in zero_and_most(length) {
+            let mut bytes = bytes.to_vec();
+            bytes[at..at + length].copy_from_slice(&scalar);
+            let secret = Secret::new(bytes);
+            assert!(!PrivateKey { spec, secret: &secret }.is_valid(), "{spec}");
+            assert_eq!(spec.import(&secret), Err(CryptoError::Refused), "{spec}");
+        }
+    }
+    let spec = KeySpec::Rsa2048;
+    let own = spec.generate(&SYSTEM()).unwrap();
+    for at in (0..own.expose().len()).step_by(37) {
+        let mut bytes = own.expose().to_vec();
+        bytes[at] ^= 0x10;
+        let secret = Secret::new(bytes);
+        assert!(!PrivateKey { spec, secret: &secret }.is_valid(), "{at}");
+        assert_eq!(spec.import(&secret), Err(CryptoError::Refused), "{at}");
     }
 }

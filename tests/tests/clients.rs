@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fixtures::process::{ServerProcess, binary};
+use kms_tests::openssl::openssl;
+
+const NODE_CASES: [&str; 3] = ["kms.test.js", "families.test.js", "noble.test.js"];
 
 const REQUIREMENTS: &str = include_str!("../../fixtures/python/requirements.txt");
 
@@ -23,7 +26,7 @@ fn boto3_and_the_aws_cli_work_unchanged() {
     let mut pytest = Command::new(&python);
     pytest.args(["-m", "pytest", "--quiet", "--color=no", "-p", "no:cacheprovider"]).arg(&cases);
     isolate(&mut pytest, python.parent().unwrap(), home.path());
-    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("KMS_SERVER_BINARY", binary());
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("KMS_SERVER_BINARY", binary()).env("OPENSSL", openssl());
     check(pytest.env("AWS_ENDPOINT_URL_KMS", endpoint));
 }
 
@@ -33,7 +36,7 @@ fn the_sdk_for_javascript_works_unchanged() {
     let server = ServerProcess::start(&["--memory"]).unwrap();
     let home = tempfile::tempdir().unwrap();
     let mut cases = Command::new("node");
-    cases.args(["--test", "kms.test.js", "families.test.js"]).current_dir(folder);
+    cases.arg("--test").args(NODE_CASES).current_dir(folder);
     let node = which("node");
     isolate(&mut cases, node.parent().unwrap(), home.path());
     check(cases.env("AWS_ENDPOINT_URL_KMS", format!("http://127.0.0.1:{}", server.port())));
@@ -71,7 +74,7 @@ fn installed_node() -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let lock = fs::read_to_string(source.join("package-lock.json")).unwrap();
     let stamp = folder.join("lock.stamp");
-    for file in ["package.json", "package-lock.json", "client.js", "kms.test.js", "families.test.js"] {
+    for file in ["package.json", "package-lock.json", "client.js"].iter().chain(&NODE_CASES) {
         fs::copy(source.join(file), folder.join(file)).unwrap();
     }
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
@@ -111,7 +114,7 @@ fn installed_python() -> PathBuf {
 fn run(command: &mut Command) {
     let status = command.status().unwrap_or_else(|error| {
         panic!(
-            "{command:?}: {error}; these tests need python3 (3.11 or later) with its venv module, and Node 20"
+            "{command:?}: {error}; these tests need python3 (3.11 or later) with its venv module, and Node 20.19 or later"
         )
     });
     assert!(status.success(), "{command:?}: {status}");

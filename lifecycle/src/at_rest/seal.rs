@@ -15,17 +15,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ring::{aead, digest};
+use ring::digest;
 
 use super::name::{Incarnation, Structure};
+use crate::crypto::aes_gcm::{self, AesGcm, NONCE_LENGTH};
 use crate::crypto::{Entropy, Secret};
 use crate::ids::AccountId;
 
 /// How many bytes stand before the sealed record.
-pub const HEADER_LENGTH: usize = 1 + 4 + aead::NONCE_LEN;
+pub const HEADER_LENGTH: usize = 1 + 4 + NONCE_LENGTH;
 
 /// How many bytes stand behind it.
-pub const TAG_LENGTH: usize = 16;
+pub const TAG_LENGTH: usize = aes_gcm::TAG_LENGTH;
 
 /// How much longer a sealed record is.
 pub const OVERHEAD: usize = HEADER_LENGTH + TAG_LENGTH;
@@ -36,7 +37,7 @@ pub const OVERHEAD: usize = HEADER_LENGTH + TAG_LENGTH;
 pub const SEALS_MAX: u64 = 1 << 32;
 
 /// The length of table keys and data keys, in bytes: AES-256.
-pub const KEY_LENGTH: usize = 32;
+pub const KEY_LENGTH: usize = aes_gcm::KEY_LENGTH;
 
 const VERSION: u8 = 1;
 
@@ -101,7 +102,7 @@ pub(super) fn binding(
 pub(super) struct DataKey {
     number: u32,
     binding: [u8; 32],
-    key: aead::LessSafeKey,
+    key: AesGcm,
     /// How many records it may still seal.
     left: AtomicU64,
 }
@@ -109,8 +110,8 @@ pub(super) struct DataKey {
 impl DataKey {
     /// A key that may seal `seals` records. `None` unless the secret has [`KEY_LENGTH`] bytes.
     pub(super) fn new(number: u32, binding: [u8; 32], secret: &Secret, seals: u64) -> Option<Self> {
-        let key = aead::UnboundKey::new(&aead::AES_256_GCM, secret.expose()).ok()?;
-        Some(DataKey { number, binding, key: aead::LessSafeKey::new(key), left: AtomicU64::new(seals) })
+        let key = AesGcm::new(secret.expose())?;
+        Some(DataKey { number, binding, key, left: AtomicU64::new(seals) })
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -165,8 +166,8 @@ impl Associated {
         Associated { bytes, length }
     }
 
-    fn aad(&self) -> aead::Aad<&[u8]> {
-        aead::Aad::from(self.bytes.get(..self.length).unwrap_or_default())
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -204,18 +205,15 @@ impl RecordKeys {
         let (header, rest) = buffer.split_first_chunk_mut::<HEADER_LENGTH>().ok_or(SealError::Buffer)?;
         let (text, tag_room) = rest.split_last_chunk_mut::<TAG_LENGTH>().ok_or(SealError::Buffer)?;
         key.take_seal()?;
-        let mut nonce = [0; aead::NONCE_LEN];
+        let mut nonce = [0; NONCE_LENGTH];
         self.inner.entropy.fill(&mut nonce).map_err(|_| SealError::Entropy)?;
         let associated = Associated::new(&key.binding, record);
-        let tag = key
-            .key
-            .seal_in_place_separate_tag(aead::Nonce::assume_unique_for_key(nonce), associated.aad(), text)
-            .map_err(|_| SealError::Buffer)?;
-        let (name, nonce_room) = header.split_at_mut(HEADER_LENGTH - aead::NONCE_LEN);
+        let tag = key.key.seal(nonce, associated.bytes(), text).map_err(|_| SealError::Buffer)?;
+        let (name, nonce_room) = header.split_at_mut(HEADER_LENGTH - NONCE_LENGTH);
         let [n0, n1, n2, n3] = key.number.to_be_bytes();
         name.copy_from_slice(&[VERSION, n0, n1, n2, n3]);
         nonce_room.copy_from_slice(&nonce);
-        tag_room.copy_from_slice(tag.as_ref());
+        tag_room.copy_from_slice(&tag);
         Ok(())
     }
 
@@ -236,9 +234,9 @@ impl RecordKeys {
         } else {
             keys.others.iter().find(|key| key.number == number).ok_or(OpenError)?
         };
-        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
+        let nonce = nonce.try_into().map_err(|_| OpenError)?;
         let associated = Associated::new(&key.binding, record);
-        key.key.open_in_place(nonce, associated.aad(), text).map_err(|_| OpenError)
+        key.key.open(nonce, associated.bytes(), text).map_err(|_| OpenError)
     }
 
     /// Seals `plaintext` into `sealed`, whose bytes are replaced and whose capacity is used again.

@@ -1,6 +1,6 @@
 //! Keys under keys: data keys under table keys, and table keys under the AWS owned key.
 
-use ring::{aead, digest, hkdf};
+use ring::{digest, hkdf};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -8,6 +8,7 @@ use super::name::{Blob, Incarnation, Structure, TableName};
 use super::seal::{self, KEY_LENGTH, SEALS_MAX};
 use super::sse::Protector;
 use crate::clock::Timestamp;
+use crate::crypto::aes_gcm::{AesGcm, NONCE_LENGTH};
 use crate::crypto::envelope::canonical_context;
 use crate::crypto::{Entropy, Secret};
 use crate::ids::{AccountId, Region};
@@ -172,26 +173,17 @@ fn wrap(
     mut secret: Zeroizing<Vec<u8>>,
     entropy: &dyn Entropy,
 ) -> Result<Blob, WrapError> {
-    let nonce: [u8; aead::NONCE_LEN] = entropy.array().map_err(|_| WrapError)?;
-    let key = aead::UnboundKey::new(&aead::AES_256_GCM, under).map_err(|_| WrapError)?;
-    let tag = aead::LessSafeKey::new(key)
-        .seal_in_place_separate_tag(
-            aead::Nonce::assume_unique_for_key(nonce),
-            aead::Aad::from(binding),
-            &mut secret,
-        )
-        .map_err(|_| WrapError)?;
-    Ok(Blob([&nonce[..], &secret, tag.as_ref()].concat()))
+    let nonce: [u8; NONCE_LENGTH] = entropy.array().map_err(|_| WrapError)?;
+    let key = AesGcm::new(under).ok_or(WrapError)?;
+    let tag = key.seal(nonce, binding, &mut secret).map_err(|_| WrapError)?;
+    Ok(Blob([&nonce[..], &secret, &tag].concat()))
 }
 
 fn unwrap(under: &[u8], binding: &[u8; 32], blob: &Blob) -> Result<Secret, WrapError> {
-    let (nonce, sealed) = blob.0.split_first_chunk::<{ aead::NONCE_LEN }>().ok_or(WrapError)?;
-    let key = aead::UnboundKey::new(&aead::AES_256_GCM, under).map_err(|_| WrapError)?;
+    let (nonce, sealed) = blob.0.split_first_chunk::<NONCE_LENGTH>().ok_or(WrapError)?;
+    let key = AesGcm::new(under).ok_or(WrapError)?;
     let mut bytes = Zeroizing::new(sealed.to_vec());
-    let length = aead::LessSafeKey::new(key)
-        .open_in_place(aead::Nonce::assume_unique_for_key(*nonce), aead::Aad::from(binding), &mut bytes)
-        .map_err(|_| WrapError)?
-        .len();
+    let length = key.open(*nonce, binding, &mut bytes).map_err(|_| WrapError)?.len();
     bytes.truncate(length);
     if length == KEY_LENGTH { Ok(Secret::from(bytes)) } else { Err(WrapError) }
 }

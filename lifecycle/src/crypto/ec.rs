@@ -162,9 +162,25 @@ impl Curve {
     /// # Errors
     /// `Refused` if the signature is not that of the message, or the digest has the wrong length.
     pub fn verify(self, key: &Secret, signed: Signed<'_>, signature: &[u8]) -> Result<(), CryptoError> {
+        self.check(self.read(key)?.public_key().as_ref(), signed, signature)
+    }
+
+    /// Verifies with the public key alone, which is SubjectPublicKeyInfo.
+    ///
+    /// # Errors
+    /// As [`Curve::verify`], and for anything but a point on this curve.
+    pub fn verify_with(
+        self,
+        public_key: &[u8],
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        self.check(self.named(public_key)?, signed, signature)
+    }
+
+    fn check(self, public_key: &[u8], signed: Signed<'_>, signature: &[u8]) -> Result<(), CryptoError> {
         let digest = self.hash().digest(signed)?;
-        let key = self.read(key)?;
-        let public = UnparsedPublicKey::new(self.verification(), key.public_key().as_ref());
+        let public = UnparsedPublicKey::new(self.verification(), public_key);
         public.verify_digest(&digest, signature).map_err(|_| CryptoError::Refused)
     }
 
@@ -176,13 +192,15 @@ impl Curve {
         let algorithm = self.agreement().ok_or(CryptoError::Refused)?;
         let private = agreement::PrivateKey::from_private_key_der(algorithm, key.expose())
             .map_err(|_| CryptoError::Failed)?;
-        // AWS-LC would also read a bare point, and a curve that is described by its parameters.
-        let content = content_of_sequence(peer).ok_or(CryptoError::Refused)?;
-        if !content.starts_with(self.identifier()) {
-            return Err(CryptoError::Refused);
-        }
-        let peer = agreement::UnparsedPublicKey::new(algorithm, peer);
+        let peer = agreement::UnparsedPublicKey::new(algorithm, self.named(peer)?);
         agreement::agree(&private, peer, CryptoError::Refused, |secret| Ok(Secret::new(secret.to_vec())))
+    }
+
+    /// A public key of somebody else, if it is a document that names this curve: AWS-LC would also read a bare point, and a
+    /// curve that is described by its parameters.
+    fn named(self, public_key: &[u8]) -> Result<&[u8], CryptoError> {
+        let content = content_of_sequence(public_key).ok_or(CryptoError::Refused)?;
+        if content.starts_with(self.identifier()) { Ok(public_key) } else { Err(CryptoError::Refused) }
     }
 }
 

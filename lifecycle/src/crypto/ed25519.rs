@@ -1,7 +1,7 @@
 //! Ed25519 of RFC 8032: pure by AWS-LC, Ed25519ph by `ed25519-dalek`.
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use ed25519_dalek::{Digest as _, Sha512, Signature, SigningKey};
+use ed25519_dalek::{Digest as _, PUBLIC_KEY_LENGTH, Sha512, Signature, SigningKey, VerifyingKey};
 
 use super::seed::Form;
 use super::{CryptoError, Entropy, Secret};
@@ -43,8 +43,19 @@ pub fn sign(key: &Secret, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
 /// # Errors
 /// `Refused` for any other signature.
 pub fn verify(key: &Secret, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-    let key = read(key)?;
-    let public = UnparsedPublicKey::new(&ED25519, key.public_key().as_ref());
+    check(read(key)?.public_key().as_ref(), message, signature)
+}
+
+/// Verifies the signature of a message with the public key alone, which is SubjectPublicKeyInfo.
+///
+/// # Errors
+/// `Refused` for any other signature, and for another public key.
+pub fn verify_with(public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    check(FORM.public_bits(public_key, PUBLIC_KEY_LENGTH)?, message, signature)
+}
+
+fn check(public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    let public = UnparsedPublicKey::new(&ED25519, public_key);
     public.verify(message, signature).map_err(|_| CryptoError::Refused)
 }
 
@@ -63,7 +74,20 @@ pub fn sign_prehashed(key: &Secret, message: &[u8]) -> Result<Vec<u8>, CryptoErr
 /// # Errors
 /// `Refused` for any other signature.
 pub fn verify_prehashed(key: &Secret, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-    let key = SigningKey::from_bytes(FORM.seed::<32>(key)?).verifying_key();
+    check_prehashed(&SigningKey::from_bytes(FORM.seed::<32>(key)?).verifying_key(), message, signature)
+}
+
+/// Verifies an Ed25519ph signature of a message with the public key alone, which is SubjectPublicKeyInfo.
+///
+/// # Errors
+/// `Refused` for any other signature, and for another public key.
+pub fn verify_prehashed_with(public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    let bits = FORM.public_bits(public_key, PUBLIC_KEY_LENGTH)?;
+    let public = VerifyingKey::try_from(bits).map_err(|_| CryptoError::Refused)?;
+    check_prehashed(&public, message, signature)
+}
+
+fn check_prehashed(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
     let signature = Signature::from_slice(signature).map_err(|_| CryptoError::Refused)?;
     let message = Sha512::new_with_prefix(message);
     key.verify_prehashed_strict(message, None, &signature).map_err(|_| CryptoError::Refused)

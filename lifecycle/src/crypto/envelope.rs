@@ -19,8 +19,9 @@
 
 use std::collections::BTreeMap;
 
-use ring::{aead, digest, hkdf};
+use ring::{digest, hkdf};
 
+use super::aes_gcm::{self, AesGcm, NONCE_LENGTH, Unsealed};
 use super::{Entropy, EntropyError, Secret};
 use crate::ids::{KeyId, MaterialId};
 
@@ -86,10 +87,10 @@ pub fn seal(
     plaintext: &[u8],
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, EntropyError> {
-    let random: [u8; SALT_LENGTH + aead::NONCE_LEN] = entropy.array()?;
+    let random: [u8; SALT_LENGTH + NONCE_LENGTH] = entropy.array()?;
     let (salt, nonce) = random.split_at(SALT_LENGTH);
-    let nonce: [u8; aead::NONCE_LEN] = nonce.try_into().map_err(|_| EntropyError)?;
-    let inner_length = FRAMING_LENGTH + plaintext.len() + aead::AES_256_GCM.tag_len();
+    let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| EntropyError)?;
+    let inner_length = FRAMING_LENGTH + plaintext.len() + aes_gcm::TAG_LENGTH;
     let mut blob = prefix(id, salt, &nonce, inner_length);
     let start = blob.len();
     let key = message_key(material, salt).map_err(|_| EntropyError)?;
@@ -97,14 +98,8 @@ pub fn seal(
     blob.extend_from_slice(&framing(plaintext.len()));
     blob.extend_from_slice(plaintext);
     let sealed = blob.get_mut(start..).unwrap_or_default();
-    let tag = key
-        .seal_in_place_separate_tag(
-            aead::Nonce::assume_unique_for_key(nonce),
-            aead::Aad::from(&associated),
-            sealed,
-        )
-        .map_err(|_| EntropyError)?;
-    blob.extend_from_slice(tag.as_ref());
+    let tag = key.seal(nonce, &associated, sealed).map_err(|_| EntropyError)?;
+    blob.extend_from_slice(&tag);
     Ok(blob)
 }
 
@@ -130,10 +125,7 @@ pub fn open(
     let key = message_key(material, salt).map_err(|_| InvalidCiphertext)?;
     let associated = associated_data(associated, context);
     let mut opened = zeroize::Zeroizing::new(inner.to_vec());
-    let length = key
-        .open_in_place(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(&associated), &mut opened)
-        .map_err(|_| InvalidCiphertext)?
-        .len();
+    let length = key.open(nonce, &associated, &mut opened).map_err(|_| InvalidCiphertext)?.len();
     opened.truncate(length);
     let plaintext_length = length.checked_sub(FRAMING_LENGTH).ok_or(InvalidCiphertext)?;
     if !opened.starts_with(&framing(plaintext_length)) {
@@ -173,11 +165,10 @@ fn associated_data(prefix: &[u8], context: &EncryptionContext) -> Vec<u8> {
     bytes
 }
 
-fn message_key(material: &Secret, salt: &[u8]) -> Result<aead::LessSafeKey, ring::error::Unspecified> {
+fn message_key(material: &Secret, salt: &[u8]) -> Result<AesGcm, Unsealed> {
     // The material is 32 uniform bytes already, so HKDF's extract step would add nothing.
     let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, material.expose());
-    let info = [MESSAGE_KEY_LABEL, salt];
-    Ok(aead::LessSafeKey::new(aead::UnboundKey::from(prk.expand(&info, &aead::AES_256_GCM)?)))
+    AesGcm::expand(&prk, &[MESSAGE_KEY_LABEL, salt])
 }
 
 fn framing(plaintext_length: usize) -> [u8; FRAMING_LENGTH] {
@@ -201,7 +192,7 @@ struct Lengths {
 const ALGORITHM: [u8; 17] =
     [0x30, 0x1e, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2e, 0x30, 0x11, 0x04, 0x0c];
 const TAG_LENGTH: [u8; 3] = [0x02, 0x01, 0x10];
-const ALGORITHM_LENGTH: usize = ALGORITHM.len() + aead::NONCE_LEN + TAG_LENGTH.len();
+const ALGORITHM_LENGTH: usize = ALGORITHM.len() + NONCE_LENGTH + TAG_LENGTH.len();
 const VERSION: [u8; 3] = [0x02, 0x01, 0x00];
 
 impl Lengths {
@@ -220,7 +211,7 @@ impl Lengths {
 }
 
 /// Everything before the sealed text, with room for the sealed text behind it.
-fn prefix(id: MaterialId, salt: &[u8], nonce: &[u8; aead::NONCE_LEN], inner: usize) -> Vec<u8> {
+fn prefix(id: MaterialId, salt: &[u8], nonce: &[u8; NONCE_LENGTH], inner: usize) -> Vec<u8> {
     let lengths = Lengths::of(inner);
     let outer = DerHeader::new(0x30, lengths.outer);
     let mut bytes = Vec::with_capacity(HEADER_LENGTH + outer.len() + lengths.outer);
@@ -252,17 +243,17 @@ fn read_prefix(
     id: MaterialId,
     salt: &[u8],
     blob: &[u8],
-) -> Result<([u8; aead::NONCE_LEN], usize, usize), InvalidCiphertext> {
-    let shortest = FRAMING_LENGTH + aead::AES_256_GCM.tag_len();
+) -> Result<([u8; NONCE_LENGTH], usize, usize), InvalidCiphertext> {
+    let shortest = FRAMING_LENGTH + aes_gcm::TAG_LENGTH;
     // DER lengths take one to four bytes, in five places: only a few sizes of the prefix need trying.
     let inner = (125..=145)
         .filter_map(|prefix| blob.len().checked_sub(prefix))
         .find(|inner| *inner >= shortest && Lengths::of(*inner).prefix(*inner) + inner == blob.len())
         .ok_or(InvalidCiphertext)?;
     let prefix_length = blob.len() - inner;
-    let nonce_at = prefix_length - DerHeader::new(0x80, inner).len() - TAG_LENGTH.len() - aead::NONCE_LEN;
-    let nonce = blob.get(nonce_at..nonce_at + aead::NONCE_LEN).ok_or(InvalidCiphertext)?;
-    let nonce: [u8; aead::NONCE_LEN] = nonce.try_into().map_err(|_| InvalidCiphertext)?;
+    let nonce_at = prefix_length - DerHeader::new(0x80, inner).len() - TAG_LENGTH.len() - NONCE_LENGTH;
+    let nonce = blob.get(nonce_at..nonce_at + NONCE_LENGTH).ok_or(InvalidCiphertext)?;
+    let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| InvalidCiphertext)?;
     if blob.starts_with(&prefix(id, salt, &nonce, inner)) {
         Ok((nonce, prefix_length, inner))
     } else {

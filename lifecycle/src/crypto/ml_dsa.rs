@@ -4,7 +4,7 @@ use aws_lc_rs::signature::{
     KeyPair as _, ML_DSA_44, ML_DSA_44_SIGNING, ML_DSA_65, ML_DSA_65_SIGNING, ML_DSA_87, ML_DSA_87_SIGNING,
     PqdsaKeyPair, PqdsaSigningAlgorithm, PqdsaVerificationAlgorithm, UnparsedPublicKey,
 };
-use ml_dsa::{B32, ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Signature};
+use ml_dsa::{B32, ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Signature, VerifyingKey};
 
 use super::seed::Form;
 use super::{CryptoError, Entropy, Secret};
@@ -50,6 +50,15 @@ impl MlDsa {
         }
     }
 
+    /// FIPS 204, table 2: in bytes.
+    fn public_key_length(self) -> usize {
+        match self {
+            MlDsa::Size44 => 1_312,
+            MlDsa::Size65 => 1_952,
+            MlDsa::Size87 => 2_592,
+        }
+    }
+
     /// A new key.
     ///
     /// # Errors
@@ -86,8 +95,19 @@ impl MlDsa {
     /// # Errors
     /// `Refused` for any other signature.
     pub fn verify(self, key: &Secret, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        let key = self.read(key)?;
-        let public = UnparsedPublicKey::new(self.verification(), key.public_key().as_ref());
+        self.check(self.read(key)?.public_key().as_ref(), message, signature)
+    }
+
+    /// Verifies the signature of a message with the public key alone, which is SubjectPublicKeyInfo.
+    ///
+    /// # Errors
+    /// `Refused` for any other signature, and for a public key of another set.
+    pub fn verify_with(self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        self.check(self.form().public_bits(public_key, self.public_key_length())?, message, signature)
+    }
+
+    fn check(self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        let public = UnparsedPublicKey::new(self.verification(), public_key);
         public.verify(message, signature).map_err(|_| CryptoError::Refused)
     }
 
@@ -114,6 +134,20 @@ impl MlDsa {
             MlDsa::Size87 => verify_mu::<MlDsa87>(self, key, mu, signature),
         }
     }
+
+    /// Verifies a signature over the representative of a message with the public key alone, which is
+    /// SubjectPublicKeyInfo.
+    ///
+    /// # Errors
+    /// As [`MlDsa::verify_mu`], and for a public key of another set.
+    pub fn verify_mu_with(self, public_key: &[u8], mu: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        let bits = self.form().public_bits(public_key, self.public_key_length())?;
+        match self {
+            MlDsa::Size44 => verify_mu_with::<MlDsa44>(bits, mu, signature),
+            MlDsa::Size65 => verify_mu_with::<MlDsa65>(bits, mu, signature),
+            MlDsa::Size87 => verify_mu_with::<MlDsa87>(bits, mu, signature),
+        }
+    }
 }
 
 fn expand<P: MlDsaParams>(set: MlDsa, key: &Secret) -> Result<ExpandedSigningKey<P>, CryptoError> {
@@ -131,14 +165,23 @@ fn sign_mu<P: MlDsaParams>(
     Ok(signature.map_err(|_| CryptoError::Failed)?.encode().to_vec())
 }
 
+// Keys are large: each set has its functions, so that no frame has room for the keys of all three.
 fn verify_mu<P: MlDsaParams>(
     set: MlDsa,
     key: &Secret,
     mu: &[u8],
     signature: &[u8],
 ) -> Result<(), CryptoError> {
+    check_mu(&expand::<P>(set, key)?.verifying_key(), mu, signature)
+}
+
+fn verify_mu_with<P: MlDsaParams>(bits: &[u8], mu: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    let bits = bits.try_into().map_err(|_| CryptoError::Refused)?;
+    check_mu(&VerifyingKey::<P>::decode(&bits), mu, signature)
+}
+
+fn check_mu<P: MlDsaParams>(key: &VerifyingKey<P>, mu: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
     let mu = mu.try_into().map_err(|_| CryptoError::Refused)?;
     let signature = Signature::<P>::try_from(signature).map_err(|_| CryptoError::Refused)?;
-    let valid = expand::<P>(set, key)?.verifying_key().verify_mu(&mu, &signature);
-    if valid { Ok(()) } else { Err(CryptoError::Refused) }
+    if key.verify_mu(&mu, &signature) { Ok(()) } else { Err(CryptoError::Refused) }
 }

@@ -4,6 +4,7 @@
 //! Private keys are PKCS#8 documents (RFC 5958), in the form that GenerateDataKeyPair hands out and ImportKeyMaterial
 //! takes, so that there is one form of each; keys of HMAC are their bytes.
 
+pub mod aes_gcm;
 #[cfg(feature = "kms")]
 pub mod cms;
 #[cfg(feature = "kms")]

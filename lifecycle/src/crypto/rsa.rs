@@ -149,9 +149,27 @@ impl Modulus {
         signed: Signed<'_>,
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        let digest = hash.digest(signed)?;
-        let public = UnparsedPublicKey::new(verification(padding, hash), self.public_key(key)?);
-        public.verify_digest(&digest, signature).map_err(|_| CryptoError::Refused)
+        check(&self.public_key(key)?, padding, hash, signed, signature)
+    }
+
+    /// Verifies with the public key alone, which is SubjectPublicKeyInfo.
+    ///
+    /// # Errors
+    /// As [`Modulus::verify`], and for a public key of another length.
+    pub fn verify_with(
+        self,
+        public_key: &[u8],
+        padding: Padding,
+        hash: Hash,
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        // It reads nothing but SubjectPublicKeyInfo; what verifies would read an `RSAPublicKey` as well.
+        let public = PublicEncryptingKey::from_der(public_key).map_err(|_| CryptoError::Refused)?;
+        if public.key_size_bytes() != self.length() {
+            return Err(CryptoError::Refused);
+        }
+        check(public_key, padding, hash, signed, signature)
     }
 
     /// Encrypts.
@@ -196,6 +214,18 @@ pub(super) fn encrypt_for(public_key: &[u8], oaep: Oaep, plaintext: &[u8]) -> Re
         .len();
     ciphertext.truncate(length);
     Ok(ciphertext)
+}
+
+fn check(
+    public_key: &[u8],
+    padding: Padding,
+    hash: Hash,
+    signed: Signed<'_>,
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    let digest = hash.digest(signed)?;
+    let public = UnparsedPublicKey::new(verification(padding, hash), public_key);
+    public.verify_digest(&digest, signature).map_err(|_| CryptoError::Refused)
 }
 
 fn encoding(padding: Padding, hash: Hash) -> &'static dyn RsaEncoding {

@@ -40,6 +40,13 @@ impl Form {
         seed.try_into().map_err(|_| CryptoError::Failed)
     }
 
+    /// The public key of `length` bytes in a SubjectPublicKeyInfo.
+    pub(super) fn public_bits<'a>(&self, document: &'a [u8], length: usize) -> Result<&'a [u8], CryptoError> {
+        let start = document.len().checked_sub(length).ok_or(CryptoError::Refused)?;
+        let bits = document.get(start..).unwrap_or_default();
+        if self.public_key(bits) == document { Ok(bits) } else { Err(CryptoError::Refused) }
+    }
+
     /// The SubjectPublicKeyInfo of a public key.
     pub(super) fn public_key(&self, key: &[u8]) -> Vec<u8> {
         let mut bits = vec![0x00];

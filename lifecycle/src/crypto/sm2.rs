@@ -88,8 +88,20 @@ pub fn sign(key: &Secret, signed: Signed<'_>, entropy: &dyn Entropy) -> Result<V
 /// # Errors
 /// `Refused` if the signature is not that of the message, or the digest has the wrong length.
 pub fn verify(key: &Secret, signed: Signed<'_>, signature: &[u8]) -> Result<(), CryptoError> {
-    let key =
-        VerifyingKey::new(DISTINGUISHING_ID, read(key)?.public_key()).map_err(|_| CryptoError::Failed)?;
+    check(read(key)?.public_key(), signed, signature)
+}
+
+/// Verifies a signature in DER with the public key alone, which is SubjectPublicKeyInfo.
+///
+/// # Errors
+/// As [`verify`], and for anything but a point on the curve.
+pub fn verify_with(public_key: &[u8], signed: Signed<'_>, signature: &[u8]) -> Result<(), CryptoError> {
+    let public = PublicKey::from_public_key_der(public_key).map_err(|_| CryptoError::Refused)?;
+    check(public, signed, signature)
+}
+
+fn check(public: PublicKey, signed: Signed<'_>, signature: &[u8]) -> Result<(), CryptoError> {
+    let key = VerifyingKey::new(DISTINGUISHING_ID, public).map_err(|_| CryptoError::Failed)?;
     let signature = Signature::from_der(signature).map_err(|_| CryptoError::Refused)?;
     let verified = match signed {
         Signed::Message(message) => key.verify(message, &signature),

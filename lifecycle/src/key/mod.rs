@@ -7,6 +7,8 @@ mod multi_region;
 mod policy;
 #[cfg(feature = "kms")]
 mod private;
+#[cfg(feature = "kms")]
+mod public;
 mod rotation;
 mod spec;
 mod state;
@@ -23,6 +25,8 @@ pub use multi_region::{MultiRegion, ReplicaAttributes, Role, Transition};
 pub use policy::KeyPolicy;
 #[cfg(feature = "kms")]
 pub use private::{PrivateKey, SigningInput};
+#[cfg(feature = "kms")]
+pub use public::PublicKey;
 pub use rotation::{AutomaticRotation, ON_DEMAND_ROTATIONS_MAX, ROTATION_PERIOD_DAYS_DEFAULT, RotationType};
 pub(crate) use spec::wire_enum;
 pub use spec::{

@@ -12,7 +12,7 @@ use crate::crypto::{CryptoError, Entropy, Secret, ed25519, sm2};
 
 /// The family of algorithms behind a key spec.
 #[derive(Clone, Copy)]
-enum Family {
+pub(super) enum Family {
     Symmetric,
     Rsa(Modulus),
     Ec(Curve),
@@ -166,14 +166,14 @@ pub struct SigningInput<'a> {
 }
 
 impl<'a> SigningInput<'a> {
-    fn signed(&self) -> Signed<'a> {
+    pub(super) fn signed(&self) -> Signed<'a> {
         match self.message_type {
             MessageType::Raw => Signed::Message(self.message),
             MessageType::Digest | MessageType::ExternalMu => Signed::Digest(self.message),
         }
     }
 
-    fn rsa(&self) -> Result<(Padding, Hash), CryptoError> {
+    pub(super) fn rsa(&self) -> Result<(Padding, Hash), CryptoError> {
         self.algorithm.rsa().ok_or(CryptoError::Refused)
     }
 }

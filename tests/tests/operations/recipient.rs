@@ -12,6 +12,7 @@ use aws_sdk_kms::types::{DataKeyPairSpec, DataKeySpec, KeyAgreementAlgorithmSpec
 use fixtures::{Enclave, TestKms};
 use http::Method;
 use kms_server::attestation::{AGE_MAX, Platform, Roots};
+use kms_tests::openssl::openssl;
 use lifecycle::crypto::SeededEntropy;
 use lifecycle::crypto::ec::Curve;
 use serde_json::{Value, json};
@@ -246,7 +247,7 @@ async fn a_question_may_be_about_an_enclave() {
     }
 }
 
-/// Where OpenSSL is installed, it opens the answers.
+/// OpenSSL knows the form of the answers.
 #[tokio::test]
 async fn openssl_opens_an_answer() {
     let enclave = Enclave::new();
@@ -258,9 +259,9 @@ async fn openssl_opens_an_answer() {
     let [message, private_key] = ["message", "key"].map(|name| folder.path().join(name));
     fs::write(&message, decoded(&answer["CiphertextForRecipient"])).unwrap();
     fs::write(&private_key, enclave.private_key()).unwrap();
-    let mut openssl = Command::new("openssl");
-    openssl.args(["cms", "-decrypt", "-binary", "-inform", "DER", "-keyform", "DER", "-inkey"]);
-    let Ok(output) = openssl.arg(&private_key).arg("-in").arg(&message).output() else { return };
+    let mut command = Command::new(openssl());
+    command.args(["cms", "-decrypt", "-binary", "-inform", "DER", "-keyform", "DER", "-inkey"]);
+    let output = command.arg(&private_key).arg("-in").arg(&message).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout, b"secret");
 }

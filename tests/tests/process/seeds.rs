@@ -1,5 +1,7 @@
 //! Seed files: accounts and keys that a server has from the start.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::support::*;
@@ -152,6 +154,34 @@ fn a_seed_that_the_server_refuses_names_the_key() {
     let seed = folder.write("seed.yaml", "keys:\n- aliases: [alias/a]\n- aliases: [alias/b]\n");
     let ended = folder.refused(&["--seed", &seed, "--keys-max", "1"]);
     expect(&ended, 2, &[&format!("{seed}:3:3: CreateKey: "), "LimitExceededException"]);
+}
+
+/// A seed may bring the material of a key pair only as CreateKey does; either way, what is no private key is refused.
+#[test]
+fn a_private_key_of_a_seed_is_a_private_key() {
+    let folder = Folder::new();
+    let document = |scalar: &[u8; 32]| {
+        let head = b"\x30\x41\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\
+                     \x04\x27\x30\x25\x02\x01\x01\x04\x20";
+        STANDARD.encode([&head[..], scalar].concat())
+    };
+    let seed = |field: &str| format!("keys:\n- {{spec: ECC_NIST_P256, usage: SIGN_VERIFY, {field}}}\n");
+    let tag = |value: &str| seed(&format!("tags: {{_custom_key_material_: {value}}}"));
+    let good = document(&[7; 32]);
+    // The curve has no scalar of 0, and none that is so large.
+    for bad in [document(&[0; 32]), document(&[0xff; 32]), STANDARD.encode([7; 32])] {
+        let file = folder.write("seed.yaml", &tag(&bad));
+        let ended = folder.refused(&["--seed", &file]);
+        let reason = "must be a private key of spec ECC_NIST_P256 as PKCS#8";
+        expect(&ended, 2, &[&format!("{file}:2:3: CreateKey: "), reason]);
+        assert!(!ended.error.contains(&bad), "material is not shown");
+    }
+    let file = folder.write("seed.yaml", &seed(&format!("material: {good}")));
+    let reason = "the material of a key of spec ECC_NIST_P256 cannot be given; leave it out";
+    expect(&folder.refused(&["--seed", &file]), 2, &[&format!("{file}:2:55: {reason}")]);
+    let file = folder.write("seed.yaml", &tag(&good));
+    let server = folder.server(&["--seed", &file]);
+    assert_eq!(metric(&server, "kms_keys"), 1);
 }
 
 /// The ids of all keys, in order.

@@ -10,6 +10,7 @@ use aws_sigv4::sign::v4;
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "us-east-1";
+const CHINESE_REGION: &str = "cn-north-1";
 const ACCESS_KEY: &str = "AKIDBENCH";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -17,6 +18,8 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub(crate) enum Caller {
     /// The root user of an account, by an access key that the server does not know and cannot verify.
     Root,
+    /// The same in a Region of China.
+    RootInChina,
     /// A user with an access key and an identity policy; signatures are verified.
     User(Credentials),
 }
@@ -28,7 +31,7 @@ impl Caller {
 
     /// Writes what the server has to know of the caller; hands back the arguments that make it read that.
     pub(crate) fn introduce(&self, folder: &Path) -> Vec<String> {
-        if matches!(self, Caller::Root) {
+        if matches!(self, Caller::Root | Caller::RootInChina) {
             return Vec::new();
         }
         let file = folder.join("principals.yaml");
@@ -84,13 +87,18 @@ users:
 
     /// The headers that a signature adds.
     fn signature(&self, headers: &[(&str, &str)], body: &str) -> String {
-        let Caller::User(credentials) = self else {
-            return format!(
+        let unverified = |region| {
+            format!(
                 "x-amz-date: 20260101T000000Z\r\n\
-                 authorization: AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/kms/aws4_request, \
+                 authorization: AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{region}/kms/aws4_request, \
                  SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={}\r\n",
                 "0".repeat(64)
-            );
+            )
+        };
+        let credentials = match self {
+            Caller::Root => return unverified(REGION),
+            Caller::RootInChina => return unverified(CHINESE_REGION),
+            Caller::User(credentials) => credentials,
         };
         let identity = credentials.clone().into();
         let parameters = v4::SigningParams::builder()
