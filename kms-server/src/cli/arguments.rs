@@ -601,7 +601,7 @@ Examples:
   openssl genrsa -out enclave.pem 2048 && openssl rsa -in enclave.pem -pubout -out public.pem
   kms-server enclave document --root nitro --public-key public.pem --out document.bin
   aws kms generate-random --number-of-bytes 32 \\
-    --recipient KeyEncryptionAlgorithm=RSAES_OAEP_SHA_256,AttestationDocument=fileb://document.bin";
+    --recipient KeyEncryptionAlgorithm=RSAES_OAEP_SHA_256,AttestationDocument@=fileb://document.bin";
 
 /// Puts `serve` where the command is missing.
 fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
