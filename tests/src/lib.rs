@@ -5,4 +5,5 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub mod importing;
 pub mod xks_proxy;
