@@ -73,6 +73,7 @@ fn a_root_and_a_document_are_made_by_commands() {
     assert!(ended.out.contains(&format!("serve --attestation-root {root}/root.pem")), "{}", ended.out);
     let mode = |name: &str| std::fs::metadata(format!("{root}/{name}")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("root.key"), 0o600);
+    assert_ne!(mode("root.pem") & 0o400, 0);
     // What is there stays: documents below it are in use.
     let kept = std::fs::read(format!("{root}/root.key")).unwrap();
     expect(&enclave(&["root", "--out", &root]), 2, &["root.pem exists", "another directory"]);

@@ -17,7 +17,7 @@ use super::super::{DocumentArguments, EnclaveCommand, ExitCode, Output};
 use super::{Failed, print_line};
 use crate::attestation::local::{Claims, DATA_BYTES_MAX, LocalNitro};
 use crate::engine::wall;
-use crate::store::{create_private, create_private_dir};
+use crate::store::create_private;
 
 const CERTIFICATE: &str = "root.pem";
 const KEY: &str = "root.key";
@@ -42,11 +42,11 @@ fn root(folder: &Path, output: Output) -> Result<(), Failed> {
         )));
     }
     let nitro = LocalNitro::new(wall::now()).map_err(failed)?;
-    create_private_dir(folder).map_err(|error| unwritable(folder, &error))?;
-    for (path, content) in [(&key, nitro.key_pem().expose()), (&certificate, nitro.root_pem().as_bytes())] {
-        let written = create_private(path).and_then(|mut file| file.write_all(content));
-        written.map_err(|error| unwritable(path, &error))?;
-    }
+    fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    // The key first: a certificate that is there has one. Only the certificate is for others, such as the server, to read.
+    let written = create_private(&key).and_then(|mut file| file.write_all(nitro.key_pem().expose()));
+    written.map_err(|error| unwritable(&key, &error))?;
+    fs::write(&certificate, nitro.root_pem()).map_err(|error| unwritable(&certificate, &error))?;
     let (certificate, key) = (certificate.display(), key.display());
     match output {
         Output::Json => {
