@@ -130,7 +130,7 @@ impl Builder {
             webhook: None,
             principals: Vec::new(),
             identity_providers: Vec::new(),
-            attestation: (Roots::default(), AGE_MAX),
+            attestation: (Roots::aws(), AGE_MAX),
             signatures: Signatures::Verify,
             unknown_access_key: None,
             account: None,
@@ -250,7 +250,7 @@ impl Builder {
         Builder { identity_providers, ..self }
     }
 
-    /// The roots that attestation documents are checked by, and how old those may be on the machine's clock.
+    /// The roots that attestation documents are checked by, AWS's unless this is called, and how old those may be on the machine's clock.
     #[must_use]
     pub fn attestation(self, roots: Roots, age_max: Duration) -> Self {
         Builder { attestation: (roots, age_max), ..self }

@@ -5,5 +5,6 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub mod importing;
 pub mod openssl;
 pub mod xks_proxy;

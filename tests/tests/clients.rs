@@ -9,12 +9,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fixtures::process::{ServerProcess, binary};
+use fixtures::process::{ServerProcess, binary, command};
 use kms_tests::openssl::openssl;
-
-const NODE_CASES: [&str; 3] = ["kms.test.js", "families.test.js", "noble.test.js"];
+use kms_tests::xks_proxy::{self, Proxy};
 
 const REQUIREMENTS: &str = include_str!("../../fixtures/python/requirements.txt");
+
+/// The cases for Node.
+const NODE_CASES: [&str; 5] =
+    ["kms.test.js", "families.test.js", "noble.test.js", "enclave.test.js", "stores.test.js"];
+
+/// A simulated cluster.
+const CLUSTER: &str = "cluster-2a23b4cdefg";
+const ANCHOR: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+const PASSWORD: &str = "kmsPswd-of-the-crypto-user";
 
 #[test]
 fn boto3_and_the_aws_cli_work_unchanged() {
@@ -33,12 +41,31 @@ fn boto3_and_the_aws_cli_work_unchanged() {
 #[test]
 fn the_sdk_for_javascript_works_unchanged() {
     let folder = installed_node();
-    let server = ServerProcess::start(&["--memory"]).unwrap();
-    let home = tempfile::tempdir().unwrap();
+    let (home, proxy) = (tempfile::tempdir().unwrap(), Proxy::start());
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (root, anchor) = (path("nitro"), path("customerCA.crt"));
+    check(&mut command(&["enclave", "root", "--out", &root]));
+    fs::write(&anchor, ANCHOR).unwrap();
+    let server = ServerProcess::start(&[
+        "--memory",
+        &format!("--attestation-root={root}/root.pem"),
+        &format!("--custom-key-stores-clusters={CLUSTER}|2|{anchor}|{PASSWORD}"),
+        &format!("--custom-key-stores-xks-proxies=xks.example.com|http://{}", proxy.address()),
+        // The machine may be busy.
+        "--custom-key-stores-xks-proxy-timeout=20s",
+    ]);
+    let server = server.unwrap();
     let mut cases = Command::new("node");
     cases.arg("--test").args(NODE_CASES).current_dir(folder);
     let node = which("node");
     isolate(&mut cases, node.parent().unwrap(), home.path());
+    cases.env("KMS_SERVER_BINARY", binary()).env("KMS_ENCLAVE_ROOT", &root);
+    cases.envs([("CLUSTER_ID", CLUSTER), ("CLUSTER_ANCHOR", ANCHOR), ("CLUSTER_PASSWORD", PASSWORD)]);
+    cases.envs([
+        ("XKS_PATH", xks_proxy::PATH),
+        ("XKS_ACCESS_KEY_ID", xks_proxy::ACCESS_KEY_ID),
+        ("XKS_SECRET", xks_proxy::SECRET),
+    ]);
     check(cases.env("AWS_ENDPOINT_URL_KMS", format!("http://127.0.0.1:{}", server.port())));
 }
 
@@ -74,7 +101,7 @@ fn installed_node() -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let lock = fs::read_to_string(source.join("package-lock.json")).unwrap();
     let stamp = folder.join("lock.stamp");
-    for file in ["package.json", "package-lock.json", "client.js"].iter().chain(&NODE_CASES) {
+    for file in ["package.json", "package-lock.json", "client.js"].into_iter().chain(NODE_CASES) {
         fs::copy(source.join(file), folder.join(file)).unwrap();
     }
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {

@@ -27,6 +27,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// AWS: the certificate of an enclave holds for three hours.
 const SIGNER_VALIDITY: Duration = Duration::from_secs(3 * 3_600);
 
+/// Longest user data, and longest nonce, in bytes.
+// AWS: "Nitro Enclaves attestation process", the definition of `user_data`.
+pub const DATA_BYTES_MAX: usize = 1_024;
+
 /// The maker of attestation documents below a root of its own.
 pub struct LocalNitro {
     root: Issuer<'static, KeyPair>,
@@ -45,6 +49,10 @@ pub struct Claims<'a> {
     pub pcrs: &'a BTreeMap<u8, Vec<u8>>,
     /// The public key as SubjectPublicKeyInfo. KMS accepts no document without one.
     pub public_key: Option<&'a [u8]>,
+    /// Whatever the enclave adds, up to [`DATA_BYTES_MAX`] bytes. KMS does not look at it.
+    pub user_data: Option<&'a [u8]>,
+    /// What the enclave was asked to repeat, up to as many bytes. KMS does not look at it either.
+    pub nonce: Option<&'a [u8]>,
     /// When it is made.
     pub timestamp: WallTime,
 }
@@ -170,12 +178,15 @@ impl Signer {
             for issuer in &self.chain {
                 cbor.bytes(issuer)?;
             }
-            cbor.str("public_key")?;
-            match claims.public_key {
-                Some(key) => cbor.bytes(key)?,
-                None => cbor.null()?,
-            };
-            cbor.str("user_data")?.null()?.str("nonce")?.null()?;
+            for (name, value) in
+                [("public_key", claims.public_key), ("user_data", claims.user_data), ("nonce", claims.nonce)]
+            {
+                cbor.str(name)?;
+                match value {
+                    Some(value) => cbor.bytes(value)?,
+                    None => cbor.null()?,
+                };
+            }
             Ok(())
         })
     }

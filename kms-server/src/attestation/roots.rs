@@ -21,8 +21,12 @@ const P384: [u8; 23] = [
     0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 ];
 
-/// Trusted roots; with none, no document is accepted.
-#[derive(Clone, Debug, Default)]
+/// AWS's own root, `CN=aws.nitro-enclaves`, valid until 2049.
+// AWS: Nitro Enclaves User Guide, "Verifying the root of trust": where it is published, and its fingerprint.
+const AWS: &[u8] = include_bytes!("aws_nitro_enclaves_root.pem");
+
+/// Trusted roots, one at least.
+#[derive(Clone, Debug)]
 pub struct Roots(Vec<TrustAnchor<'static>>);
 
 /// Why a text gives no roots.
@@ -38,6 +42,12 @@ impl fmt::Display for NoRoot {
 impl std::error::Error for NoRoot {}
 
 impl Roots {
+    /// AWS's own root: it vouches for real enclaves, and for nothing that is made for a test.
+    #[must_use]
+    pub fn aws() -> Self {
+        Self::from_pem(AWS).unwrap_or_else(|error| unreachable!("the certificate of AWS: {error}"))
+    }
+
     /// The certificates of a file in PEM, such as AWS's own root, a test root, or both.
     ///
     /// # Errors
@@ -56,12 +66,6 @@ impl Roots {
         } else {
             Ok(Roots(roots))
         }
-    }
-
-    /// Whether there is no root.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The key of a signer whom a root vouches for at this time. What is given of a root itself is not looked at.
@@ -93,7 +97,7 @@ fn told(error: &Error) -> String {
     match error {
         Error::CertExpired { .. } => "it or the certificate of an issuer has expired".to_owned(),
         Error::CertNotValidYet { .. } => "it or the certificate of an issuer is not valid yet".to_owned(),
-        Error::UnknownIssuer => "no configured root vouches for it".to_owned(),
+        Error::UnknownIssuer => "no root of the setting attestation.root vouches for it".to_owned(),
         other => format!("the chain is not valid ({other})"),
     }
 }

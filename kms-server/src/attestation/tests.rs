@@ -21,6 +21,8 @@ fn claims(pcrs: &BTreeMap<u8, Vec<u8>>) -> Claims<'_> {
         platform: Platform::Enclave,
         pcrs,
         public_key: Some(b"key"),
+        user_data: Some(b"data"),
+        nonce: None,
         timestamp: NOW,
     }
 }
@@ -100,8 +102,20 @@ fn only_a_root_vouches() {
     for nitro in [&other, &*NITRO] {
         assert!(both.verify(&nitro.document(&claims(&pcrs()), NOW).unwrap()).is_ok());
     }
-    let none = Verifier::new(Roots::default(), AGE_MAX, || NOW);
-    assert_eq!(none.verify(&DOCUMENT), Err(Refusal::NoRoot));
+    let aws = Verifier::new(Roots::aws(), AGE_MAX, || NOW);
+    assert!(matches!(aws.verify(&DOCUMENT), Err(Refusal::Chain(why)) if why.contains("attestation.root")));
+}
+
+#[test]
+fn the_root_of_aws_is_the_published_one() {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("aws_nitro_enclaves_root.pem")).unwrap();
+    // AWS: Nitro Enclaves User Guide, "Verifying the root of trust".
+    let published =
+        "64:1A:03:21:A3:E2:44:EF:E4:56:46:31:95:D6:06:31:7E:D7:CD:CC:3C:17:56:E0:98:93:F3:C6:8F:79:BB:5B";
+    let digest = ring::digest::digest(&ring::digest::SHA256, &certificate);
+    assert_eq!(hex(digest.as_ref()), published.replace(':', "").to_lowercase());
 }
 
 #[test]

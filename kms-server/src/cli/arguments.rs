@@ -1,5 +1,6 @@
 //! The arguments of `kms-server`.
 
+use super::enclave::EnclaveCommand;
 use super::endpoint::Endpoint;
 use super::exit::ExitCode;
 use super::exports::{ClientCredentials, ClientEnvironment, Shell};
@@ -84,6 +85,9 @@ pub enum Command {
     /// Make requests slow or let them fail, as they sometimes do on AWS
     #[command(subcommand)]
     Faults(FaultsCommand),
+    /// Make attestation documents of Nitro Enclaves for tests, and a root that vouches for them
+    #[command(subcommand)]
+    Enclave(EnclaveCommand),
     /// Tell who used what, what AWS would have charged, and how near the quotas are
     Report(ReportArguments),
     /// Save, load or clear all keys, aliases, grants and tags
@@ -487,6 +491,7 @@ impl Arguments {
             .mut_subcommand("clock", |clock| clock.after_help(CLOCK_EXAMPLES))
             .mut_subcommand("explain", |explain| explain.after_help(EXPLAIN_EXAMPLES))
             .mut_subcommand("faults", |faults| faults.after_help(FAULTS_EXAMPLES))
+            .mut_subcommand("enclave", |enclave| enclave.after_help(ENCLAVE_EXAMPLES))
             .mut_subcommand("doctor", |doctor| hide_settings_but(&["storage", "root_key"], doctor))
             .mut_subcommand("rekey", |rekey| hide_settings_but(&["storage", "root_key"], rekey))
     }
@@ -504,6 +509,7 @@ impl Arguments {
             Command::Tables(tables) => Some(&tables.data),
             Command::Serve(_)
             | Command::Env(_)
+            | Command::Enclave(_)
             | Command::Faults(_)
             | Command::Report(_)
             | Command::Doctor(_)
@@ -525,7 +531,7 @@ impl Arguments {
             {
                 "with --data-dir or --config the command calls no server, so --endpoint has no effect; leave one out"
             }
-            Command::Serve(_) | Command::Rekey(_) if self.client.endpoint.is_some() => {
+            Command::Serve(_) | Command::Rekey(_) | Command::Enclave(_) if self.client.endpoint.is_some() => {
                 "this command calls no server, so --endpoint has no effect; leave it out"
             }
             _ => return Ok(()),
@@ -585,6 +591,17 @@ Examples:
   kms-server faults add --error KMSInternalException --share 0.1 --seed 42
   kms-server faults add --latency 2s --key alias/app --until 2026-02-01T00:00:00Z
   kms-server faults clear";
+
+const ENCLAVE_EXAMPLES: &str = "\
+A document is what an enclave shows in the parameter Recipient of Decrypt, GenerateDataKey and others.
+
+Examples:
+  kms-server enclave root --out nitro
+  kms-server serve --attestation-root nitro/root.pem
+  openssl genrsa -out enclave.pem 2048 && openssl rsa -in enclave.pem -pubout -out public.pem
+  kms-server enclave document --root nitro --public-key public.pem --out document.bin
+  aws kms generate-random --number-of-bytes 32 \\
+    --recipient KeyEncryptionAlgorithm=RSAES_OAEP_SHA_256,AttestationDocument@=fileb://document.bin";
 
 /// Puts `serve` where the command is missing.
 fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

@@ -2,6 +2,7 @@
 
 mod arguments;
 pub mod commands;
+mod enclave;
 mod endpoint;
 mod exit;
 mod exports;
@@ -18,6 +19,7 @@ pub use self::arguments::{
     KeysCommand, NotificationsArguments, OnData, Output, PrincipalsCommand, RekeyArguments, RootKeyTarget,
     ScopeArguments, ServeArguments, StateCommand,
 };
+pub use self::enclave::{DocumentArguments, EnclaveCommand};
 pub use self::endpoint::{ENDPOINT_VARIABLE, Endpoint};
 pub use self::exit::ExitCode;
 pub use self::exports::{ClientCredentials, ClientEnvironment, Shell};

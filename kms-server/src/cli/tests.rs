@@ -117,6 +117,9 @@ fn wrong_arguments_say_what_to_do() {
         ("clock show --root-key-file f", ErrorKind::ArgumentConflict, "without --data-dir"),
         ("--endpoint http://x events --data-dir d", ErrorKind::ArgumentConflict, "calls no server"),
         ("--endpoint http://x --port 1", ErrorKind::ArgumentConflict, "--endpoint has no effect"),
+        ("enclave", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "document"),
+        ("enclave document --root r", ErrorKind::MissingRequiredArgument, "--public-key"),
+        ("enclave root --out d --endpoint http://x", ErrorKind::ArgumentConflict, "--endpoint has no effect"),
         ("rekey --to-file f --endpoint http://x", ErrorKind::ArgumentConflict, "--endpoint has no effect"),
     ];
     for (line, kind, part) in cases {
@@ -266,13 +269,14 @@ fn examples_parse() {
     let (_, serve) = error_of("serve --help");
     let (_, root) = error_of("--help");
     let (_, env) = error_of("env --help");
-    let examples: Vec<_> = [root, serve, env]
+    let (_, enclave) = error_of("enclave --help");
+    let examples: Vec<_> = [root, serve, env, enclave]
         .iter()
         .flat_map(|help| help.lines().skip_while(|line| *line != "Examples:"))
         .filter_map(|line| line.strip_prefix("  ")?.trim().strip_prefix("kms-server").map(str::to_owned))
         .map(|line| line.split("  ").next().unwrap().split(" | ").next().unwrap().to_owned())
         .collect();
-    assert!(examples.len() >= 9, "{examples:?}");
+    assert!(examples.len() >= 12, "{examples:?}");
     for example in examples {
         parse(&example).unwrap_or_else(|error| panic!("{example}: {error}"));
     }

@@ -173,7 +173,7 @@ settings! {
 
     /// Requests from Nitro Enclaves, which bring an attestation document along.
     attestation: Attestation, flags "attestation-" {
-        /// PEM file with the roots that documents are checked by: AWS's own, or a test root; empty accepts no document.
+        /// PEM file with the roots that documents are checked by, such as a test root; empty is AWS's own, which is built in.
         root: Option<PathBuf> = None;
         /// Age of a document, on the machine's clock, beyond which it is refused.
         age_max: Duration = Duration::from_secs(300), in SECOND..=DAY;

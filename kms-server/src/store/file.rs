@@ -12,7 +12,7 @@ pub(super) fn create_private_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Creates an empty file with mode 0600; fails when there is one.
-pub(super) fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

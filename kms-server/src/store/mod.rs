@@ -22,6 +22,7 @@ mod sqlite;
 mod contract;
 
 pub use error::{Outcome, Refusal, StoreError};
+pub(crate) use file::create_private;
 pub use lifecycle::crypto::Secret;
 pub use lock::DirLock;
 pub use memory::{Fault, MemoryStore};

@@ -5,9 +5,9 @@ mod rotation;
 mod tokens;
 
 use fixtures::{ACCOUNT, TestKms};
+use kms_tests::importing::wrap;
 use serde_json::{Value, json};
 
-use super::importing::wrap;
 use super::wire::{Answer, call, call_of, decoded, encoded};
 
 /// Material that is no text and no sequence.

@@ -24,7 +24,6 @@ mod faults;
 mod grants;
 mod identifiers;
 mod import;
-mod importing;
 mod key_pairs;
 mod keys;
 mod mac;

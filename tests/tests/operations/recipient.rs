@@ -24,6 +24,10 @@ use super::wire::{Answer, call, control, decoded, encoded, events};
 const OPERATIONS: [&str; 5] =
     ["Decrypt", "DeriveSharedSecret", "GenerateDataKey", "GenerateDataKeyPair", "GenerateRandom"];
 
+/// What a document says that is below another root.
+const UNTRUSTED: &str = "The certificate of the attestation document is not trusted: no root of the setting \
+                         attestation.root vouches for it.";
+
 /// A new document of an enclave as the parameter of a request.
 pub(super) fn recipient(enclave: &Enclave) -> Value {
     of_document(&enclave.document())
@@ -153,9 +157,7 @@ async fn a_document_that_is_not_accepted_is_refused_with_the_reason() {
     refused(of_document(b"nonsense"), malformed).await;
     let keyless = "The attestation document is malformed: it has no public_key.";
     refused(of_document(&enclave.document_of(None, 0)), keyless).await;
-    let untrusted =
-        "The certificate of the attestation document is not trusted: no configured root vouches for it.";
-    refused(recipient(&Enclave::new()), untrusted).await;
+    refused(recipient(&Enclave::new()), UNTRUSTED).await;
     let mut changed = enclave.document();
     *changed.last_mut().unwrap() ^= 1;
     refused(of_document(&changed), "The signature of the attestation document is not valid.").await;
@@ -168,12 +170,9 @@ async fn a_document_that_is_not_accepted_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn without_a_root_no_document_is_accepted() {
+async fn without_other_roots_that_of_aws_vouches_alone() {
     let enclave = Enclave::new();
-    let kms = TestKms::new();
-    let text = "The attestation document cannot be verified: name a file with the root certificate by the setting \
-                attestation.root.";
-    random(&kms, recipient(&enclave)).await.refuses("ValidationException", text);
+    random(&TestKms::new(), recipient(&enclave)).await.refuses("ValidationException", UNTRUSTED);
     let both = [enclave.root_pem(), Enclave::new().root_pem()].concat();
     let both = Roots::from_pem(both.as_bytes()).unwrap();
     let kms = TestKms::with(|builder| builder.attestation(both, AGE_MAX));

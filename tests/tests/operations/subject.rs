@@ -2,10 +2,10 @@
 
 use fixtures::TestKms;
 use http::Method;
+use kms_tests::importing::wrap;
 use serde_json::{Value, json};
 
 use super::custom_stores;
-use super::importing::wrap;
 use super::wire::{call, control, decoded, encoded};
 
 /// Any bytes in base64, where nothing opens them.

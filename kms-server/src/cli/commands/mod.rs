@@ -5,6 +5,7 @@ mod certificates;
 mod client;
 mod clock;
 mod doctor;
+mod enclave;
 mod events;
 mod explain;
 mod faults;
@@ -98,6 +99,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> Result<ExitCode,
         }
         Command::State(state) => state::run(&state.command, &client(&state.data)?, output),
         Command::Tables(tables) => tables::run(&tables.command, &client(&tables.data)?, output),
+        Command::Enclave(command) => enclave::run(command, output),
         Command::Faults(faults) => faults::run(faults, &server()?, output),
         Command::Report(report) => report::run(report, &server()?, output),
     }

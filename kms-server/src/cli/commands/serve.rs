@@ -168,9 +168,9 @@ fn identity_providers(config: &Config) -> Result<Vec<IdentityProvider>, Failed> 
     config.sts.web_identity.as_slice().iter().map(read).collect()
 }
 
-/// The roots of attestation documents.
+/// The roots of attestation documents: those of a file, or AWS's.
 fn attestation_roots(config: &Config) -> Result<Roots, Failed> {
-    let Some(path) = &config.attestation.root else { return Ok(Roots::default()) };
+    let Some(path) = &config.attestation.root else { return Ok(Roots::aws()) };
     let file = path.display();
     let text = config::read_text(path, ROOTS_BYTES_MAX)
         .map_err(|error| Failed::usage(format!("the roots {file} cannot be read: {error}")))?;

@@ -3,9 +3,9 @@
 //! AWS: KMS developer guide, "Import key material into multi-Region keys", "Perform on-demand key rotation".
 
 use fixtures::{REGION, TestKms};
+use kms_tests::importing::wrap;
 use serde_json::{Value, json};
 
-use super::super::importing::wrap;
 use super::super::wire::{decoded, encoded, events};
 use super::*;
 

@@ -1,12 +1,17 @@
 //! Wraps key material as customers do, by AWS-LC and with the public key alone.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey,
 };
 
-/// Material under a public key of RSA in DER.
-pub(super) fn wrap(algorithm: &str, public_key: &[u8], material: &[u8]) -> Vec<u8> {
+/// Material under a public key of RSA in DER, by a wrapping algorithm of KMS.
+///
+/// # Panics
+/// The key is none of RSA, or the material is too long for it.
+#[must_use]
+pub fn wrap(algorithm: &str, public_key: &[u8], material: &[u8]) -> Vec<u8> {
     let oaep = if algorithm.ends_with("SHA_1") { &OAEP_SHA1_MGF1SHA1 } else { &OAEP_SHA256_MGF1SHA256 };
     let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(public_key).unwrap()).unwrap();
     let encrypt = |plaintext: &[u8]| {
