@@ -7,14 +7,13 @@ use aws_sdk_kms::operation::create_key::builders::CreateKeyFluentBuilder;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
     AlgorithmSpec, ConnectionStateType, CustomKeyStoreType, DataKeyPairSpec, DataKeySpec,
-    EncryptionAlgorithmSpec, ExpirationModelType, KeyAgreementAlgorithmSpec, KeySpec, KeyState, KeyUsageType,
-    MacAlgorithmSpec, MessageType, OriginType, SigningAlgorithmSpec, WrappingKeySpec,
-    XksProxyAuthenticationCredentialType, XksProxyConnectivityType,
+    EncapsulationAlgorithmSpec, EncryptionAlgorithmSpec, ExpirationModelType, KeyAgreementAlgorithmSpec,
+    KeySpec, KeyState, KeyUsageType, MacAlgorithmSpec, MessageType, OriginType, SigningAlgorithmSpec,
+    WrappingKeySpec, XksProxyAuthenticationCredentialType, XksProxyConnectivityType,
 };
 use fixtures::Enclave;
 use kms_tests::importing::wrap;
 use kms_tests::xks_proxy::{self as proxy, Proxy};
-use serde_json::json;
 
 use super::custom_stores::{self, PASSWORD};
 use super::support::*;
@@ -155,17 +154,18 @@ async fn what_key_pairs_encrypt_and_share() {
     };
     assert_eq!(derive(&one, &other).await, derive(&other, &one).await);
 
-    // The SDK that Rust 1.90 takes does not know the two operations of ML-KEM: keys by their names, and the requests by hand.
-    let key = key_of(&kms, KeySpec::from("ML_KEM_768"), KeyUsageType::from("ENCAPSULATE_DECAPSULATE")).await;
+    let key = key_of(&kms, KeySpec::MlKem768, KeyUsageType::EncapsulateDecapsulate).await;
     assert!(public_key(&kms, &key).await.len() > 1_184);
-    let input = json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM"});
-    let made = ok(&server, "Encapsulate", input.clone());
-    let mut input = input;
-    input["SharedSecretCiphertextBlob"] = made["SharedSecretCiphertextBlob"].clone();
-    assert_eq!(ok(&server, "Decapsulate", input)["SharedSecret"], made["SharedSecret"]);
+    let algorithm = EncapsulationAlgorithmSpec::MlKem;
+    let made =
+        kms.encapsulate().key_id(&key).encapsulation_algorithm(algorithm.clone()).send().await.unwrap();
+    let decapsulate = kms.decapsulate().key_id(&key).encapsulation_algorithm(algorithm);
+    let sealed = made.shared_secret_ciphertext_blob.unwrap();
+    let opened = decapsulate.shared_secret_ciphertext_blob(sealed).send().await.unwrap();
+    assert_eq!((opened.shared_secret.is_some(), opened.shared_secret), (true, made.shared_secret));
 
     let sealing = key_of(&kms, KeySpec::SymmetricDefault, KeyUsageType::EncryptDecrypt).await;
-    for spec in [DataKeyPairSpec::EccNistP521, DataKeyPairSpec::from("ML_KEM_512")] {
+    for spec in [DataKeyPairSpec::EccNistP521, DataKeyPairSpec::MlKem512] {
         let pair = kms.generate_data_key_pair().key_id(&sealing).key_pair_spec(spec).send().await.unwrap();
         let opened = kms.decrypt().ciphertext_blob(pair.private_key_ciphertext_blob.unwrap()).send().await;
         assert_eq!(opened.unwrap().plaintext, pair.private_key_plaintext);
