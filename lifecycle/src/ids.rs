@@ -565,9 +565,11 @@ fn hex_digits(byte: u8) -> [u8; 2] {
 #[must_use]
 pub fn digits(bytes: &[u8; 32]) -> ArrayString<64> {
     let mut text = [0; 64];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&hex_digits(*byte));
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [byte >> 4, byte & 0x0f];
     }
+    // Without a branch the compiler takes many digits at a time.
+    text = text.map(|nibble| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'0' - 10));
     // Digits are text.
     ArrayString::from_byte_string(&text).unwrap_or_default()
 }
