@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::observe::audit::AuditLog;
 use crate::observe::delivery::Delivery;
 use crate::observe::log::{Log, LogOptions};
+use crate::observe::mail::Mail;
 use crate::observe::metrics::Metrics;
 use crate::observe::notifications::Notifications;
 use crate::observe::webhook::Webhook;
@@ -60,6 +61,7 @@ pub struct Builder {
     audit: LogOptions,
     notifications: LogOptions,
     webhook: Option<Webhook>,
+    mail: Option<Mail>,
     principals: Vec<iam::Entry>,
     identity_providers: Vec<IdentityProvider>,
     attestation: (Roots, Duration),
@@ -128,6 +130,7 @@ impl Builder {
             audit: LogOptions::default(),
             notifications: LogOptions::default(),
             webhook: None,
+            mail: None,
             principals: Vec::new(),
             identity_providers: Vec::new(),
             attestation: (Roots::aws(), AGE_MAX),
@@ -214,6 +217,12 @@ impl Builder {
         Builder { webhook, ..self }
     }
 
+    /// Where mails about tables that lost their keys go, if anywhere.
+    #[must_use]
+    pub fn mail(self, mail: Option<Mail>) -> Self {
+        Builder { mail, ..self }
+    }
+
     /// The configured accounts, users, roles and access keys. They are not stored, and nothing changes them.
     #[must_use]
     pub fn principals(self, principals: Vec<iam::Entry>) -> Self {
@@ -291,7 +300,7 @@ impl Builder {
         let audit = log("audit", &self.audit)?;
         let notifications = log("notifications", &self.notifications)?;
         let logs = (Arc::clone(&audit), Arc::clone(&notifications));
-        let delivery = Delivery::start(engine.outbox(), logs.0, logs.1, self.webhook);
+        let delivery = Delivery::start(engine.outbox(), logs.0, logs.1, self.webhook, self.mail);
         let delivery = Arc::new(delivery.map_err(BuildError::Delivery)?);
         let audit = AuditLog::new(audit, Arc::clone(&delivery));
         let notifications = Notifications::new(notifications, delivery);

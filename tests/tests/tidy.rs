@@ -63,7 +63,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ),
     // Its requests come as those of KMS do, its pages are signed like theirs, and what it finds is in the audit log.
     ("cloudtrail", &["api", "auth", "engine", "message", "observe", "operations", "pipeline", "service"]),
-    ("config", &["document", "principals", "sts", "xks"]),
+    ("config", &["document", "observe", "principals", "sts", "xks"]),
     (
         "control",
         &[

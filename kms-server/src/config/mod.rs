@@ -11,6 +11,7 @@ mod file;
 mod identity;
 mod load;
 mod log_filter;
+mod mail;
 mod setting;
 mod settings;
 mod template;
@@ -31,6 +32,7 @@ pub use self::environment::Environment;
 pub use self::file::read_text;
 pub use self::load::{ConfigError, FILE_BYTES_MAX, FlagValue, Loaded, SettingsFile};
 pub use self::log_filter::LogFilter;
+pub use self::mail::{MailAddresses, MailHost, MailServer};
 pub use self::setting::Setting;
 pub use self::settings::{
     Audit, Auth, Clock, Config, CustomKeyStores, Events, Identity, Limits, Log, RootKey, Server, Storage,

@@ -4,6 +4,7 @@ use super::access_key::AccessKeys;
 use super::cluster::Clusters;
 use super::cron_expression::CronExpression;
 use super::log_filter::LogFilter;
+use super::mail::{MailAddresses, MailServer};
 use super::setting::{Declaration, Group};
 use super::value::{
     Authorization, ByteSize, CacheUnit, LogFormat, QuotaWindow, Rate, RootKeySource, ServiceHeaders, Share,
@@ -327,6 +328,18 @@ settings! {
         webhook: WebhookUrl = WebhookUrl::default();
         /// Attempts to send one event, with growing waits, until it is given up.
         webhook_attempts_max: u32 = 8, in 1..=185;
+        /// Mail server that tells when a table has lost its key, such as smtps://mail.example.com; empty sends no mail.
+        mail_server: MailServer = MailServer::default();
+        /// PEM file with the certificates that vouch for the mail server; empty trusts those of everybody.
+        mail_ca: Option<PathBuf> = None;
+        /// File with the user of the mail server, a colon and the password, in one line; empty sends without.
+        mail_credentials: Option<PathBuf> = None;
+        /// Address that mails are from.
+        mail_from: MailAddresses = MailAddresses::default();
+        /// Addresses that mails go to, between commas.
+        mail_to: MailAddresses = MailAddresses::default();
+        /// Attempts to send one mail, with growing waits, until it is given up.
+        mail_attempts_max: u32 = 8, in 1..=185;
     }
 
     /// What the server tells about itself on standard error.

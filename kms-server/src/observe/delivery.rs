@@ -1,5 +1,5 @@
 //! Delivery: what has happened by itself goes from the outbox into the audit log and the log of notifications, and to
-//! the webhook if there is one. Only then is it removed from the outbox.
+//! the webhook and by mail if there is one. Only then is it removed from the outbox.
 //!
 //! It is done by a thread of its own, a part at a time, in the order of the facts, so that neither a request nor an advance of
 //! the clock waits for it. A crash loses nothing, because a fact is removed after it is on disk; and it doubles
@@ -16,8 +16,10 @@ use lifecycle::event::{Fact, FactId};
 use tokio::sync::oneshot;
 
 use super::log::Log;
+use super::mail::Mail;
+use super::sender::{Sender, hand_over};
 use super::service_event::{cloudtrail, eventbridge};
-use super::webhook::{Sender, Webhook};
+use super::webhook::{Poster, Webhook};
 use crate::engine::Outbox;
 
 /// Facts that are written, or removed, at once.
@@ -53,12 +55,15 @@ impl Delivery {
         audit: Arc<Log>,
         notifications: Arc<Log>,
         webhook: Option<Webhook>,
+        mail: Option<Mail>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         // Only of what waits already can a log have anything.
         let there = outbox.is_empty().then(HashSet::new);
         let kept = Arc::clone(&notifications);
-        let webhook = webhook.map(|webhook| Sender::start(webhook, outbox.clone())).transpose()?;
+        let webhook = webhook.map(|webhook| Sender::start("webhook", Poster::new(webhook), outbox.clone()));
+        let mail = mail.map(|mail| Sender::start("mail", mail, outbox.clone()));
+        let senders = webhook.into_iter().chain(mail).collect::<io::Result<_>>()?;
         let teller = Teller {
             outbox: outbox.clone(),
             audit: Copy {
@@ -71,7 +76,7 @@ impl Delivery {
             notifications: Copy { log: notifications, id: "id", mark: "\"aws.", line: eventbridge, there },
             told: None,
             removable: Vec::new(),
-            webhook,
+            senders,
         };
         let state = Arc::clone(&shared);
         let builder = std::thread::Builder::new().name("delivery".to_owned());
@@ -131,7 +136,7 @@ struct Teller {
     told: Option<FactId>,
     /// Facts that have been told to everybody.
     removable: Vec<FactId>,
-    webhook: Option<Sender>,
+    senders: Vec<Sender>,
 }
 
 impl Teller {
@@ -170,9 +175,10 @@ impl Teller {
             self.audit.forget(&facts);
             self.notifications.forget(&facts);
             self.told = Some(end);
-            match &self.webhook {
-                Some(webhook) => facts.into_iter().for_each(|fact| webhook.send(fact)),
-                None => self.removable.extend(facts.iter().map(|fact| fact.id)),
+            match &self.senders[..] {
+                [] => self.removable.extend(facts.iter().map(|fact| fact.id)),
+                // They remove what they have sent.
+                senders => facts.into_iter().for_each(|fact| hand_over(fact, senders)),
             }
         }
         Ok(())

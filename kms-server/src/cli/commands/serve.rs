@@ -27,6 +27,7 @@ use crate::engine::{Batching, ClockStart, OpenError};
 use crate::http;
 use crate::limits::Limits;
 use crate::observe::log::LogOptions;
+use crate::observe::mail::{Mail, Relay};
 use crate::observe::webhook::Webhook;
 use crate::pipeline::{Authorization, Mode};
 use crate::principals::{self, PRINCIPALS_BYTES_MAX};
@@ -40,6 +41,9 @@ use crate::sts::IdentityProvider;
 
 /// Longest file with the roots of attestation documents in bytes.
 const ROOTS_BYTES_MAX: usize = 1 << 20;
+
+/// Longest file about a mail server in bytes.
+const MAIL_BYTES_MAX: usize = 1 << 20;
 
 /// Longest file with the keys of an identity provider in bytes.
 const JWKS_BYTES_MAX: usize = 1 << 20;
@@ -177,6 +181,44 @@ fn attestation_roots(config: &Config) -> Result<Roots, Failed> {
     Roots::from_pem(text.as_bytes()).map_err(|error| Failed::usage(format!("{file}: {error}")))
 }
 
+/// How mails are sent, if they are.
+fn mail(config: &Config) -> Result<Option<Mail>, Failed> {
+    let events = &config.events;
+    let Some(server) = events.mail_server.host() else { return Ok(None) };
+    let read = |path: &PathBuf| {
+        let cannot = |error| Failed::usage(format!("{} cannot be read: {error}", path.display()));
+        config::read_text(path, MAIL_BYTES_MAX).map_err(cannot)
+    };
+    let [from] = events.mail_from.as_slice() else {
+        return Err(Failed::usage("mails need one address that they are from: set --events-mail-from"));
+    };
+    if events.mail_to.as_slice().is_empty() {
+        return Err(Failed::usage("mails need somebody who gets them: set --events-mail-to"));
+    }
+    let credentials = match &events.mail_credentials {
+        None => None,
+        Some(path) => {
+            let text = read(path)?;
+            let parts = text.trim_end_matches(['\r', '\n']).split_once(':');
+            let parts = parts.filter(|(user, password)| !user.is_empty() && !password.is_empty());
+            let file = path.display();
+            let (user, password) = parts.ok_or_else(|| {
+                Failed::usage(format!("{file} does not hold a user, a colon and a password in one line"))
+            })?;
+            Some((user.to_owned(), password.to_owned()))
+        }
+    };
+    let relay = Relay {
+        host: server.host.clone(),
+        port: server.port,
+        protection: server.protection,
+        trusted: events.mail_ca.as_ref().map(read).transpose()?,
+        credentials,
+    };
+    let mail = Mail::new(relay, from.clone(), events.mail_to.as_slice().to_vec(), events.mail_attempts_max);
+    mail.map(Some).map_err(|error| Failed::usage(format!("the mail server cannot be used: {error}")))
+}
+
 /// Reads the certificate files of the configured clusters.
 fn clusters(config: &Config) -> Result<Vec<Cluster>, Failed> {
     let read = |cluster: &config::ConfiguredCluster| {
@@ -203,6 +245,7 @@ fn build(
     let providers = identity_providers(config)?;
     let roots = attestation_roots(config)?;
     let clusters = clusters(config)?;
+    let mail = mail(config)?;
     let entropy = Arc::new(SystemEntropy::new());
     let store = store()?;
     let (signatures, ignored) = match config.auth.signatures {
@@ -257,6 +300,7 @@ fn build(
                 .as_deref()
                 .map(|url| Webhook { url: url.to_owned(), attempts_max: config.events.webhook_attempts_max }),
         )
+        .mail(mail)
         .principals(principals)
         .identity_providers(providers)
         .attestation(roots, config.attestation.age_max)

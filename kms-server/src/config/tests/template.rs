@@ -179,6 +179,12 @@ const OTHERS: &[(&str, &str)] = &[
     ("audit.queue_wait_ms", "0"),
     ("events.webhook", "https://hooks.example.com/kms?a=b"),
     ("events.webhook_attempts_max", "1"),
+    ("events.mail_server", "smtps://mail.example.com"),
+    ("events.mail_ca", "/etc/kms/mail.pem"),
+    ("events.mail_credentials", "/etc/kms/mail"),
+    ("events.mail_from", "kms@example.com"),
+    ("events.mail_to", "ops@example.com, security@example.com"),
+    ("events.mail_attempts_max", "1"),
     ("log.format", "json"),
     ("log.filter", "warn,kms_server=debug"),
 ];
