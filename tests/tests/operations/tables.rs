@@ -1,6 +1,7 @@
 //! Encryption at rest over `/_kms/tables`: what a table store asks, and what becomes of its tables.
 
 mod kept;
+mod kinds;
 mod loss;
 mod scenarios;
 mod selection;

@@ -507,7 +507,8 @@ impl Inner {
 
     /// What stands behind the key's custom key store serves it; a grant needs no such thing.
     fn served(&self, arn: KeyArn) -> Result<(), KmsFault> {
-        let store = self.keys.get(&arn).and_then(|key| key.store.as_ref()).and_then(|name| self.stores.get(name));
+        let store =
+            self.keys.get(&arn).and_then(|key| key.store.as_ref()).and_then(|name| self.stores.get(name));
         store.map_or(Ok(()), |store| store.serves(arn))
     }
 }

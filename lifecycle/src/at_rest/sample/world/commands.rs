@@ -136,7 +136,9 @@ impl SampleWorld {
             _ => None,
         };
         let made = match words {
-            ["imported-key", name, rest @ ..] => Some((*name, self.kms.create_imported(scope, until(rest), now))),
+            ["imported-key", name, rest @ ..] => {
+                Some((*name, self.kms.create_imported(scope, until(rest), now)))
+            }
             ["multi-region-key", name] => Some((*name, self.kms.create_multi_region(scope, now))),
             ["replicate-key", primary, region, name] => {
                 let primary = self.keys.get(*primary).copied()?;
