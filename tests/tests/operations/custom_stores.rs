@@ -113,7 +113,7 @@ pub(super) async fn for_operation(kms: &TestKms, operation: &str) -> Option<Stri
 }
 
 /// A KMS that knows the way to a proxy.
-fn beside(proxy: &Proxy, change: impl FnOnce(Builder) -> Builder) -> TestKms {
+pub(super) fn beside(proxy: &Proxy, change: impl FnOnce(Builder) -> Builder) -> TestKms {
     // Generous: the machine may be busy. Tests of the time-out set their own.
     TestKms::with(|builder| change(builder.proxies(vec![proxy.route()], Duration::from_secs(20))))
 }
@@ -123,7 +123,7 @@ fn new_key(store: &str, external: &str) -> Value {
 }
 
 /// A connected store behind a proxy, and a key in it.
-async fn behind_proxy(kms: &TestKms) -> (String, String) {
+pub(super) async fn behind_proxy(kms: &TestKms) -> (String, String) {
     let store = create(kms, of_proxy("xks")).await;
     connect(kms, &store).await;
     let key = call(kms, "CreateKey", new_key(&store, "key-1")).await.ok();

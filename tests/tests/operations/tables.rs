@@ -3,6 +3,7 @@
 mod kept;
 mod kinds;
 mod loss;
+mod proxied;
 mod scenarios;
 mod selection;
 mod usage;
