@@ -57,7 +57,7 @@ pub(crate) struct Asking {
 /// How far a call has come.
 pub(crate) enum Progress {
     /// It is answered.
-    Made(Called),
+    Made(Box<Called>),
     /// A proxy has to be asked, and has to have answered.
     Asks(Box<Asking>),
 }
@@ -127,7 +127,9 @@ impl Service {
         });
         Ok(match admitted {
             Ok(()) => self.run_inside(draft, entry, (exchange, Vec::new(), latency, 0), at),
-            Err(error) => Progress::Made(Called { exchange, result: Err(error), made: Vec::new(), latency }),
+            Err(error) => {
+                Progress::Made(Box::new(Called { exchange, result: Err(error), made: Vec::new(), latency }))
+            }
         })
     }
 
@@ -162,7 +164,7 @@ impl Service {
             Ok(Ran::Answered(answer)) => Ok(answer),
             Err(error) => Err(error),
         };
-        Progress::Made(Called { exchange, result, made, latency })
+        Progress::Made(Box::new(Called { exchange, result, made, latency }))
     }
 
     fn decide_inside(
