@@ -59,6 +59,12 @@ impl HttpWorld {
             ["delete-material", _] => done(&self.kms_call("DeleteImportedKeyMaterial", &key, json!({}))),
             ["rotate", _] => done(&self.kms_call("RotateKeyOnDemand", &key, json!({}))),
             ["cancel-deletion", _] => done(&self.kms_call("CancelKeyDeletion", &key, json!({}))),
+            ["alias", alias, name] => {
+                let key = self.key_id(name);
+                let (region, id) = (key.split(':').nth(3).unwrap(), key.rsplit('/').next().unwrap());
+                let input = json!({ "AliasName": alias, "TargetKeyId": id });
+                done(&self.kms_of(ACCOUNT, region, "CreateAlias", input))
+            }
             ["multi-region-key", name] => self.new_key(name, ACCOUNT, HOME, json!({ "MultiRegion": true })),
             ["replicate-key", _, region, name] => {
                 let made = self.kms_call("ReplicateKey", &key, json!({ "ReplicaRegion": region })).ok();

@@ -89,7 +89,7 @@ impl SampleWorld {
                 None => Err("there is no managed key".to_owned()),
             }),
             ["alias", alias, name] => {
-                done(self.named(name).map(|key| self.kms.set_alias(self.scope, alias, key)))
+                done(self.named(name).map(|key| self.kms.set_alias(key.scope, alias, key)))
             }
             ["disable", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
             ["enable", name] => done(self.named(name).map(|key| self.kms.enable(key, now))),
