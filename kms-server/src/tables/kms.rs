@@ -19,7 +19,15 @@ use crate::auth::Caller;
 use crate::engine::Draft;
 use crate::pipeline::{Circumstances, ServiceCall};
 use crate::service::Service;
-use crate::service::inside::{Call, Called};
+use crate::service::inside::{Asking, Call, Called, Progress};
+
+/// How far a call has come.
+pub(super) enum Reached {
+    /// KMS has answered.
+    Reply(KmsReply),
+    /// It waits for a proxy.
+    Asks(Box<Asking>),
+}
 
 /// Makes a call on the writer's state, and keeps it for the record.
 pub(super) fn call(
@@ -28,20 +36,10 @@ pub(super) fn call(
     call: &KmsCall,
     at: Timestamp,
     called: &mut Vec<Called>,
-) -> KmsReply {
-    let region = call.region;
-    let (caller, shown, via) = match &call.identity {
-        Identity::Caller(caller) => {
-            let principal = Principal::parse(&caller.arn);
-            let principal = principal.ok_or_else(|| KmsFault::unreachable("the caller is no principal"))?;
-            let identity = Arc::new(draft.state().directory().identity(&principal));
-            let caller = Caller::unverified(identity, None, region);
-            (caller.clone(), caller, Some(SERVICE.to_owned()))
-        }
-        // AWS: grants name the service of the Region, audit records the service.
-        Identity::Service => {
-            (service_caller(&regional_service(region), region)?, service_caller(SERVICE, region)?, None)
-        }
+) -> Reached {
+    let Callers { caller, shown, via } = match callers(draft, call) {
+        Ok(callers) => callers,
+        Err(fault) => return Reached::Reply(Err(fault)),
     };
     let circumstances = Circumstances {
         source_ip: None,
@@ -54,22 +52,66 @@ pub(super) fn call(
             endpoint: Default::default(),
         })),
     };
-    let (operation, input) = (call.request.operation(), call.request.body(region));
-    let made = service.call_inside(draft, Call { caller, circumstances, operation, input }, at);
-    let made = made.map_err(|error| fault(&error, Uuid::default()))?;
+    let (operation, input) = (call.request.operation(), call.request.body(call.region));
+    match service.call_inside(draft, Call { caller, circumstances, operation, input }, at) {
+        Ok(progress) => reached(progress, call, shown, called),
+        Err(error) => Reached::Reply(Err(fault(&error, Uuid::default()))),
+    }
+}
+
+/// Goes on with a call whose proxy has answered.
+pub(super) fn resume(
+    service: &Service,
+    draft: &mut Draft<'_>,
+    (call, asking): (&KmsCall, Asking),
+    at: Timestamp,
+    called: &mut Vec<Called>,
+) -> Reached {
+    match callers(draft, call) {
+        Ok(callers) => reached(service.resume_inside(draft, asking, at), call, callers.shown, called),
+        Err(fault) => Reached::Reply(Err(fault)),
+    }
+}
+
+fn reached(progress: Progress, call: &KmsCall, shown: Caller, called: &mut Vec<Called>) -> Reached {
+    let made = match progress {
+        Progress::Made(made) => made,
+        Progress::Asks(asking) => return Reached::Asks(asking),
+    };
     let reply = match made.answer() {
-        (Ok(body), request_id) if is_external(&call.request, body) => Err(KmsFault {
-            code: "UnsupportedOperationException".to_owned(),
-            message: "Keys in an external key store cannot protect tables on this server.".to_owned(),
-            request_id: request_id.to_string(),
-        }),
         (Ok(body), _) => {
             reply(&call.request, body).ok_or_else(|| KmsFault::unreachable("an unreadable answer"))
         }
         (Err(error), request_id) => Err(fault(error, request_id)),
     };
     called.push(made.keep_for_record(shown));
-    reply
+    Reached::Reply(reply)
+}
+
+/// As whom a call is made, who is recorded, and through which service it comes.
+struct Callers {
+    caller: Caller,
+    shown: Caller,
+    via: Option<String>,
+}
+
+fn callers(draft: &Draft<'_>, call: &KmsCall) -> Result<Callers, KmsFault> {
+    let region = call.region;
+    Ok(match &call.identity {
+        Identity::Caller(caller) => {
+            let principal = Principal::parse(&caller.arn);
+            let principal = principal.ok_or_else(|| KmsFault::unreachable("the caller is no principal"))?;
+            let identity = Arc::new(draft.state().directory().identity(&principal));
+            let caller = Caller::unverified(identity, None, region);
+            Callers { caller: caller.clone(), shown: caller, via: Some(SERVICE.to_owned()) }
+        }
+        // AWS: grants name the service of the Region, audit records the service.
+        Identity::Service => Callers {
+            caller: service_caller(&regional_service(region), region)?,
+            shown: service_caller(SERVICE, region)?,
+            via: None,
+        },
+    })
 }
 
 fn service_caller(name: &str, region: Region) -> Result<Caller, KmsFault> {
@@ -83,15 +125,6 @@ fn fault(error: &KmsError, request_id: Uuid) -> KmsFault {
         message: error.message.as_deref().unwrap_or_default().to_owned(),
         request_id: request_id.to_string(),
     }
-}
-
-/// Whether a key was described that lives behind a proxy, which cannot be asked while the writer decides.
-fn is_external(request: &KmsRequest, body: &[u8]) -> bool {
-    if !matches!(request, KmsRequest::DescribeKey { .. }) {
-        return false;
-    }
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    body.pointer("/KeyMetadata/Origin").and_then(Value::as_str) == Some("EXTERNAL_KEY_STORE")
 }
 
 /// What the body of a successful answer says.

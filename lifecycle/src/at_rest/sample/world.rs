@@ -130,8 +130,17 @@ impl SampleWorld {
         self.until(span.after(self.now));
     }
 
-    /// Lets time pass until an instant. What the KMS changed at the present instant is seen first.
+    /// Lets time pass until an instant. What the KMS changed at the present instant is seen first, and what expires there on
+    /// the way at its own.
     pub fn until(&mut self, to: Timestamp) {
+        while let Some(at) = self.kms.next_expiry(to) {
+            self.step(at);
+            self.kms.expire(at);
+        }
+        self.step(to);
+    }
+
+    fn step(&mut self, to: Timestamp) {
         let SampleWorld { tables, kms, now, .. } = self;
         // Only ports that are told of changes report them.
         if self.settings.observation == crate::at_rest::settings::Observation::Reported {

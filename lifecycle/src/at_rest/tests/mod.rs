@@ -14,6 +14,7 @@ mod sealing;
 mod simulation;
 mod stores;
 mod switching;
+mod variants;
 
 use super::sample::SampleWorld;
 use super::settings::{Settings, Span};

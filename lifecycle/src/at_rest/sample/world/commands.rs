@@ -7,7 +7,7 @@ use crate::at_rest::input::{Feature, Input, ReplicaKey, Source};
 use crate::at_rest::name::{Caller, Structure};
 use crate::at_rest::operation::Operation;
 use crate::at_rest::port::SERVICE;
-use crate::at_rest::sample::kms::{KeyState, Seen};
+use crate::at_rest::sample::kms::Seen;
 use crate::at_rest::sample::scenario::{World, read_span};
 use crate::at_rest::settings::Span;
 use crate::at_rest::sse::SseSpecification;
@@ -25,8 +25,11 @@ impl SampleWorld {
         })
     }
 
-    /// The ARN behind a name of a scenario; anything else stands for itself.
+    /// The ARN behind a name of a scenario, or with `id/` before it the bare id; anything else stands for itself.
     fn key_id(&self, name: &str) -> String {
+        if let Some(key) = name.strip_prefix("id/").and_then(|name| self.keys.get(name)) {
+            return key.id.to_string();
+        }
         self.keys.get(name).map_or_else(|| name.to_owned(), ToString::to_string)
     }
 
@@ -86,7 +89,7 @@ impl SampleWorld {
                 None => Err("there is no managed key".to_owned()),
             }),
             ["alias", alias, name] => {
-                done(self.named(name).map(|key| self.kms.set_alias(self.scope, alias, key)))
+                done(self.named(name).map(|key| self.kms.set_alias(key.scope, alias, key)))
             }
             ["disable", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
             ["enable", name] => done(self.named(name).map(|key| self.kms.enable(key, now))),
@@ -95,9 +98,6 @@ impl SampleWorld {
                 done(self.named(name).map(|key| self.kms.schedule_deletion(key, days, now)))
             }
             ["cancel-deletion", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
-            ["delete-material", name] => {
-                done(self.named(name).map(|key| self.kms.set_state(key, KeyState::PendingImport, now)))
-            }
             ["revoke-grants", name] => done(self.named(name).map(|key| self.kms.revoke_grants(key, now))),
             ["rotate", name] => done(self.named(name).map(|key| self.kms.rotate(key, now))),
             ["deny", name, who, action] => {
@@ -126,6 +126,52 @@ impl SampleWorld {
             }
             _ => None,
         }
+    }
+
+    /// What there is to do with keys of particular kinds.
+    fn kind_command(&mut self, words: &[&str]) -> Option<Result<String, String>> {
+        let (scope, now) = (self.scope, self.now);
+        let until = |rest: &[&str]| match rest {
+            ["until", at] => read_span(at).map(|at| at.after(self.started_at)),
+            _ => None,
+        };
+        let made = match words {
+            ["imported-key", name, rest @ ..] => {
+                Some((*name, self.kms.create_imported(scope, until(rest), now)))
+            }
+            ["multi-region-key", name] => Some((*name, self.kms.create_multi_region(scope, now))),
+            ["replicate-key", primary, region, name] => {
+                let primary = self.keys.get(*primary).copied()?;
+                Some((*name, self.kms.replicate(primary, region.parse().ok()?, now)))
+            }
+            ["key-in", store, name] => {
+                let key = self.kms.create_key(scope, now);
+                self.kms.put_in_store(key, store, now);
+                Some((*name, key))
+            }
+            _ => None,
+        };
+        if let Some((name, key)) = made {
+            self.keys.insert(name.to_owned(), key);
+            return Some(Ok("ok".to_owned()));
+        }
+        match words {
+            ["import", name, rest @ ..] => self.kms.import(self.keys.get(*name).copied()?, until(rest), now),
+            ["delete-material", name] => self.kms.delete_material(self.keys.get(*name).copied()?, now),
+            // Which of related keys is the primary makes no difference to their use.
+            ["primary", _, _] => {}
+            ["store", name] => self.kms.create_store(name, false),
+            ["external-store", name] => self.kms.create_store(name, true),
+            ["connect", store] => self.kms.set_connected(store, true, now),
+            ["disconnect", store] => self.kms.set_connected(store, false, now),
+            ["backing", store, what] => self.kms.set_works(store, *what == "works", now),
+            ["key-state", name] => {
+                let state = self.kms.key_state(self.keys.get(*name).copied()?, now);
+                return Some(Ok(state.unwrap_or("NotFoundException").to_owned()));
+            }
+            _ => return None,
+        }
+        Some(Ok("ok".to_owned()))
     }
 
     fn look(&mut self, words: &[&str]) -> Option<String> {
@@ -287,7 +333,7 @@ impl World for SampleWorld {
     }
 
     fn run(&mut self, words: &[&str]) -> Result<String, String> {
-        if let Some(answer) = self.key_command(words) {
+        if let Some(answer) = self.key_command(words).or_else(|| self.kind_command(words)) {
             return answer;
         }
         if let Some(answer) = self.look(words) {
