@@ -6,6 +6,7 @@
 
 pub(crate) mod api;
 mod kms;
+pub mod remote;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -434,3 +435,8 @@ fn upcoming(at: Timestamp, due: Option<(Due, &TableName)>) -> Happening {
     let resource = due.map_or_else(|| "dynamodb.amazonaws.com".to_owned(), |(_, table)| table.arn());
     Happening { at, kind, resource: resource.into() }
 }
+
+/// The examples of the page about tables.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tables.md")]
+struct Examples;

@@ -297,21 +297,23 @@ impl KmsFault {
 
     /// Reads the body of an answer that is an error; what is no error of KMS says as much as no answer.
     ///
-    /// AWS: AWS JSON 1.1 protocol: the code may stand behind a namespace, and the message begin with either case.
+    /// AWS: AWS JSON 1.1 protocol: the code may stand behind a namespace, and the message begin with either case, or be there
+    /// in both.
     #[must_use]
     pub fn read(body: &[u8], request_id: &str) -> Self {
         #[derive(Deserialize)]
         struct ErrorBody {
             #[serde(rename = "__type")]
             code: String,
-            #[serde(default, alias = "Message")]
-            message: String,
+            message: Option<String>,
+            #[serde(rename = "Message")]
+            capital: Option<String>,
         }
-        let Ok(ErrorBody { code, message }) = serde_json::from_slice(body) else {
+        let Ok(ErrorBody { code, message, capital }) = serde_json::from_slice(body) else {
             return KmsFault::unreachable("the answer is none of KMS");
         };
         let code = code.rsplit('#').next().unwrap_or_default().to_owned();
-        KmsFault { code, message, request_id: request_id.to_owned() }
+        KmsFault { code, message: message.or(capital).unwrap_or_default(), request_id: request_id.to_owned() }
     }
 
     /// Whether KMS refused: an answer about the key. Anything else says nothing about it.
