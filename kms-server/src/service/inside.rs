@@ -77,12 +77,11 @@ impl Called {
         (self.result.as_ref().map(|answer| &*answer.body), self.exchange.request_id)
     }
 
-    /// Forgets the body of the answer: no record has it, and there may be a key in it. Makes `caller` the one who shows.
-    pub(crate) fn keep_for_record(mut self, caller: Caller) -> Self {
+    /// Forgets the body of the answer: no record has it, and there may be a key in it.
+    pub(crate) fn keep_for_record(mut self) -> Self {
         if let Ok(answer) = &mut self.result {
             answer.body = bytes::Bytes::new();
         }
-        self.exchange.caller = Some(caller);
         self
     }
 }
@@ -113,6 +112,7 @@ impl Service {
             trace: Trace::default(),
             moment: Moment { at, version: 0 },
             conversation: None,
+            called_by: None,
         };
         let mut latency = Duration::ZERO;
         let admitted = validated.and_then(|()| {
@@ -214,6 +214,8 @@ impl Service {
             Body::Query(run) => run(&request, view, &environment, trace).map(|answer| (answer, Vec::new())),
             Body::Command(body) => {
                 let prepared = (body.prepare)(&request, view, &environment, trace)?;
+                // What it found is found again by the decision.
+                *trace = Trace::default();
                 (body.decide)(&request, prepared.as_ref(), view, &environment, trace)
             }
         }

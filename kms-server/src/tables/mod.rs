@@ -8,6 +8,7 @@
 pub(crate) mod api;
 mod kms;
 mod proxied;
+pub mod remote;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -459,3 +460,8 @@ fn upcoming(at: Timestamp, due: Option<(Due, &TableName)>) -> Happening {
     let resource = due.map_or_else(|| "dynamodb.amazonaws.com".to_owned(), |(_, table)| table.arn());
     Happening { at, kind, resource: resource.into() }
 }
+
+/// The examples of the page about tables.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tables.md")]
+struct Examples;

@@ -1,5 +1,6 @@
 //! Every rule of DynamoDB's encryption at rest has a test whose name carries its number; `rules.rs` makes a table of them.
 
+mod answers;
 mod cache;
 mod calls;
 mod drive;

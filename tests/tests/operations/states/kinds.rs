@@ -6,10 +6,10 @@ use fixtures::{ACCOUNT, REGION, TestKms};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::importing::wrap;
 use super::super::subject::{ALIAS, BLOB, ROLE, request};
 use super::super::wire::{Answer, call_of, control, decoded, encoded};
 use super::{Cell, TABLE};
+use kms_tests::importing::wrap;
 
 /// A spec and a usage.
 const SPECS: &[(&str, &str)] = &[

@@ -7,9 +7,9 @@ use lifecycle::at_rest::sample::scenario::read_span;
 use serde_json::{Value, json};
 
 use super::super::custom_stores::{CLUSTER, cluster_with, of_cluster, of_proxy};
-use super::super::importing::wrap;
 use super::super::wire::{decoded, encoded};
 use super::scenarios::{HOME, HttpWorld, Said, done};
+use kms_tests::importing::wrap;
 
 /// What is imported into every key.
 const MATERIAL: [u8; 32] = [0xA7; 32];

@@ -6,14 +6,13 @@ use crate::at_rest::error::Refusal;
 use crate::at_rest::input::{Feature, Input, ReplicaKey, Source};
 use crate::at_rest::name::{Caller, Structure};
 use crate::at_rest::operation::Operation;
-use crate::at_rest::port::SERVICE;
-use crate::at_rest::sample::kms::Seen;
+use crate::at_rest::sample::keeper::{ScenarioKms, Scene};
 use crate::at_rest::sample::scenario::{World, read_span};
 use crate::at_rest::settings::Span;
 use crate::at_rest::sse::SseSpecification;
-use crate::ids::{KeyArn, Scope};
+use crate::ids::KeyArn;
 
-impl SampleWorld {
+impl<K: ScenarioKms> SampleWorld<K> {
     /// `under A`, `under owned`, `under managed`, or nothing.
     fn sse(&self, words: &[&str]) -> Result<Option<SseSpecification>, String> {
         Ok(match words {
@@ -33,10 +32,6 @@ impl SampleWorld {
         self.keys.get(name).map_or_else(|| name.to_owned(), ToString::to_string)
     }
 
-    fn named(&self, name: &str) -> Result<KeyArn, String> {
-        self.keys.get(name).copied().ok_or_else(|| format!("no key {name}"))
-    }
-
     /// `as user`, `on connection`; `on new` for a connection that nobody used.
     fn by(&mut self, words: &[&str]) -> (Caller, Option<u64>) {
         let after = |word: &str| {
@@ -52,126 +47,6 @@ impl SampleWorld {
             Some(number) => number.parse().unwrap_or_default(),
         };
         (caller, Some(connection))
-    }
-
-    fn key_command(&mut self, words: &[&str]) -> Option<Result<String, String>> {
-        let now = self.now;
-        let done = |done: Result<(), String>| Some(done.map(|()| "ok".to_owned()));
-        match words {
-            ["key", name, region @ ..] => {
-                let region =
-                    region.first().and_then(|region| region.parse().ok()).unwrap_or(self.scope.region);
-                let key = self.kms.create_key(Scope { region, ..self.scope }, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["signing-key", name] => {
-                let key = self.kms.create_signing_key(self.scope, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["foreign-key", name] => {
-                let account = "999988887777".parse().unwrap_or(self.scope.account);
-                let key = self.kms.create_key(Scope { account, ..self.scope }, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["foreign-managed-key", name, alias] => {
-                let key = self.kms.create_foreign_managed_key(self.scope, alias, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["name-managed-key", name] => done(match self.kms.alias(self.scope, "alias/aws/dynamodb") {
-                Some(key) => {
-                    self.keys.insert((*name).to_owned(), key);
-                    Ok(())
-                }
-                None => Err("there is no managed key".to_owned()),
-            }),
-            ["alias", alias, name] => {
-                done(self.named(name).map(|key| self.kms.set_alias(key.scope, alias, key)))
-            }
-            ["disable", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
-            ["enable", name] => done(self.named(name).map(|key| self.kms.enable(key, now))),
-            ["schedule-deletion", name, days] => {
-                let days = days.parse().unwrap_or(30);
-                done(self.named(name).map(|key| self.kms.schedule_deletion(key, days, now)))
-            }
-            ["cancel-deletion", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
-            ["revoke-grants", name] => done(self.named(name).map(|key| self.kms.revoke_grants(key, now))),
-            ["rotate", name] => done(self.named(name).map(|key| self.kms.rotate(key, now))),
-            ["deny", name, who, action] => {
-                let who = match *who {
-                    "service" => SERVICE.to_owned(),
-                    "root" => self.root().arn,
-                    user => self.user(user).arn,
-                };
-                done(self.named(name).map(|key| self.kms.deny(key, &who, action, now)))
-            }
-            ["allow", name] => done(self.named(name).map(|key| self.kms.allow_all(key, now))),
-            ["direct", name, action] => {
-                let key = self.named(name);
-                Some(key.map(|key| match self.kms.direct(&self.root(), action, key) {
-                    Ok(()) => "ok".to_owned(),
-                    Err(fault) => format!("{}: {}", fault.code, fault.message),
-                }))
-            }
-            ["grants", name] => Some(self.named(name).map(|key| self.kms.grants(key).len().to_string())),
-            ["rotations", name] => Some(self.named(name).map(|key| self.kms.rotations(key, now).to_string())),
-            ["keys"] => Some(Ok(self.kms.keys(self.scope).len().to_string())),
-            ["calls", operation] => {
-                let calls = self.kms.take_calls();
-                let same = |call: &&Seen| call.1.request.operation() == *operation;
-                Some(Ok(calls.iter().filter(same).count().to_string()))
-            }
-            _ => None,
-        }
-    }
-
-    /// What there is to do with keys of particular kinds.
-    fn kind_command(&mut self, words: &[&str]) -> Option<Result<String, String>> {
-        let (scope, now) = (self.scope, self.now);
-        let until = |rest: &[&str]| match rest {
-            ["until", at] => read_span(at).map(|at| at.after(self.started_at)),
-            _ => None,
-        };
-        let made = match words {
-            ["imported-key", name, rest @ ..] => {
-                Some((*name, self.kms.create_imported(scope, until(rest), now)))
-            }
-            ["multi-region-key", name] => Some((*name, self.kms.create_multi_region(scope, now))),
-            ["replicate-key", primary, region, name] => {
-                let primary = self.keys.get(*primary).copied()?;
-                Some((*name, self.kms.replicate(primary, region.parse().ok()?, now)))
-            }
-            ["key-in", store, name] => {
-                let key = self.kms.create_key(scope, now);
-                self.kms.put_in_store(key, store, now);
-                Some((*name, key))
-            }
-            _ => None,
-        };
-        if let Some((name, key)) = made {
-            self.keys.insert(name.to_owned(), key);
-            return Some(Ok("ok".to_owned()));
-        }
-        match words {
-            ["import", name, rest @ ..] => self.kms.import(self.keys.get(*name).copied()?, until(rest), now),
-            ["delete-material", name] => self.kms.delete_material(self.keys.get(*name).copied()?, now),
-            // Which of related keys is the primary makes no difference to their use.
-            ["primary", _, _] => {}
-            ["store", name] => self.kms.create_store(name, false),
-            ["external-store", name] => self.kms.create_store(name, true),
-            ["connect", store] => self.kms.set_connected(store, true, now),
-            ["disconnect", store] => self.kms.set_connected(store, false, now),
-            ["backing", store, what] => self.kms.set_works(store, *what == "works", now),
-            ["key-state", name] => {
-                let state = self.kms.key_state(self.keys.get(*name).copied()?, now);
-                return Some(Ok(state.unwrap_or("NotFoundException").to_owned()));
-            }
-            _ => return None,
-        }
-        Some(Ok("ok".to_owned()))
     }
 
     fn look(&mut self, words: &[&str]) -> Option<String> {
@@ -327,13 +202,14 @@ impl SampleWorld {
     }
 }
 
-impl World for SampleWorld {
+impl<K: ScenarioKms> World for SampleWorld<K> {
     fn advance(&mut self, to: Span) {
         self.until(to.after(self.started_at));
     }
 
     fn run(&mut self, words: &[&str]) -> Result<String, String> {
-        if let Some(answer) = self.key_command(words).or_else(|| self.kind_command(words)) {
+        let scene = Scene { scope: self.scope, started_at: self.started_at, now: self.now };
+        if let Some(answer) = self.kms.command(words, &mut self.keys, scene) {
             return answer;
         }
         if let Some(answer) = self.look(words) {
