@@ -1,8 +1,9 @@
 //! The service as a value: one HTTP request in, one response out, no web framework.
 
 mod abroad;
-mod circumstances;
+pub(crate) mod circumstances;
 mod disturbance;
+pub(crate) mod forward;
 pub(crate) mod inside;
 mod provision;
 mod run;
@@ -17,7 +18,7 @@ use lifecycle::crypto::Entropy;
 use lifecycle::custom_store::Cluster;
 use lifecycle::grant::TokenKey;
 use lifecycle::ids::{AccountId, Region, Uuid};
-use lifecycle::policy::Principal;
+use lifecycle::policy::{Principal, ServicePrincipal};
 use lifecycle::state::Usage;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -25,7 +26,7 @@ use tokio::sync::Semaphore;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::api::validate::{parse_json, validate};
 use crate::attestation::Verifier;
-use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, Now};
+use crate::auth::{AuthError, AuthErrorCode, Authenticator, Caller, KMS, Now};
 use crate::cloudtrail;
 use crate::control;
 use crate::engine::{Engine, SubmitError, wall};
@@ -125,6 +126,8 @@ struct Exchange {
     moment: Moment,
     /// What proxies have said so far, of a request that has to ask any.
     conversation: Option<Arc<Conversation>>,
+    /// The service whose credential signed it.
+    called_by: Option<ServicePrincipal>,
 }
 
 impl Exchange {
@@ -226,6 +229,7 @@ impl Service {
             trace: Trace::default(),
             moment,
             conversation: None,
+            called_by: None,
         };
         let mut prepared = self.prepare(message, &mut exchange);
         if let (Ok(entry), true) = (&prepared, self.disturbs()) {
@@ -244,9 +248,13 @@ impl Service {
         };
         self.count(&exchange, &result);
         self.record(place, &exchange, &result);
-        match result {
+        let reply = match result {
             Ok(answer) => reply(200, Some(exchange.request_id), exchange.moment.at, answer.body),
             Err(error) => failure(&error, Some(exchange.request_id), exchange.moment.at),
+        };
+        match &exchange.called_by {
+            Some(service) => forward::acknowledged(reply, service),
+            None => reply,
         }
     }
 
@@ -267,13 +275,8 @@ impl Service {
         exchange.entry = Some(entry);
         let snapshot = self.0.engine.snapshot();
         let now = Now { wall: wall::now(), domain: exchange.moment.at, epoch: snapshot.clock.epoch() };
-        let caller = self.0.authenticator.authenticate(message, "kms", now, snapshot.state.directory())?;
-        exchange.caller = Some(match self.0.service_headers {
-            ServiceHeaders::Heed => {
-                circumstances::add_services(&message.headers, &mut exchange.circumstances, caller)?
-            }
-            ServiceHeaders::Ignore => caller,
-        });
+        let caller = self.0.authenticator.authenticate(message, KMS, now, snapshot.state.directory())?;
+        exchange.admit(message, caller, self.0.service_headers, snapshot.state.directory())?;
         let mut input = parse_json(message.body, self.0.json_depth_max)?;
         let validated = validate(entry.declaration.model.input, &mut input);
         exchange.input = Some(Arc::new(input));
@@ -337,10 +340,11 @@ impl Service {
             class: price_class(entry, pair, specs),
         };
         let principal = match (caller.principal(), caller.arn().rsplit_once('/')) {
-            (Principal::AssumedRole { .. }, Some((role, _session))) => role,
-            _ => caller.arn(),
+            (Principal::AssumedRole { .. }, Some((role, _session))) => role.into(),
+            (Principal::Service(service), _) => service.global(),
+            _ => caller.arn().into(),
         };
-        self.0.tally.count(principal, row, outcome, snapshot.clock.epoch(), exchange.moment.at);
+        self.0.tally.count(&principal, row, outcome, snapshot.clock.epoch(), exchange.moment.at);
     }
 
     /// Hands over the record of a request, one for each account that it concerns, and one for another Region.

@@ -16,6 +16,9 @@ use super::sessions::{Opened, Sessions};
 use super::sigv4::CredentialScope;
 use crate::message::Message;
 
+/// The signing name of KMS.
+pub const KMS: &str = "kms";
+
 /// What becomes of a request whose access key is not known, and of an unsigned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownAccessKey {
@@ -245,6 +248,10 @@ impl Authenticator {
         claim: &Claim<'_>,
         scope: &CredentialScope<'_>,
     ) -> Result<Caller, AuthError> {
+        // A service proves itself to KMS alone; it has no sessions to make and no events to look up.
+        if matches!(owner.principal(), Principal::Service(_)) && scope.service != KMS {
+            return Err(AuthError::unrecognized());
+        }
         let caller = Caller::unverified(Arc::clone(owner), Some(key.id.to_string()), scope.region);
         if self.signatures == Signatures::Ignore {
             return Ok(caller);

@@ -109,6 +109,12 @@ impl<'a> Claim<'a> {
         fields(&self.signed_headers, b';').map(str::trim_ascii).filter(|name| !name.is_empty())
     }
 
+    /// Whether the signature covers a header, which is named in lower case.
+    #[must_use]
+    pub fn signs(&self, header: &str) -> bool {
+        self.listed_headers().any(|name| name.eq_ignore_ascii_case(header))
+    }
+
     /// The session token, when the signer used temporary credentials.
     #[must_use]
     pub fn session_token(&self) -> Option<&str> {

@@ -22,7 +22,7 @@ mod sigv4;
 mod tests;
 
 pub use authenticator::{
-    Authenticator, Caller, Now, SessionFacts, SignatureCheck, Signatures, UnknownAccessKey,
+    Authenticator, Caller, KMS, Now, SessionFacts, SignatureCheck, Signatures, UnknownAccessKey,
 };
 pub use claim::{Claim, Form};
 pub use error::{AuthError, AuthErrorCode};

@@ -4,21 +4,27 @@ use std::str;
 
 use lifecycle::crypto::Secret;
 use lifecycle::iam::AccessKey;
-use lifecycle::ids::AccountId;
-use lifecycle::policy::{Account, Principal};
+use lifecycle::ids::{AccountId, Region};
+use lifecycle::policy::{Account, Principal, ServicePrincipal};
 
 use super::value::{Notation, Value, ValueError};
 use crate::document::{DocumentError, Fields, Node, quoted};
 use crate::principals::{ACCESS_KEY_ID, SECRET, is_access_key_id, is_secret, principal};
 
-/// Reads whom an access key belongs to: an account, whose root user is meant, or the ARN of a principal that can sign.
+/// Reads whom an access key belongs to: an account, whose root user is meant, the ARN of a principal that can sign, or a
+/// service, for which the key is a credential in every Region.
 // AWS: "IAM identifiers"
 pub(super) fn owner(text: &str) -> Option<Principal> {
     if let Ok(account) = text.parse() {
         return Some(Principal::Root(Account::of("aws", account)));
     }
+    // A service of AWS has a name in every Region; one that names a Region has none in others.
+    let everywhere = |service: &ServicePrincipal| service.in_region(Region::us_east_1()) != *service;
+    if let Some(service) = ServicePrincipal::parse(text).filter(everywhere) {
+        return Some(Principal::Service(service));
+    }
     // A role itself signs nothing; its sessions do.
-    principal(text).filter(|owner| !matches!(owner, Principal::Role { .. } | Principal::Service(_)))
+    principal(text).filter(|owner| !matches!(owner, Principal::Role { .. }))
 }
 
 /// An account's 12 digits, or the ARN.
@@ -62,8 +68,8 @@ fn checked(id: &str, secret: &str, principal: &str) -> Result<AccessKey, WrongFi
         return Err(("secret", format!("expected {SECRET} without `:`")));
     }
     let owner = owner(principal).ok_or_else(|| {
-        let expected = "expected an account of 12 digits or the ARN of a user or role session such as \
-                        arn:aws:iam::111122223333:user/app";
+        let expected = "expected an account of 12 digits, the ARN of a user or role session such as \
+                        arn:aws:iam::111122223333:user/app, or a service such as dynamodb.amazonaws.com";
         ("principal", format!("{expected}, found {}", quoted(principal)))
     })?;
     Ok(AccessKey { id: id.into(), secret: Secret::new(secret.as_bytes().to_vec()), owner })

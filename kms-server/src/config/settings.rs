@@ -162,7 +162,7 @@ settings! {
         policy_steps_max: u32 = 1_000_000, in 1_000..=1_000_000_000;
         /// `heed` lets clients play AWS services and VPC endpoints by headers such as x-kms-via-service and x-kms-source-vpce.
         service_headers: ServiceHeaders = ServiceHeaders::Heed;
-        /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account or ARN" }].
+        /// Known access keys: [{ id = "AKID", secret = "SECRET", principal = "account, ARN or service" }].
         access_keys: AccessKeys = AccessKeys::default();
     }
 

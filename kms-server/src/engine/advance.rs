@@ -5,6 +5,7 @@ use std::sync::mpsc;
 
 use lifecycle::clock::Timestamp;
 
+use super::writer::Came;
 use super::{Engine, Happening, SubmitError};
 
 /// How much one advance does and tells.
@@ -67,8 +68,14 @@ impl Engine {
             let events_max = self.events_max.min(bounds.events_max - advanced.events());
             let tell = tell.clone();
             let step = self.submit(move |draft| draft.advance(to, events_max, tell)).await?;
-            advanced.arrived = step.map_err(SubmitError::Entropy)?;
+            let came = step.map_err(SubmitError::Entropy)?;
             advanced.add(told.try_iter(), bounds);
+            match came {
+                Came::There => advanced.arrived = true,
+                Came::Closer => {}
+                // Whoever goes away without a word has done nothing; it is due again.
+                Came::Waits(done) => advanced.add(done.await.unwrap_or_default().into_iter(), bounds),
+            }
         }
         if !advanced.arrived {
             // What else is due at the instant that the clock has come to.

@@ -12,6 +12,8 @@ use lifecycle::policy::Principal;
 use lifecycle::schedule;
 use lifecycle::state::{Change, Record, RecordId, State};
 
+use tokio::sync::oneshot;
+
 use super::Draft;
 
 /// Something that has happened by itself, or will.
@@ -41,6 +43,12 @@ pub trait Companion: Send {
 
     /// Lets happen what falls due first. Its instant is `at`, whatever the clock shows. Tells what there is to tell.
     fn step(&mut self, draft: &mut Draft<'_>, at: Timestamp) -> Vec<Happening>;
+
+    /// Tells when what it does by itself, and has to wait for somebody with, is done, and what happened then. `None` while it
+    /// waits for nobody. Other events happen meanwhile, but whoever moves the clock waits.
+    fn waits(&mut self) -> Option<oneshot::Receiver<Vec<Happening>>> {
+        None
+    }
 
     /// Something about a key has changed that may decide whether services can use it.
     fn changed(&mut self, draft: &mut Draft<'_>, key: KeyArn, at: Timestamp);
@@ -73,6 +81,15 @@ impl Companion for () {
     fn committed(&mut self) {}
 }
 
+/// What happens after an event that has to wait for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nothing before it is done.
+    Kept,
+    /// What falls due: nobody else is kept waiting.
+    Free,
+}
+
 /// What was done of all that is due.
 #[derive(Default)]
 pub(super) struct Ran {
@@ -80,6 +97,8 @@ pub(super) struct Ran {
     pub(super) happened: Vec<Happening>,
     /// The instant of the last event, told or not.
     pub(super) last: Option<Timestamp>,
+    /// What the last event still waits for.
+    pub(super) waits: Option<oneshot::Receiver<Vec<Happening>>>,
 }
 
 impl<'a> Draft<'a> {
@@ -113,13 +132,25 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets happen what falls due up to `until`, in order and each at its own instant, but at most `events_max`
-    /// events. Of two at one instant, that of a key comes first.
+    /// events. Of two at one instant, that of a key comes first. What an event of the companion has to wait for ends it, if
+    /// the order is to be kept.
     ///
     /// # Errors
     /// There are no random bytes for new material.
-    pub(super) fn run_due(&mut self, until: Timestamp, events_max: usize) -> Result<Ran, EntropyError> {
+    pub(super) fn run_due(
+        &mut self,
+        until: Timestamp,
+        events_max: usize,
+        order: Order,
+    ) -> Result<Ran, EntropyError> {
         let mut ran = Ran::default();
         for _ in 0..events_max {
+            if order == Order::Kept {
+                ran.waits = self.with_companion(|companion, _| companion.waits()).flatten();
+            }
+            if ran.waits.is_some() {
+                break;
+            }
             let Some(at) = self.next_due().filter(|at| *at <= until) else { break };
             match schedule::next_due(self.state).filter(|due| due.at <= at) {
                 Some(due) => {
@@ -134,8 +165,16 @@ impl<'a> Draft<'a> {
             }
             ran.last = Some(at);
         }
+        if order == Order::Kept && ran.waits.is_none() {
+            ran.waits = self.with_companion(|companion, _| companion.waits()).flatten();
+        }
         self.besides.happened.extend(ran.happened.iter().cloned());
         Ok(ran)
+    }
+
+    /// Tells of what has happened at last, after somebody was waited for.
+    pub fn tell(&mut self, happened: Vec<Happening>) {
+        self.besides.happened.extend(happened);
     }
 
     /// Changes the state at an instant that the clock may not show yet.

@@ -10,9 +10,9 @@ use arc_swap::ArcSwap;
 use lifecycle::clock::{Timestamp, VirtualClock};
 use lifecycle::crypto::{Entropy, EntropyError};
 use lifecycle::state::{Change, Record, State};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use super::companion::{Companion, Happening};
+use super::companion::{Companion, Happening, Order};
 use super::happened::Happened;
 use super::outbox::Bell;
 use super::saved::Saves;
@@ -74,6 +74,16 @@ pub struct Draft<'a> {
     /// Roughly what the changes will take in the store.
     bytes: usize,
     stop: bool,
+}
+
+/// How far an advance of the clock has come.
+pub(super) enum Came {
+    /// To where it was to go.
+    There,
+    /// As far as one transaction goes.
+    Closer,
+    /// To an event that has to wait for somebody: what happens then, once it has.
+    Waits(oneshot::Receiver<Vec<Happening>>),
 }
 
 /// What a draft changes besides the state.
@@ -175,7 +185,7 @@ impl<'a> Draft<'a> {
             // An advance has done so as far as one transaction goes.
             return;
         }
-        if let Err(error) = self.run_due(self.now, events_max) {
+        if let Err(error) = self.run_due(self.now, events_max, Order::Free) {
             tracing::warn!(%error, "what has fallen due waits for the next batch");
         }
     }
@@ -188,14 +198,20 @@ impl<'a> Draft<'a> {
         to: Timestamp,
         events_max: usize,
         told: Sender<Happening>,
-    ) -> Result<bool, EntropyError> {
-        let ran = self.run_due(to, events_max)?;
-        let left = self.next_due().is_some_and(|at| at <= to);
-        let reached = ran.last.filter(|_| left).unwrap_or(to);
-        self.set_clock(self.clock().advanced(reached, wall::now()));
+    ) -> Result<Came, EntropyError> {
+        let ran = self.run_due(to, events_max, Order::Kept)?;
+        let left = ran.waits.is_some() || self.next_due().is_some_and(|at| at <= to);
+        let reached = if left { ran.last } else { Some(to) };
+        if let Some(reached) = reached {
+            self.set_clock(self.clock().advanced(reached, wall::now()));
+        }
         tell(&told, ran.happened);
         self.besides.late = left.then_some(told);
-        Ok(!left)
+        Ok(match ran.waits {
+            Some(waits) => Came::Waits(waits),
+            None if left => Came::Closer,
+            None => Came::There,
+        })
     }
 
     /// Makes this the last batch.
@@ -294,7 +310,7 @@ impl Writer {
             let mut draft =
                 Draft::new(&*entropy, &mut state, &mut clock, &mut changes, &mut *self.companion, now);
             draft
-                .run_due(now, self.batching.batch_events_max)
+                .run_due(now, self.batching.batch_events_max, Order::Free)
                 .map_err(|error| Failure::Clean(error.to_string()))?;
             let besides = draft.besides;
             let happened = besides.happened.clone();

@@ -2,6 +2,7 @@
 //!
 //! AWS: KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
@@ -122,7 +123,7 @@ impl AuditRecord<'_> {
         json.raw(r#","awsRegion":"#).plain(self.region);
         match self.service() {
             Some(service) => {
-                json.raw(r#","sourceIPAddress":"#).text(service).raw(r#","userAgent":"#).text(service);
+                json.raw(r#","sourceIPAddress":"#).text(&service).raw(r#","userAgent":"#).text(&service);
             }
             None => {
                 let source_ip = self.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -179,8 +180,8 @@ impl AuditRecord<'_> {
     }
 
     /// The service that makes the request, for itself or for the caller: its name stands for the connection.
-    fn service(&self) -> Option<&str> {
-        self.via.or_else(|| self.caller.and_then(service_name))
+    fn service(&self) -> Option<Cow<'_, str>> {
+        self.via.map(Cow::Borrowed).or_else(|| self.caller.and_then(service_name))
     }
 
     fn write_elements(&self, json: &mut Json<'_>) {
@@ -353,8 +354,12 @@ fn write_account(caller: &Caller, via: Option<&str>, json: &mut Json<'_>) {
     json.raw("}");
 }
 
-fn service_name(caller: &Caller) -> Option<&str> {
-    matches!(caller.principal(), Principal::Service(_)).then(|| caller.arn())
+/// The name of a service that calls. AWS: records name the service, grants the service of a Region.
+fn service_name(caller: &Caller) -> Option<Cow<'_, str>> {
+    match caller.principal() {
+        Principal::Service(service) => Some(service.global()),
+        _ => None,
+    }
 }
 
 /// `userIdentity`. `principalId`, `arn` and the like of a session are its own; what it was made from stands beside.
@@ -370,7 +375,7 @@ pub(crate) fn write_identity(caller: Option<&Caller>, json: &mut Json<'_>) {
 /// The same of a caller that is known, `via` the service that forwards its request.
 fn write_known(caller: &Caller, via: Option<&str>, json: &mut Json<'_>) {
     if let Some(service) = service_name(caller) {
-        json.raw(r#"{"type":"AWSService","invokedBy":"#).text(service).raw("}");
+        json.raw(r#"{"type":"AWSService","invokedBy":"#).text(&service).raw("}");
         return;
     }
     json.raw(r#"{"type":"#).plain(identity_type(caller.principal()));

@@ -204,11 +204,19 @@ pub(super) const READABLE: States = States::Only(&[Enabled, Disabled, Updating])
 pub(super) const ROTATABLE: States = States::Only(&[Enabled, PendingImport, Unavailable, Updating]);
 /// RotateKeyOnDemand and ReplicateKey.
 pub(super) const ENABLED: States = States::Only(&[Enabled, Unavailable]);
-/// Import parameters and material.
-pub(super) const IMPORTABLE: States =
-    States::Only(&[Enabled, Disabled, PendingImport, Unavailable, Updating]);
-/// GetParametersForImport.
-pub(super) const PREPARABLE: States = States::Only(&[Enabled, Disabled, PendingImport, Unavailable]);
+/// ImportKeyMaterial. AWS: the origin is looked at before a deletion that is pending.
+pub(super) const IMPORTABLE: States = States::Only(&[
+    Enabled,
+    Disabled,
+    PendingDeletion,
+    PendingReplicaDeletion,
+    PendingImport,
+    Unavailable,
+    Updating,
+]);
+/// GetParametersForImport. AWS: the same.
+pub(super) const PREPARABLE: States =
+    States::Only(&[Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable]);
 /// Removal of imported material works while the key waits for its deletion, too.
 pub(super) const MATERIAL_REMOVABLE: States =
     States::Only(&[Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable]);

@@ -296,8 +296,3 @@ impl From<EntropyError> for KmsError {
 pub(crate) fn key_metadata(view: View<'_>, key: &Key) -> impl Serialize + use<> {
     metadata::KeyMetadata::of(view, key)
 }
-
-/// The answer to a parameter value that this build knows but does not carry out.
-pub(crate) fn not_implemented(what: &str) -> KmsError {
-    KmsError::new(ErrorCode::NotImplementedException, format!("{what} is not implemented"))
-}

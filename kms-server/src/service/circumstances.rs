@@ -17,11 +17,11 @@ use crate::auth::Caller;
 use crate::message::{Headers, Message, Transport};
 use crate::pipeline::{Circumstances, Endpoint, ServiceCall};
 
-const PREFIX: &str = "x-kms-";
+pub(super) const PREFIX: &str = "x-kms-";
 const SERVICE: &str = "x-kms-service";
 const VIA_SERVICE: &str = "x-kms-via-service";
-const SOURCE_ARN: &str = "x-kms-source-arn";
-const SOURCE_ACCOUNT: &str = "x-kms-source-account";
+pub(crate) const SOURCE_ARN: &str = "x-kms-source-arn";
+pub(crate) const SOURCE_ACCOUNT: &str = "x-kms-source-account";
 const SOURCE_VPC: &str = "x-kms-source-vpc";
 const SOURCE_VPCE: &str = "x-kms-source-vpce";
 const VPC_SOURCE_IP: &str = "x-kms-vpc-source-ip";

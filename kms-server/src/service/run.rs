@@ -164,7 +164,7 @@ impl Service {
     }
 
     /// A run of a request, in which it may ask proxies if there is a conversation for that.
-    fn environment_of<'a>(&'a self, conversation: Option<&'a Conversation>) -> Environment<'a> {
+    pub(super) fn environment_of<'a>(&'a self, conversation: Option<&'a Conversation>) -> Environment<'a> {
         let environment = self.environment();
         let Some(conversation) = conversation else { return environment };
         conversation.begin();

@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use lifecycle::at_rest::{
-    Blob, Identity, KmsCall, KmsFault, KmsOutput, KmsReply, KmsRequest, Manager, SERVICE, regional_service,
-};
+use lifecycle::at_rest::{Identity, KmsCall, KmsFault, KmsReply, SERVICE, regional_service};
 use lifecycle::clock::Timestamp;
-use lifecycle::crypto::Secret;
 use lifecycle::iam;
 use lifecycle::ids::{Region, Uuid};
 use lifecycle::policy::Principal;
-use serde_json::Value;
 
 use crate::api::error::KmsError;
 use crate::auth::Caller;
 use crate::engine::Draft;
 use crate::pipeline::{Circumstances, ServiceCall};
 use crate::service::Service;
-use crate::service::inside::{Call, Called};
+use crate::service::inside::{Asking, Call, Called, Progress};
+
+/// How far a call has come.
+pub(super) enum Reached {
+    /// KMS has answered.
+    Reply(KmsReply),
+    /// It waits for a proxy.
+    Asks(Box<Asking>),
+}
 
 /// Makes a call on the writer's state, and keeps it for the record.
 pub(super) fn call(
@@ -28,20 +30,10 @@ pub(super) fn call(
     call: &KmsCall,
     at: Timestamp,
     called: &mut Vec<Called>,
-) -> KmsReply {
-    let region = call.region;
-    let (caller, shown, via) = match &call.identity {
-        Identity::Caller(caller) => {
-            let principal = Principal::parse(&caller.arn);
-            let principal = principal.ok_or_else(|| KmsFault::unreachable("the caller is no principal"))?;
-            let identity = Arc::new(draft.state().directory().identity(&principal));
-            let caller = Caller::unverified(identity, None, region);
-            (caller.clone(), caller, Some(SERVICE.to_owned()))
-        }
-        // AWS: grants name the service of the Region, audit records the service.
-        Identity::Service => {
-            (service_caller(&regional_service(region), region)?, service_caller(SERVICE, region)?, None)
-        }
+) -> Reached {
+    let (caller, via) = match caller_of(draft, call) {
+        Ok(known) => known,
+        Err(fault) => return Reached::Reply(Err(fault)),
     };
     let circumstances = Circumstances {
         source_ip: None,
@@ -54,22 +46,50 @@ pub(super) fn call(
             endpoint: Default::default(),
         })),
     };
-    let (operation, input) = (call.request.operation(), call.request.body(region));
-    let made = service.call_inside(draft, Call { caller, circumstances, operation, input }, at);
-    let made = made.map_err(|error| fault(&error, Uuid::default()))?;
+    let (operation, input) = (call.request.operation(), call.request.body(call.region));
+    match service.call_inside(draft, Call { caller, circumstances, operation, input }, at) {
+        Ok(progress) => reached(progress, call, called),
+        Err(error) => Reached::Reply(Err(fault(&error, Uuid::default()))),
+    }
+}
+
+/// Goes on with a call whose proxy has answered.
+pub(super) fn resume(
+    service: &Service,
+    draft: &mut Draft<'_>,
+    (call, asking): (&KmsCall, Asking),
+    at: Timestamp,
+    called: &mut Vec<Called>,
+) -> Reached {
+    reached(service.resume_inside(draft, asking, at), call, called)
+}
+
+fn reached(progress: Progress, call: &KmsCall, called: &mut Vec<Called>) -> Reached {
+    let made = match progress {
+        Progress::Made(made) => made,
+        Progress::Asks(asking) => return Reached::Asks(asking),
+    };
     let reply = match made.answer() {
-        (Ok(body), request_id) if is_external(&call.request, body) => Err(KmsFault {
-            code: "UnsupportedOperationException".to_owned(),
-            message: "Keys in an external key store cannot protect tables on this server.".to_owned(),
-            request_id: request_id.to_string(),
-        }),
-        (Ok(body), _) => {
-            reply(&call.request, body).ok_or_else(|| KmsFault::unreachable("an unreadable answer"))
-        }
+        (Ok(body), _) => call.request.read(body).ok_or_else(|| KmsFault::unreachable("an unreadable answer")),
         (Err(error), request_id) => Err(fault(error, request_id)),
     };
-    called.push(made.keep_for_record(shown));
-    reply
+    called.push(made.keep_for_record());
+    Reached::Reply(reply)
+}
+
+/// As whom a call is made, and through which service it comes.
+fn caller_of(draft: &Draft<'_>, call: &KmsCall) -> Result<(Caller, Option<String>), KmsFault> {
+    let region = call.region;
+    Ok(match &call.identity {
+        Identity::Caller(caller) => {
+            let principal = Principal::parse(&caller.arn);
+            let principal = principal.ok_or_else(|| KmsFault::unreachable("the caller is no principal"))?;
+            let identity = Arc::new(draft.state().directory().identity(&principal));
+            (Caller::unverified(identity, None, region), Some(SERVICE.to_owned()))
+        }
+        // AWS: grants name the service of the Region.
+        Identity::Service => (service_caller(&regional_service(region), region)?, None),
+    })
 }
 
 fn service_caller(name: &str, region: Region) -> Result<Caller, KmsFault> {
@@ -83,41 +103,4 @@ fn fault(error: &KmsError, request_id: Uuid) -> KmsFault {
         message: error.message.as_deref().unwrap_or_default().to_owned(),
         request_id: request_id.to_string(),
     }
-}
-
-/// Whether a key was described that lives behind a proxy, which cannot be asked while the writer decides.
-fn is_external(request: &KmsRequest, body: &[u8]) -> bool {
-    if !matches!(request, KmsRequest::DescribeKey { .. }) {
-        return false;
-    }
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    body.pointer("/KeyMetadata/Origin").and_then(Value::as_str) == Some("EXTERNAL_KEY_STORE")
-}
-
-/// What the body of a successful answer says.
-fn reply(request: &KmsRequest, body: &[u8]) -> Option<KmsOutput> {
-    if matches!(request, KmsRequest::RetireGrant { .. }) {
-        return Some(KmsOutput::Retired);
-    }
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let bytes = |name: &str| STANDARD.decode(body.get(name)?.as_str()?).ok();
-    Some(match request {
-        KmsRequest::DescribeKey { .. } => {
-            let metadata = body.get("KeyMetadata")?;
-            let manager = match metadata.get("KeyManager")?.as_str()? {
-                "AWS" => Manager::Aws,
-                _ => Manager::Customer,
-            };
-            KmsOutput::Described { arn: metadata.get("Arn")?.as_str()?.parse().ok()?, manager }
-        }
-        KmsRequest::CreateGrant { .. } => {
-            KmsOutput::Granted { grant: body.get("GrantId")?.as_str()?.parse().ok()? }
-        }
-        KmsRequest::GenerateDataKey { .. } => KmsOutput::DataKey {
-            plaintext: Secret::new(bytes("Plaintext")?),
-            blob: Blob(bytes("CiphertextBlob")?),
-        },
-        KmsRequest::Decrypt { .. } => KmsOutput::Decrypted { plaintext: Secret::new(bytes("Plaintext")?) },
-        KmsRequest::RetireGrant { .. } => KmsOutput::Retired,
-    })
 }

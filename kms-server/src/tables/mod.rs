@@ -2,10 +2,13 @@
 //!
 //! A request of a table store is a job like any command: the writer decides it with everything that KMS is asked on the way,
 //! so that the records of tables, the grants on keys and the facts to tell are one transaction. What falls due of tables
-//! happens among what falls due of keys, each at its own instant.
+//! happens among what falls due of keys, each at its own instant. Where KMS has to ask a proxy, the flow waits outside of the
+//! writer.
 
 pub(crate) mod api;
 mod kms;
+mod proxied;
+pub mod remote;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -20,10 +23,13 @@ use lifecycle::crypto::{Entropy, Secret};
 use lifecycle::event::table_kind;
 use lifecycle::ids::KeyArn;
 use lifecycle::state::{self, Record, State, TableRecord};
+use tokio::sync::oneshot;
 
 use crate::engine::{Companion, Draft, Happening, SubmitError};
 use crate::service::inside::Called;
 use crate::service::{self, Service};
+use kms::Reached;
+use proxied::{Decided, Held, Progress, Proxied, SoFar};
 use tally::{OfTable, Tally};
 
 /// The tables of a server. Cloning it gives another handle to the same ones.
@@ -62,6 +68,8 @@ struct Inner {
     called: Vec<Called>,
     /// Requests and what they cost.
     tally: Tally,
+    /// What waits for proxies.
+    proxied: Proxied,
 }
 
 /// The answer to a table store.
@@ -86,6 +94,7 @@ impl Tables {
             service: Weak::new(),
             called: Vec::new(),
             tally: Tally::default(),
+            proxied: Proxied::default(),
         };
         Tables { inner: Arc::new(Mutex::new(inner)), options: Arc::new(options) }
     }
@@ -106,22 +115,14 @@ impl Tables {
     }
 
     /// Decides an input on the writer's state.
-    fn decide(&self, draft: &mut Draft<'_>, input: Input) -> Answered {
+    fn decide(&self, draft: &mut Draft<'_>, input: Input) -> Decided {
         let at = draft.now();
         draft.apart(|draft| {
             let mut inner = self.lock();
             let before = inner.called.len();
-            let used = match &input {
-                Input::Access(access) => Some((access.table.clone(), access.connection)),
-                _ => None,
-            };
-            let answer = inner.decide(draft, input, at, self.options.tables_max);
-            if let Some((table, connection)) = used {
-                let calls = inner.called.len() - before;
-                inner.tally.note(table, connection, calls);
-            }
-            let latency = inner.called.iter().skip(before).map(|called| called.latency).sum();
-            Answered { answer, at, latency }
+            let so_far = SoFar::of(&input);
+            let progress = inner.decide(draft, input, at, self.options.tables_max);
+            inner.decided(progress, so_far, before, at)
         })
     }
 
@@ -142,7 +143,17 @@ pub(crate) async fn ask(service: &Service, input: Input) -> Result<(Answer, Time
     let place = parts.audit.reserve().await;
     let _place = place.map_err(|_| Refusal::internal("The audit log takes no more records."))?;
     let tables = parts.tables.clone();
-    let answered = parts.engine.submit(move |draft| tables.decide(draft, input)).await.map_err(not_stored)?;
+    let decided = parts.engine.submit(move |draft| tables.decide(draft, input)).await.map_err(not_stored)?;
+    let answered = match decided {
+        Decided::Answered(answered) => answered,
+        Decided::Waits(waiting) => {
+            // Whoever asked may go away; what has begun comes to its end.
+            let service = service.clone();
+            let ended = tokio::spawn(async move { waiting.finish(&service).await });
+            let ended = ended.await.map_err(|_| Refusal::internal("The server stops."))?;
+            ended.map_err(not_stored)?
+        }
+    };
     if !answered.latency.is_zero() {
         tokio::time::sleep(answered.latency).await;
     }
@@ -237,31 +248,28 @@ impl Inner {
         Ok(())
     }
 
-    fn decide(
-        &mut self,
-        draft: &mut Draft<'_>,
-        input: Input,
-        at: Timestamp,
-        tables_max: usize,
-    ) -> Result<Answer, Refusal> {
-        self.engine_or_new(draft)?;
-        let missing = || Refusal::internal("the tables' records cannot be read");
-        let engine = self.engine.as_mut().ok_or_else(missing)?;
+    fn decide(&mut self, draft: &mut Draft<'_>, input: Input, at: Timestamp, tables_max: usize) -> Progress {
+        if let Err(refusal) = self.engine_or_new(draft) {
+            return Progress::Done(Err(refusal));
+        }
+        let Some(engine) = self.engine.as_mut() else {
+            return Progress::Done(Err(Refusal::internal("the tables' records cannot be read")));
+        };
         let makes = matches!(
             input,
             Input::Create { .. } | Input::Attach { .. } | Input::Restore { .. } | Input::AddReplica { .. }
         );
         if makes && engine.tables().count() >= tables_max {
             // AWS: DynamoDB developer guide, "Service, account, and table quotas"; here for the whole server.
-            return Err(Refusal::new(
+            return Progress::Done(Err(Refusal::new(
                 "LimitExceededException",
                 format!("Subscriber limit exceeded: There is a limit of {tables_max} tables per subscriber"),
-            ));
+            )));
         }
         let step = engine.start(input, at);
-        let answer = self.finish(draft, step, at, &mut Vec::new());
+        let progress = self.finish(draft, step, at, &mut Vec::new());
         self.give_up_tasks(draft, at);
-        answer
+        progress
     }
 
     /// Ends the tasks that the store has declared it cannot do.
@@ -275,37 +283,48 @@ impl Inner {
         for id in tasks.map(|task| task.id).collect::<Vec<_>>() {
             let Some(engine) = self.engine.as_mut() else { return };
             let step = engine.start(Input::TaskDone { id }, at);
-            if let Err(refusal) = self.finish(draft, step, at, &mut Vec::new()) {
+            // It calls nobody.
+            if let Progress::Done(Err(refusal)) = self.finish(draft, step, at, &mut Vec::new()) {
                 tracing::warn!(%refusal, id, "a task was not ended");
             }
         }
     }
 
-    /// Makes the calls of a flow until it has ended.
+    /// Makes the calls of a flow until it has ended, or has to wait.
     fn finish(
         &mut self,
         draft: &mut Draft<'_>,
         mut step: Step,
         at: Timestamp,
         happened: &mut Vec<Happening>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Progress {
         loop {
             let (Step::Call { changes, .. } | Step::Done { changes, .. }) = &step;
-            keep(draft, changes, at, happened)?;
+            if let Err(refusal) = keep(draft, changes, at, happened) {
+                return Progress::Done(Err(refusal));
+            }
             let call = match step {
-                Step::Done { answer, .. } => return answer,
+                Step::Done { answer, .. } => return Progress::Done(answer),
                 Step::Call { call, .. } => call,
             };
-            let reply = match self.service.upgrade() {
+            let reached = match self.service.upgrade() {
                 Some(inner) => kms::call(&Service::of(inner), draft, &call, at, &mut self.called),
-                None => Err(KmsFault::unreachable("the server stops")),
+                None => Reached::Reply(Err(KmsFault::unreachable("the server stops"))),
+            };
+            let reply = match reached {
+                Reached::Reply(reply) => reply,
+                Reached::Asks(asking) => return Progress::Waits(Box::new(Held { call, asking: *asking })),
             };
             let Some(engine) = self.engine.as_mut() else {
-                return Err(Refusal::internal("the tables' records have been replaced"));
+                return Progress::Done(Err(replaced()));
             };
             step = engine.reply(call.flow, reply, at);
         }
     }
+}
+
+fn replaced() -> Refusal {
+    Refusal::internal("the tables' records have been replaced")
 }
 
 /// What a record keeps.
@@ -364,11 +383,11 @@ impl Companion for Tables {
         let mut inner = self.lock();
         let mut happened = Vec::new();
         let step = inner.engine(draft.state()).and_then(|engine| engine.step(at));
-        if let Some(step) = step
-            && let Err(refusal) = inner.finish(draft, step, at, &mut happened)
-        {
+        match step.map(|step| inner.finish(draft, step, at, &mut happened)) {
             // What the service does by itself answers nobody.
-            tracing::debug!(%refusal, "work on a table was refused");
+            Some(Progress::Done(Err(refusal))) => tracing::debug!(%refusal, "work on a table was refused"),
+            Some(Progress::Waits(held)) => inner.proxied.hold(*held, at),
+            Some(Progress::Done(Ok(_))) | None => {}
         }
         inner.give_up_tasks(draft, at);
         happened
@@ -378,9 +397,13 @@ impl Companion for Tables {
         let mut inner = self.lock();
         let Some(engine) = inner.engine(draft.state()) else { return };
         let step = engine.start(Input::KeyChanged { key, at }, at);
-        if let Err(refusal) = inner.finish(draft, step, at, &mut Vec::new()) {
+        if let Progress::Done(Err(refusal)) = inner.finish(draft, step, at, &mut Vec::new()) {
             tracing::warn!(%refusal, "a change of a key was not noticed");
         }
+    }
+
+    fn waits(&mut self) -> Option<oneshot::Receiver<Vec<Happening>>> {
+        self.lock().proxied.waits()
     }
 
     fn reload(&mut self) {
@@ -388,13 +411,16 @@ impl Companion for Tables {
         (inner.engine, inner.is_read) = (None, false);
         inner.called.clear();
         inner.tally.forget();
+        inner.proxied.forget();
     }
 
     fn committed(&mut self) {
         let (service, called) = {
             let mut inner = self.lock();
             inner.tally.keep();
-            (inner.service.upgrade(), std::mem::take(&mut inner.called))
+            let service = inner.service.clone();
+            inner.proxied.go(&service);
+            (service.upgrade(), std::mem::take(&mut inner.called))
         };
         if let Some(service) = service.filter(|_| !called.is_empty()) {
             Service::of(service).record_inside(called);
@@ -434,3 +460,8 @@ fn upcoming(at: Timestamp, due: Option<(Due, &TableName)>) -> Happening {
     let resource = due.map_or_else(|| "dynamodb.amazonaws.com".to_owned(), |(_, table)| table.arn());
     Happening { at, kind, resource: resource.into() }
 }
+
+/// The examples of the page about tables.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tables.md")]
+struct Examples;

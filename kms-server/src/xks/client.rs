@@ -56,7 +56,7 @@ impl Client {
         self.routes.check_service(&call.target.proxy)?;
         let secret = call.target.secret.as_ref().ok_or(Failure::AuthenticationFailed)?;
         let path = call.path();
-        let unsigned = Unsigned { host, path: &path, body: &call.body };
+        let unsigned = Unsigned { host, path: &path, headers: &[], body: &call.body };
         let credential = (call.target.region, SERVICE);
         let signed = sign(&unsigned, &call.target.proxy.access_key_id, secret, credential, now);
         let mut request = format!(

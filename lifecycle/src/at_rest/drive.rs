@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::change::{Change, Task};
 use super::engine::Engine;
 use super::error::Refusal;
+use super::exemption::Exemption;
 use super::input::{Access, Answer, Input, Step};
 use super::name::Structure;
 use super::operation::Operation;
@@ -24,6 +25,12 @@ pub trait KmsPort {
     fn changed_at(&self, key: KeyArn) -> Option<Timestamp> {
         let _ = key;
         None
+    }
+
+    /// The rules about keys that are not in force with this port, because it cannot make calls as whom the engine says.
+    /// There are none unless it says so; see [`super::DIRECT`] for a port that makes all calls in the store's own name.
+    fn not_in_force(&self) -> &'static [Exemption] {
+        &[]
     }
 }
 
@@ -296,6 +303,52 @@ impl<J: Journal> Tables<J> {
         unsupported
     }
 
+    /// The same as [`Tables::settle`], with a KMS that answers later. The store does not wait in the middle of a task: where
+    /// KMS has to open a key first, the store is refused it, and the task begins again when the key is there.
+    pub async fn settle_async(
+        &self,
+        store: &mut impl TableStore,
+        now: Timestamp,
+        kms: &impl KmsPort,
+    ) -> Vec<Task> {
+        let tasks: Vec<Task> = self.read(|engine, _| engine.tasks().cloned().collect());
+        let mut unsupported = Vec::new();
+        for task in tasks {
+            let mut asked: Vec<(Structure, Result<(), Refusal>)> = Vec::new();
+            let done = loop {
+                let mut wanted = None;
+                let mut keys = |structure: Structure| {
+                    let before = asked.iter().find(|(of, _)| *of == structure);
+                    if let Some((_, Err(refusal))) = before {
+                        return Err(refusal.clone());
+                    }
+                    match self.start(Input::Access(maintenance(&task, structure.clone())), now) {
+                        Step::Done { answer, .. } => record_keys(answer?),
+                        Step::Call { call, .. } => {
+                            self.lock().engine.abandon(call.flow);
+                            // A key that was opened and is gone again does not make this go on for ever.
+                            wanted = before.is_none().then_some(structure);
+                            Err(Refusal::internal("the key is being opened"))
+                        }
+                    }
+                };
+                let done = store.perform(&task, &mut keys);
+                let Some(structure) = wanted else { break done };
+                let first = self.start(Input::Access(maintenance(&task, structure.clone())), now);
+                let opened = self.finish_async(first, now, kms).await;
+                asked.push((structure, opened.map(|_| ())));
+            };
+            match done {
+                Err(TaskError::Later) => continue,
+                Err(TaskError::Unsupported) => unsupported.push(task.clone()),
+                Ok(()) => {}
+            }
+            let _ = self.start(Input::TaskDone { id: task.id }, now);
+        }
+        store.trim_streams(self.read(|engine, _| engine.stream_horizon(now)));
+        unsupported
+    }
+
     fn keys(
         &self,
         task: &Task,
@@ -303,18 +356,26 @@ impl<J: Journal> Tables<J> {
         now: Timestamp,
         kms: &mut impl FnMut(&KmsCall, Timestamp) -> KmsReply,
     ) -> Result<RecordKeys, Refusal> {
-        let access = Access {
-            table: task.table.clone(),
-            caller: super::name::Caller::root(task.table.scope.account),
-            connection: None,
-            operation: Operation::Maintain,
-            structure,
-        };
-        let first = self.start(Input::Access(access), now);
-        match self.finish(first, now, kms)? {
-            Answer::Keys(keys) => Ok(keys),
-            _ => Err(Refusal::internal("an access was answered without keys")),
-        }
+        let first = self.start(Input::Access(maintenance(task, structure)), now);
+        record_keys(self.finish(first, now, kms)?)
+    }
+}
+
+/// The access of a task to a structure of its table.
+fn maintenance(task: &Task, structure: Structure) -> Access {
+    Access {
+        table: task.table.clone(),
+        caller: super::name::Caller::root(task.table.scope.account),
+        connection: None,
+        operation: Operation::Maintain,
+        structure,
+    }
+}
+
+fn record_keys(answer: Answer) -> Result<RecordKeys, Refusal> {
+    match answer {
+        Answer::Keys(keys) => Ok(keys),
+        _ => Err(Refusal::internal("an access was answered without keys")),
     }
 }
 

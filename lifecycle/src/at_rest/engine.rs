@@ -16,7 +16,7 @@ use super::name::{Incarnation, TableName};
 use super::port::{FlowId, KmsCall, KmsOutput, KmsReply, KmsRequest};
 use super::settings::Settings;
 use super::state::{State, Subject};
-use super::table::{Health, Table};
+use super::table::{Health, Status, Table};
 use super::wrap::OwnedKeys;
 use crate::clock::Timestamp;
 use crate::crypto::{Entropy, Secret};
@@ -182,6 +182,20 @@ impl Engine {
     #[must_use]
     pub fn keys(&self) -> BTreeSet<KeyArn> {
         self.state.keys()
+    }
+
+    /// Whether a table's record says otherwise than what was just seen: that its key works, or does not. That is then to be
+    /// reported as a change of the key ([`Input::KeyChanged`]): what stands behind a custom key store reports nothing itself.
+    #[must_use]
+    pub fn is_news(&self, key: KeyArn, works: bool) -> bool {
+        self.state.tables_under(key).any(|table| {
+            let Health { lost_at, usable_at, .. } = table.health;
+            match (table.status, works) {
+                (Status::Active, works) => lost_at.is_some() == works,
+                (Status::Inaccessible { .. }, works) => usable_at.is_none() == works,
+                _ => false,
+            }
+        })
     }
 
     /// Stream records made at this instant or before are gone, whatever the key did meanwhile.

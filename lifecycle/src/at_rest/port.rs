@@ -136,17 +136,24 @@ impl KmsRequest {
         }
     }
 
-    /// The body of the request as the KMS API has it, for `region`.
+    /// The body of the request as the KMS API has it, for `region`: grants are for the service there.
     #[must_use]
     pub fn body(&self, region: Region) -> serde_json::Value {
+        self.body_for(&regional_service(region))
+    }
+
+    /// The same with another principal in whose favour grants are made, who then retires them: the store itself, where
+    /// it cannot speak for the service.
+    #[must_use]
+    pub fn body_for(&self, grantee: &str) -> serde_json::Value {
         use serde_json::json;
         match self {
             KmsRequest::DescribeKey { key_id } => json!({ "KeyId": key_id }),
             KmsRequest::CreateGrant { key, name, context } => json!({
                 "KeyId": key,
                 "Name": name,
-                "GranteePrincipal": regional_service(region),
-                "RetiringPrincipal": regional_service(region),
+                "GranteePrincipal": grantee,
+                "RetiringPrincipal": grantee,
                 "Operations": GRANT_OPERATIONS,
                 "Constraints": { "EncryptionContextSubset": context },
             }),
@@ -159,6 +166,57 @@ impl KmsRequest {
             }
             KmsRequest::RetireGrant { key, grant } => json!({ "KeyId": key, "GrantId": grant }),
         }
+    }
+
+    /// Reads the body of a successful answer; nothing if it is none to this request.
+    #[must_use]
+    pub fn read(&self, body: &[u8]) -> Option<KmsOutput> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Described {
+            key_metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Metadata {
+            arn: KeyArn,
+            key_manager: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Granted {
+            grant_id: GrantId,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Opened {
+            plaintext: Blob,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Generated {
+            plaintext: Blob,
+            ciphertext_blob: Blob,
+        }
+        fn of<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Option<T> {
+            serde_json::from_slice(body).ok()
+        }
+        Some(match self {
+            KmsRequest::DescribeKey { .. } => {
+                let Metadata { arn, key_manager } = of::<Described>(body)?.key_metadata;
+                let manager = if key_manager == "AWS" { Manager::Aws } else { Manager::Customer };
+                KmsOutput::Described { arn, manager }
+            }
+            KmsRequest::CreateGrant { .. } => KmsOutput::Granted { grant: of::<Granted>(body)?.grant_id },
+            KmsRequest::GenerateDataKey { .. } => {
+                let Generated { plaintext, ciphertext_blob } = of(body)?;
+                KmsOutput::DataKey { plaintext: Secret::new(plaintext.0), blob: ciphertext_blob }
+            }
+            KmsRequest::Decrypt { .. } => {
+                KmsOutput::Decrypted { plaintext: Secret::new(of::<Opened>(body)?.plaintext.0) }
+            }
+            KmsRequest::RetireGrant { .. } => KmsOutput::Retired,
+        })
     }
 }
 
@@ -235,6 +293,27 @@ impl KmsFault {
             message: message.into(),
             request_id: Uuid::default().to_string(),
         }
+    }
+
+    /// Reads the body of an answer that is an error; what is no error of KMS says as much as no answer.
+    ///
+    /// AWS: AWS JSON 1.1 protocol: the code may stand behind a namespace, and the message begin with either case, or be there
+    /// in both.
+    #[must_use]
+    pub fn read(body: &[u8], request_id: &str) -> Self {
+        #[derive(Deserialize)]
+        struct ErrorBody {
+            #[serde(rename = "__type")]
+            code: String,
+            message: Option<String>,
+            #[serde(rename = "Message")]
+            capital: Option<String>,
+        }
+        let Ok(ErrorBody { code, message, capital }) = serde_json::from_slice(body) else {
+            return KmsFault::unreachable("the answer is none of KMS");
+        };
+        let code = code.rsplit('#').next().unwrap_or_default().to_owned();
+        KmsFault { code, message: message.or(capital).unwrap_or_default(), request_id: request_id.to_owned() }
     }
 
     /// Whether KMS refused: an answer about the key. Anything else says nothing about it.

@@ -1,8 +1,9 @@
 //! Who asks.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::ids::AccountId;
+use crate::ids::{AccountId, Region};
 
 use super::arn::{Arn, Resource, is_account_id, path_and_name, plain_name, without_path};
 
@@ -181,6 +182,25 @@ impl ServicePrincipal {
         &self.0
     }
 
+    /// The service without a Region, as audit records and `kms:ViaService` in policies spell it: `dynamodb.amazonaws.com`.
+    pub fn global(&self) -> Cow<'_, str> {
+        match self.without_region() {
+            Some((head, tail)) => Cow::Owned(format!("{head}{tail}")),
+            None => Cow::Borrowed(&self.0),
+        }
+    }
+
+    /// The service of one Region, as grants name it: `dynamodb.us-east-1.amazonaws.com`. A name that has a Region keeps
+    /// it, and one that is not of AWS has none.
+    #[must_use]
+    pub fn in_region(&self, region: Region) -> Self {
+        let at = if self.without_region().is_none() { self.0.find(".amazonaws.com") } else { None };
+        match at.and_then(|at| self.0.split_at_checked(at)) {
+            Some((service, tail)) => Self(format!("{service}.{region}{tail}").into()),
+            None => self.clone(),
+        }
+    }
+
     /// Whether this name, in a policy, covers `caller`. A name without Region covers the service in every
     /// Region; a name with one covers that Region alone.
     pub fn matches(&self, caller: &Self) -> bool {
@@ -247,6 +267,23 @@ mod tests {
         let session = session.with_role("/service-role/app").with_provider("accounts.google.com");
         assert_eq!(session.arn(), "arn:aws:sts::111122223333:assumed-role/app/s");
         assert!(matches!(session, Principal::AssumedRole { role, .. } if &*role == "service-role/app"));
+    }
+
+    #[test]
+    fn services_gain_and_lose_their_region() {
+        let region = Region::us_east_1();
+        for (global, regional) in [
+            ("logs.amazonaws.com", "logs.us-east-1.amazonaws.com"),
+            ("delivery.logs.amazonaws.com", "delivery.logs.us-east-1.amazonaws.com"),
+            ("logs.amazonaws.com.cn", "logs.us-east-1.amazonaws.com.cn"),
+            ("logs.example", "logs.example"),
+        ] {
+            let service = ServicePrincipal::parse(global).unwrap();
+            assert_eq!(service.global(), global);
+            assert_eq!(service.in_region(region).as_str(), regional);
+            assert_eq!(service.in_region(region).in_region(region).as_str(), regional);
+            assert_eq!(service.in_region(region).global(), global);
+        }
     }
 
     #[test]

@@ -25,10 +25,14 @@ const ANCHOR: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE---
 const PASSWORD: &str = "kmsPswd";
 
 /// What a cluster is put as, with some members changed.
-async fn put_cluster(kms: &TestKms, id: &str, members: Value) -> Answer {
+pub(super) fn cluster_with(members: Value) -> Value {
     let mut cluster = json!({"trust_anchor_certificate": ANCHOR, "kmsuser_password": PASSWORD});
     cluster.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    control(kms, Method::PUT, &format!("/_kms/clusters/{id}"), cluster.to_string()).await
+    cluster
+}
+
+async fn put_cluster(kms: &TestKms, id: &str, members: Value) -> Answer {
+    control(kms, Method::PUT, &format!("/_kms/clusters/{id}"), cluster_with(members).to_string()).await
 }
 
 /// A request for a store in a cluster.
@@ -40,7 +44,7 @@ pub(super) fn of_cluster(name: &str, cluster: &str) -> Value {
 }
 
 /// A request for a store behind a proxy.
-fn of_proxy(name: &str) -> Value {
+pub(super) fn of_proxy(name: &str) -> Value {
     json!({
         "CustomKeyStoreName": name, "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
         "XksProxyConnectivity": "PUBLIC_ENDPOINT", "XksProxyUriEndpoint": "https://xks.example.com",
@@ -109,7 +113,7 @@ pub(super) async fn for_operation(kms: &TestKms, operation: &str) -> Option<Stri
 }
 
 /// A KMS that knows the way to a proxy.
-fn beside(proxy: &Proxy, change: impl FnOnce(Builder) -> Builder) -> TestKms {
+pub(super) fn beside(proxy: &Proxy, change: impl FnOnce(Builder) -> Builder) -> TestKms {
     // Generous: the machine may be busy. Tests of the time-out set their own.
     TestKms::with(|builder| change(builder.proxies(vec![proxy.route()], Duration::from_secs(20))))
 }
@@ -119,7 +123,7 @@ fn new_key(store: &str, external: &str) -> Value {
 }
 
 /// A connected store behind a proxy, and a key in it.
-async fn behind_proxy(kms: &TestKms) -> (String, String) {
+pub(super) async fn behind_proxy(kms: &TestKms) -> (String, String) {
     let store = create(kms, of_proxy("xks")).await;
     connect(kms, &store).await;
     let key = call(kms, "CreateKey", new_key(&store, "key-1")).await.ok();

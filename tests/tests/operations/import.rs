@@ -22,7 +22,7 @@ async fn external(kms: &TestKms, spec: &str, usage: &str) -> String {
     created["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
 }
 
-async fn symmetric(kms: &TestKms) -> String {
+pub(super) async fn symmetric(kms: &TestKms) -> String {
     external(kms, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await
 }
 
@@ -47,7 +47,7 @@ fn request(key: &str, parameters: &Value, algorithm: &str, material: &[u8], memb
 const OAEP: &str = "RSAES_OAEP_SHA_256";
 
 /// Imports material under new parameters.
-async fn import(kms: &TestKms, key: &str, material: &[u8], members: Value) -> Answer {
+pub(super) async fn import(kms: &TestKms, key: &str, material: &[u8], members: Value) -> Answer {
     let parameters = parameters(kms, key, OAEP).await;
     call(kms, "ImportKeyMaterial", request(key, &parameters, OAEP, material, &members)).await
 }
@@ -68,7 +68,7 @@ async fn decrypt(kms: &TestKms, ciphertext: &Value) -> Answer {
     call(kms, "Decrypt", json!({ "CiphertextBlob": ciphertext })).await
 }
 
-fn id_of(answer: &Answer) -> String {
+pub(super) fn id_of(answer: &Answer) -> String {
     answer.ok()["KeyMaterialId"].as_str().unwrap().to_owned()
 }
 

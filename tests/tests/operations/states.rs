@@ -1,4 +1,5 @@
-//! The table of key states: what every operation answers on a key that is enabled, disabled or awaiting deletion.
+//! The table of key states: what every operation answers on a key that is enabled, disabled, awaiting deletion or awaiting
+//! the import of its material.
 //!
 //! AWS: KMS developer guide, "Key states of AWS KMS keys".
 
@@ -21,61 +22,63 @@ enum Cell {
     Disabled,
     /// `KMSInvalidStateException`: the key is pending deletion.
     Pending,
+    /// `KMSInvalidStateException`: the key is pending import.
+    Import,
     /// `KMSInvalidStateException`: the key is not pending deletion.
     NotPending,
 }
 
-use Cell::{Disabled, NotPending, Pending, Yes};
+use Cell::{Disabled, Import, NotPending, Pending, Yes};
 
-/// Enabled, disabled, pending deletion. Rows that answer by origin or spec after the state say `Yes`.
-const TABLE: &[(&str, [Cell; 3])] = &[
-    ("CancelKeyDeletion", [NotPending, NotPending, Yes]),
-    ("CreateAlias", [Yes, Yes, Pending]),
-    ("CreateGrant", [Yes, Disabled, Pending]),
-    ("Decapsulate", [Yes, Disabled, Pending]),
-    ("Decrypt", [Yes, Disabled, Pending]),
-    ("DeleteAlias", [Yes, Yes, Yes]),
-    ("DeleteImportedKeyMaterial", [Yes, Yes, Yes]),
-    ("DeriveSharedSecret", [Yes, Disabled, Pending]),
-    ("DescribeKey", [Yes, Yes, Yes]),
-    ("DisableKey", [Yes, Yes, Pending]),
-    ("DisableKeyRotation", [Yes, Disabled, Pending]),
-    ("EnableKey", [Yes, Yes, Pending]),
-    ("EnableKeyRotation", [Yes, Disabled, Pending]),
-    ("Encapsulate", [Yes, Disabled, Pending]),
-    ("Encrypt", [Yes, Disabled, Pending]),
-    ("GenerateDataKey", [Yes, Disabled, Pending]),
-    ("GenerateDataKeyPair", [Yes, Disabled, Pending]),
-    ("GenerateDataKeyPairWithoutPlaintext", [Yes, Disabled, Pending]),
-    ("GenerateDataKeyWithoutPlaintext", [Yes, Disabled, Pending]),
-    ("GenerateMac", [Yes, Disabled, Pending]),
-    ("GetKeyLastUsage", [Yes, Yes, Yes]),
-    ("GetKeyPolicy", [Yes, Yes, Yes]),
-    ("GetKeyRotationStatus", [Yes, Yes, Yes]),
-    ("GetParametersForImport", [Yes, Yes, Pending]),
+/// Enabled, disabled, pending deletion, pending import. Rows that answer by origin or spec after the state say `Yes`.
+const TABLE: &[(&str, [Cell; 4])] = &[
+    ("CancelKeyDeletion", [NotPending, NotPending, Yes, NotPending]),
+    ("CreateAlias", [Yes, Yes, Pending, Yes]),
+    ("CreateGrant", [Yes, Disabled, Pending, Import]),
+    ("Decapsulate", [Yes, Disabled, Pending, Import]),
+    ("Decrypt", [Yes, Disabled, Pending, Import]),
+    ("DeleteAlias", [Yes, Yes, Yes, Yes]),
+    ("DeleteImportedKeyMaterial", [Yes, Yes, Yes, Yes]),
+    ("DeriveSharedSecret", [Yes, Disabled, Pending, Import]),
+    ("DescribeKey", [Yes, Yes, Yes, Yes]),
+    ("DisableKey", [Yes, Yes, Pending, Import]),
+    ("DisableKeyRotation", [Yes, Disabled, Pending, Yes]),
+    ("EnableKey", [Yes, Yes, Pending, Import]),
+    ("EnableKeyRotation", [Yes, Disabled, Pending, Yes]),
+    ("Encapsulate", [Yes, Disabled, Pending, Import]),
+    ("Encrypt", [Yes, Disabled, Pending, Import]),
+    ("GenerateDataKey", [Yes, Disabled, Pending, Import]),
+    ("GenerateDataKeyPair", [Yes, Disabled, Pending, Import]),
+    ("GenerateDataKeyPairWithoutPlaintext", [Yes, Disabled, Pending, Import]),
+    ("GenerateDataKeyWithoutPlaintext", [Yes, Disabled, Pending, Import]),
+    ("GenerateMac", [Yes, Disabled, Pending, Import]),
+    ("GetKeyLastUsage", [Yes, Yes, Yes, Yes]),
+    ("GetKeyPolicy", [Yes, Yes, Yes, Yes]),
+    ("GetKeyRotationStatus", [Yes, Yes, Yes, Yes]),
+    ("GetParametersForImport", [Yes, Yes, Pending, Yes]),
     // AWS (observed): against the published table, it works on a disabled key.
-    ("GetPublicKey", [Yes, Yes, Pending]),
-    ("ImportKeyMaterial", [Yes, Yes, Pending]),
-    ("ListAliases", [Yes, Yes, Yes]),
-    ("ListGrants", [Yes, Yes, Yes]),
-    ("ListKeyPolicies", [Yes, Yes, Yes]),
-    ("ListKeyRotations", [Yes, Yes, Yes]),
-    ("ListResourceTags", [Yes, Yes, Yes]),
-    ("PutKeyPolicy", [Yes, Yes, Yes]),
-    ("ReEncrypt", [Yes, Disabled, Pending]),
-    ("ReplicateKey", [Yes, Disabled, Pending]),
-    ("RetireGrant", [Yes, Yes, Yes]),
-    ("RevokeGrant", [Yes, Yes, Yes]),
-    ("RotateKeyOnDemand", [Yes, Disabled, Pending]),
-    ("ScheduleKeyDeletion", [Yes, Yes, Pending]),
-    ("Sign", [Yes, Disabled, Pending]),
-    ("TagResource", [Yes, Yes, Pending]),
-    ("UntagResource", [Yes, Yes, Pending]),
-    ("UpdateAlias", [Yes, Yes, Pending]),
-    ("UpdateKeyDescription", [Yes, Yes, Pending]),
-    ("UpdatePrimaryRegion", [Yes, Disabled, Pending]),
-    ("Verify", [Yes, Disabled, Pending]),
-    ("VerifyMac", [Yes, Disabled, Pending]),
+    ("GetPublicKey", [Yes, Yes, Pending, Import]),
+    ("ImportKeyMaterial", [Yes, Yes, Pending, Yes]),
+    ("ListAliases", [Yes, Yes, Yes, Yes]),
+    ("ListGrants", [Yes, Yes, Yes, Yes]),
+    ("ListKeyPolicies", [Yes, Yes, Yes, Yes]),
+    ("ListKeyRotations", [Yes, Yes, Yes, Yes]),
+    ("ListResourceTags", [Yes, Yes, Yes, Yes]),
+    ("PutKeyPolicy", [Yes, Yes, Yes, Yes]),
+    ("ReEncrypt", [Yes, Disabled, Pending, Import]),
+    ("ReplicateKey", [Yes, Disabled, Pending, Import]),
+    ("RetireGrant", [Yes, Yes, Yes, Yes]),
+    ("RevokeGrant", [Yes, Yes, Yes, Yes]),
+    ("RotateKeyOnDemand", [Yes, Disabled, Pending, Import]),
+    ("ScheduleKeyDeletion", [Yes, Yes, Pending, Yes]),
+    ("Sign", [Yes, Disabled, Pending, Import]),
+    ("TagResource", [Yes, Yes, Pending, Yes]),
+    ("UntagResource", [Yes, Yes, Pending, Yes]),
+    ("UpdateAlias", [Yes, Yes, Pending, Yes]),
+    ("UpdateKeyDescription", [Yes, Yes, Pending, Yes]),
+    ("UpdatePrimaryRegion", [Yes, Disabled, Pending, Import]),
+    ("Verify", [Yes, Disabled, Pending, Import]),
+    ("VerifyMac", [Yes, Disabled, Pending, Import]),
 ];
 
 #[test]
@@ -106,6 +109,7 @@ async fn every_operation_in_every_state() {
                     ("KMSInvalidStateException", format!("{arn} is pending replica deletion."))
                 }
                 Pending => ("KMSInvalidStateException", format!("{arn} is pending deletion.")),
+                Import => ("KMSInvalidStateException", format!("{arn} is pending import.")),
                 NotPending => ("KMSInvalidStateException", format!("{arn} is not pending deletion.")),
             };
             assert_eq!((answer.code().as_str(), answer.message()), (code, text), "{operation} {state:?}");

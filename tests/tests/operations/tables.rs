@@ -1,7 +1,9 @@
 //! Encryption at rest over `/_kms/tables`: what a table store asks, and what becomes of its tables.
 
 mod kept;
+mod kinds;
 mod loss;
+mod proxied;
 mod scenarios;
 mod selection;
 mod usage;

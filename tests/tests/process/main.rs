@@ -18,6 +18,7 @@ mod managed;
 mod principals;
 mod recipients;
 mod related;
+mod remote;
 mod sdk;
 mod secrets;
 mod seeds;

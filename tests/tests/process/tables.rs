@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use kms_tests::xks_proxy::{Fault, Proxy};
 use serde_json::{Value, json};
 
+use super::custom_stores;
 use super::data_directory::contains;
 use super::support::*;
 
@@ -264,4 +266,45 @@ pub(crate) fn tables_have_the_limits_of_the_settings() {
 #[test]
 fn limits_of_tables_hold() {
     tables_have_the_limits_of_the_settings();
+}
+
+/// The clock runs, so that what the service does by itself waits for the proxy and for nobody else.
+#[test]
+fn a_table_behind_a_proxy_lives_on_a_clock_that_runs_and_outlives_a_kill() {
+    let proxy = Proxy::start();
+    let folder = Folder::new();
+    let mut settings = custom_stores::arguments(&folder, &proxy);
+    settings.push("--tables-create-time=100ms".to_owned());
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let server = folder.server(&settings);
+    let status = |server: &ServerProcess| {
+        let shown = control(server, "GET", &path("books", ""), "").json();
+        shown["Table"]["TableStatus"].as_str().unwrap_or_default().to_owned()
+    };
+    let is_active = |server: &ServerProcess| eventually(|| (status(server) == "ACTIVE").then_some(()));
+    let store = ok(&server, "CreateCustomKeyStore", custom_stores::behind_proxy());
+    let store = json!({ "CustomKeyStoreId": store["CustomKeyStoreId"] });
+    ok(&server, "ConnectCustomKeyStore", store.clone());
+    let mut input = json!({ "Origin": "EXTERNAL_KEY_STORE", "XksKeyId": "key-1" });
+    input["CustomKeyStoreId"] = store["CustomKeyStoreId"].clone();
+    let key = id_of(&ok(&server, "CreateKey", input));
+    made(&server, "books", under(&key));
+    is_active(&server).unwrap();
+    let sealed = record(&crypt(&server, "books", "seal", "aGVsbG8="));
+    // It is killed while the service asks the proxy.
+    proxy.set_fault(Fault::Late(Duration::from_secs(3_600)));
+    proxy.heard();
+    ok(&server, "DisableKey", json!({ "KeyId": key }));
+    ok(&server, "EnableKey", json!({ "KeyId": key }));
+    eventually(|| (!proxy.heard().is_empty()).then_some(())).unwrap();
+    server.kill();
+
+    proxy.set_fault(None);
+    let server = folder.server(&settings);
+    assert_eq!(record(&crypt(&server, "books", "open", &sealed)), "aGVsbG8=");
+    assert_eq!(status(&server), "ACTIVE");
+    ok(&server, "DisconnectCustomKeyStore", store);
+    let reply = control(&server, "POST", "/_kms/clock/advance", &json!({ "by": "1h" }).to_string());
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(status(&server), "INACCESSIBLE_ENCRYPTION_CREDENTIALS");
 }

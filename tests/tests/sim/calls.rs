@@ -6,7 +6,7 @@ use super::compare;
 use super::model::{another_account, named_operations};
 use super::play::Play;
 use super::script::{Act, Named, SCOPES, USERS, Who};
-use super::server::access_key;
+use super::server::{ANCHOR, CLUSTERS, PASSWORD, access_key};
 
 /// A request.
 pub(super) struct Call {
@@ -41,6 +41,10 @@ impl Play {
             let (who, region) = SCOPES[scope % SCOPES.len()];
             Call { who, region, operation, input }
         };
+        let store = |scope: usize| {
+            let store = self.model.stores[scope % SCOPES.len()].as_ref();
+            json!({"CustomKeyStoreId": store.map(|store| store.id.known())})
+        };
         let alias = |name: u8| format!("alias/{name}");
         let to_alias = |key: usize, name: u8| {
             let id = keys[key % keys.len()].arn.known().rsplit('/').next().unwrap_or_default().to_owned();
@@ -50,6 +54,21 @@ impl Play {
         let context = compare::context;
         match act {
             Act::CreateKey { scope } => of_scope("CreateKey", scope, json!({})),
+            Act::CreateStore { scope } => {
+                let input = json!({
+                    "CustomKeyStoreName": "store", "CloudHsmClusterId": CLUSTERS[scope % SCOPES.len()],
+                    "TrustAnchorCertificate": ANCHOR, "KeyStorePassword": PASSWORD,
+                });
+                of_scope("CreateCustomKeyStore", scope, input)
+            }
+            Act::ConnectStore { scope } => of_scope("ConnectCustomKeyStore", scope, store(scope)),
+            Act::DisconnectStore { scope } => of_scope("DisconnectCustomKeyStore", scope, store(scope)),
+            Act::DeleteStore { scope } => of_scope("DeleteCustomKeyStore", scope, store(scope)),
+            Act::CreateKeyInStore { scope } => {
+                let mut input = store(scope);
+                input["Origin"] = "AWS_CLOUDHSM".into();
+                of_scope("CreateKey", scope, input)
+            }
             Act::DescribeKey { key, by, token } => {
                 of_key("DescribeKey", key, by, with(key, json!({"GrantTokens": tokens(token)})))
             }

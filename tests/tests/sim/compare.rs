@@ -5,7 +5,7 @@ use lifecycle::state::Record;
 use serde_json::{Value, json};
 
 use super::calls::Call;
-use super::model::{Model, named_operations};
+use super::model::{Model, UNSUPPORTED, named_operations};
 use super::play::{Checked, Play, names, same};
 use super::script::{Act, Named, SCOPES, USERS, Who};
 
@@ -26,9 +26,13 @@ pub(super) fn date(at: i64) -> Value {
 impl Play {
     /// Looks at the key that an act names.
     pub(super) async fn look_around(&mut self, act: Act) -> Checked {
-        match self.touched(act) {
-            Some(key) => self.look_at_key(key).await,
-            None => Ok(()),
+        match (act, self.touched(act)) {
+            (_, Some(key)) => self.look_at_key(key).await,
+            // All keys in it come and go with a store.
+            (Act::ConnectStore { .. } | Act::DisconnectStore { .. }, None) => {
+                self.look_at_everything(2).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -118,10 +122,15 @@ impl Play {
         let (_, listed) = self
             .ask(at, "ListKeyRotations", json!({"IncludeKeyMaterial": "ALL_KEY_MATERIAL", "Limit": 1_000}))
             .await;
-        self.compare_rotations(at, &listed)?;
+        let in_store = self.model.keys[at].in_store;
+        match in_store {
+            true => same("the rotations", &listed["__type"], &UNSUPPORTED.into())?,
+            false => self.compare_rotations(at, &listed)?,
+        }
         let key = &self.model.keys[at];
         let metadata = &described["KeyMetadata"];
-        let current = key.materials.last().map_or("", |material| material.id.known());
+        let current = key.materials.last().filter(|_| !in_store).map(|material| material.id.known());
+        let store = self.model.stores[key.scope].as_ref().filter(|_| in_store);
         let expected = json!({
             "Arn": key.arn.known(),
             "KeyState": key.state(),
@@ -129,6 +138,7 @@ impl Play {
             "CreationDate": date(key.created_at),
             "DeletionDate": key.deletion_at.map(date),
             "CurrentKeyMaterialId": current,
+            "CustomKeyStoreId": store.map(|store| store.id.known()),
         });
         let shown: Value =
             expected.as_object().unwrap().keys().map(|name| (name.clone(), metadata[name].clone())).collect();
@@ -141,7 +151,10 @@ impl Play {
             });
         }
         let (_, status) = self.ask(at, "GetKeyRotationStatus", Value::Null).await;
-        same("the rotation status", &status, &expected)?;
+        match in_store {
+            true => same("the rotation status", &status["__type"], &UNSUPPORTED.into())?,
+            false => same("the rotation status", &status, &expected)?,
+        }
         let (_, listed) = self.ask(at, "ListGrants", json!({"Limit": 100})).await;
         self.compare_grants(at, &listed)
     }
@@ -239,11 +252,30 @@ impl Play {
         }
         let living = model.keys.iter().filter(|key| key.scope == scope && !key.gone);
         same("the keys", &found, &living.map(|key| key.arn.known().to_owned()).collect())?;
+        self.compare_store(scope).await?;
         let listed = self.server.call(account, region, "ListAliases", &json!({"Limit": 100})).await.json();
         self.played.requests += 2;
         let entries = listed["Aliases"].as_array().cloned().unwrap_or_default();
         let made: Vec<Value> = entries.into_iter().filter(|alias| !alias["TargetKeyId"].is_null()).collect();
         same("the aliases", Value::from(made), aliases(&self.model, scope))
+    }
+}
+
+impl Play {
+    /// The custom key store of a scope, if there is one.
+    async fn compare_store(&mut self, scope: usize) -> Checked {
+        let (account, region) = SCOPES[scope];
+        let answer = self.server.call(account, region, "DescribeCustomKeyStores", &json!({})).await.json();
+        self.played.requests += 1;
+        let shown = |store: &Value| json!([store["CustomKeyStoreId"], store["ConnectionState"]]);
+        let found: Vec<Value> =
+            answer["CustomKeyStores"].as_array().into_iter().flatten().map(shown).collect();
+        let expected = self.model.stores[scope].as_mut().map(|store| {
+            // A store whose answer was lost is known from now on.
+            store.id.learn(found.first().and_then(|found| found[0].as_str()).unwrap_or_default());
+            json!([store.id.known(), if store.connected { "CONNECTED" } else { "DISCONNECTED" }])
+        });
+        same("the custom key stores", found, expected.into_iter().collect())
     }
 }
 

@@ -102,6 +102,9 @@ fn random_years_are_as_documented() {
     let years = played.span / YEAR;
     println!("{years} virtual years, {} scripts: {played:?}", next.into_inner() - 1);
     assert!(years >= YEARS_MIN, "only {years} years");
-    let Played { rotations, deletions, faults, restarts, .. } = played;
-    assert!([rotations, deletions, faults, restarts].iter().all(|count| *count > 50), "{played:?}");
+    let Played { rotations, deletions, unavailable, faults, restarts, .. } = played;
+    assert!(
+        [rotations, deletions, unavailable, faults, restarts].iter().all(|count| *count > 50),
+        "{played:?}"
+    );
 }

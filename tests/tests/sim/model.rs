@@ -20,6 +20,15 @@ pub(super) struct Model {
     pub(super) aliases: Vec<Alias>,
     pub(super) grants: Vec<Grant>,
     pub(super) sealed: Vec<Sealed>,
+    /// The custom key store of each of [`SCOPES`].
+    pub(super) stores: [Option<Store>; SCOPES.len()],
+}
+
+/// A custom key store.
+#[derive(Clone, Default)]
+pub(super) struct Store {
+    pub(super) id: Learned,
+    pub(super) connected: bool,
 }
 
 #[derive(Clone)]
@@ -27,6 +36,9 @@ pub(super) struct Key {
     /// An index into [`SCOPES`].
     pub(super) scope: usize,
     pub(super) arn: Learned,
+    /// Whether it is in the custom key store of its scope, which is connected.
+    pub(super) in_store: bool,
+    pub(super) available: bool,
     pub(super) created_at: i64,
     pub(super) enabled: bool,
     pub(super) deletion_at: Option<i64>,
@@ -100,12 +112,16 @@ pub(super) const NOT_FOUND: &str = "NotFoundException";
 pub(super) const INVALID_STATE: &str = "KMSInvalidStateException";
 pub(super) const DISABLED: &str = "DisabledException";
 pub(super) const INVALID: &str = "ValidationException";
+pub(super) const UNSUPPORTED: &str = "UnsupportedOperationException";
+const INVALID_STORE_STATE: &str = "CustomKeyStoreInvalidStateException";
 
 impl Key {
-    fn new(scope: usize, now: i64) -> Key {
+    fn new(scope: usize, in_store: bool, now: i64) -> Key {
         Key {
             scope,
             arn: Learned::default(),
+            in_store,
+            available: true,
             created_at: now,
             enabled: true,
             deletion_at: None,
@@ -121,10 +137,11 @@ impl Key {
     }
 
     pub(super) fn state(&self) -> &'static str {
-        match (self.deletion_at, self.enabled) {
-            (Some(_), _) => "PendingDeletion",
-            (None, true) => "Enabled",
-            (None, false) => "Disabled",
+        match (self.deletion_at, self.available, self.enabled) {
+            (Some(_), ..) => "PendingDeletion",
+            (None, false, _) => "Unavailable",
+            (None, true, true) => "Enabled",
+            (None, true, false) => "Disabled",
         }
     }
 
@@ -138,8 +155,20 @@ impl Key {
     }
 
     fn usable(&self) -> Outcome {
+        self.usable_or_unavailable()?;
+        if self.available { Ok(()) } else { Err(INVALID_STATE) }
+    }
+
+    /// What hides in an unavailable key is not looked at.
+    fn usable_or_unavailable(&self) -> Outcome {
         self.not_pending_deletion()?;
-        if self.enabled { Ok(()) } else { Err(DISABLED) }
+        if self.enabled || !self.available { Ok(()) } else { Err(DISABLED) }
+    }
+
+    /// Keys in custom key stores do not rotate.
+    fn rotatable(&self) -> Outcome {
+        self.usable_or_unavailable()?;
+        if self.in_store { Err(UNSUPPORTED) } else { Ok(()) }
     }
 
     fn rotate(&mut self, kind: &'static str, now: i64) {
@@ -217,7 +246,12 @@ impl Model {
     fn carry_out(&mut self, act: Act) -> Outcome<Option<Crypto>> {
         let now = self.now;
         match act {
-            Act::CreateKey { scope } => self.keys.push(Key::new(scope % SCOPES.len(), now)),
+            Act::CreateKey { scope } => self.keys.push(Key::new(scope % SCOPES.len(), false, now)),
+            Act::CreateStore { .. }
+            | Act::ConnectStore { .. }
+            | Act::DisconnectStore { .. }
+            | Act::DeleteStore { .. }
+            | Act::CreateKeyInStore { .. } => self.store_act(act)?,
             Act::DescribeKey { key, by, token } => {
                 let key = self.reached(key, by)?;
                 self.allowed(key, by, "DescribeKey", token)?;
@@ -237,19 +271,19 @@ impl Model {
                     return Err(INVALID);
                 }
                 let key = self.managed(key, by)?;
-                key.usable()?;
+                key.rotatable()?;
                 let rotation = key.rotation.unwrap_or(Rotation { period_days: 365, base: now });
                 key.rotation =
                     Some(Rotation { period_days: period.unwrap_or(rotation.period_days), ..rotation });
             }
             Act::DisableKeyRotation { key, by } => {
                 let key = self.managed(key, by)?;
-                key.usable()?;
+                key.rotatable()?;
                 key.rotation = None;
             }
             Act::RotateKeyOnDemand { key, by } => {
                 let key = self.managed(key, by)?;
-                key.usable()?;
+                key.rotatable()?;
                 if key.on_demand == 25 {
                     return Err("LimitExceededException");
                 }
@@ -326,6 +360,43 @@ impl Model {
             Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => {}
         }
         Ok(None)
+    }
+
+    /// The custom key store of a scope is there: acts without it make no sense.
+    fn store_act(&mut self, act: Act) -> Outcome {
+        let (Act::CreateStore { scope }
+        | Act::ConnectStore { scope }
+        | Act::DisconnectStore { scope }
+        | Act::DeleteStore { scope }
+        | Act::CreateKeyInStore { scope }) = act
+        else {
+            return Ok(());
+        };
+        let scope = scope % SCOPES.len();
+        let connected = self.stores[scope].as_ref().is_some_and(|store| store.connected);
+        let holds = |key: &Key| (key.scope, key.in_store, key.gone) == (scope, true, false);
+        match act {
+            Act::CreateStore { .. } => self.stores[scope] = Some(Store::default()),
+            Act::ConnectStore { .. } => self.connect(scope, true),
+            Act::DisconnectStore { .. } if connected => self.connect(scope, false),
+            // A key that waits for its deletion counts until it is gone.
+            Act::DeleteStore { .. } if !connected && self.keys.iter().any(holds) => {
+                return Err("CustomKeyStoreHasCMKsException");
+            }
+            Act::DeleteStore { .. } if !connected => self.stores[scope] = None,
+            Act::CreateKeyInStore { .. } if connected => {
+                self.keys.push(Key::new(scope, true, self.now));
+            }
+            _ => return Err(INVALID_STORE_STATE),
+        }
+        Ok(())
+    }
+
+    /// The keys of a custom key store come and go with its connection.
+    fn connect(&mut self, scope: usize, connected: bool) {
+        self.stores[scope].iter_mut().for_each(|store| store.connected = connected);
+        let inside = self.keys.iter_mut().filter(|key| key.scope == scope && key.in_store);
+        inside.for_each(|key| key.available = connected);
     }
 
     fn seal(&self, key: usize, by: Who, operation: &str, token: Option<usize>) -> Outcome<Crypto> {

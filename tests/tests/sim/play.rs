@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::compare;
-use super::model::{Crypto, Event, Grant, Happened, Model, Sealed};
+use super::model::{Crypto, Event, Grant, Happened, INVALID_STATE, Model, Sealed};
 use super::random::Random;
-use super::script::{Act, Fault, FaultKind, Named, Script, Step, USERS, Who};
+use super::script::{Act, Fault, FaultKind, Named, SCOPES, Script, Step, USERS, Who};
 use super::server::{Answer, Server};
 
 /// What a simulation found to differ, in words.
@@ -25,6 +25,8 @@ pub(super) struct Played {
     pub(super) requests: u64,
     pub(super) rotations: u64,
     pub(super) deletions: u64,
+    /// Uses of keys whose custom key store was not connected.
+    pub(super) unavailable: u64,
     pub(super) faults: u64,
     pub(super) restarts: u64,
 }
@@ -36,6 +38,7 @@ impl std::ops::AddAssign for Played {
         self.requests += other.requests;
         self.rotations += other.rotations;
         self.deletions += other.deletions;
+        self.unavailable += other.unavailable;
         self.faults += other.faults;
         self.restarts += other.restarts;
     }
@@ -81,6 +84,11 @@ impl Play {
     fn makes_sense(&self, act: Act) -> bool {
         let Model { keys, sealed, grants, .. } = &self.model;
         match act {
+            Act::CreateStore { scope } => self.model.stores[scope % SCOPES.len()].is_none(),
+            Act::ConnectStore { scope }
+            | Act::DisconnectStore { scope }
+            | Act::DeleteStore { scope }
+            | Act::CreateKeyInStore { scope } => self.model.stores[scope % SCOPES.len()].is_some(),
             Act::CreateKey { .. } | Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => {
                 true
             }
@@ -226,6 +234,9 @@ impl Play {
         let outcome = self.model.apply(act);
         same("the error code", answer.code().as_str(), outcome.err().unwrap_or_default())?;
         let Ok(crypto) = outcome else {
+            let key = self.touched(act).map(|key| &self.model.keys[key]);
+            let unavailable = outcome == Err(INVALID_STATE) && key.is_some_and(|key| !key.available);
+            self.played.unavailable += u64::from(unavailable);
             same("the status", answer.status, StatusCode::BAD_REQUEST)?;
             return self.look_around(act).await;
         };
@@ -246,7 +257,17 @@ impl Play {
                 "DeletionDate": key.deletion_at.map(compare::date),
             }),
             (Act::CancelKeyDeletion { .. } | Act::RotateKeyOnDemand { .. }, _) => json!({ "KeyId": arn }),
-            (Act::CreateKey { .. } | Act::DescribeKey { .. } | Act::CreateGrant { .. }, _) => body.clone(),
+            (Act::ConnectStore { .. } | Act::DisconnectStore { .. } | Act::DeleteStore { .. }, _) => {
+                json!({})
+            }
+            (
+                Act::CreateKey { .. }
+                | Act::CreateKeyInStore { .. }
+                | Act::CreateStore { .. }
+                | Act::DescribeKey { .. }
+                | Act::CreateGrant { .. },
+                _,
+            ) => body.clone(),
             _ => Value::Null,
         };
         same("the answer", &body, &expected)?;
@@ -257,7 +278,15 @@ impl Play {
     fn learn(&mut self, act: Act, before: &Model, body: &Value) -> Checked {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         match act {
-            Act::CreateKey { .. } => {
+            Act::CreateStore { scope } => {
+                let id = text(&body["CustomKeyStoreId"]);
+                let known = before.stores.iter().flatten().any(|store| store.id.known() == id);
+                let store = self.model.stores[scope % SCOPES.len()].as_mut();
+                if known || !store.is_some_and(|store| store.id.learn(&id)) {
+                    return Err(format!("the store {id} is there already"));
+                }
+            }
+            Act::CreateKey { .. } | Act::CreateKeyInStore { .. } => {
                 let arn = text(&body["KeyMetadata"]["Arn"]);
                 if before.keys.iter().any(|key| key.arn.known() == arn) {
                     return Err(format!("{arn} is taken"));
@@ -302,7 +331,7 @@ impl Play {
     pub(super) fn touched(&self, act: Act) -> Option<usize> {
         let Model { keys, grants, sealed, .. } = &self.model;
         let key = match act {
-            Act::CreateKey { .. } => keys.len() - 1,
+            Act::CreateKey { .. } | Act::CreateKeyInStore { .. } => keys.len() - 1,
             Act::DescribeKey { key, .. }
             | Act::EnableKey { key, .. }
             | Act::DisableKey { key, .. }
@@ -322,6 +351,10 @@ impl Play {
                 grants[grant % grants.len()].key
             }
             Act::EncryptByAlias { .. } | Act::DeleteAlias { .. } => return None,
+            Act::CreateStore { .. }
+            | Act::ConnectStore { .. }
+            | Act::DisconnectStore { .. }
+            | Act::DeleteStore { .. } => return None,
             Act::Advance { .. } | Act::AdvanceToNext { .. } | Act::Restart { .. } => return None,
         };
         Some(key)
@@ -333,8 +366,9 @@ impl Play {
             let material = model.keys[key].materials.len() - 1;
             Sealed { key, material, blob: text("CiphertextBlob"), plaintext }
         };
-        let id = |model: &Model, key: usize, material: usize| {
-            Value::from(model.keys[key].materials[material].id.known())
+        let id = |model: &Model, key: usize, material: usize| match model.keys[key].in_store {
+            true => Value::Null,
+            false => Value::from(model.keys[key].materials[material].id.known()),
         };
         let arn = |model: &Model, key: usize| Value::from(model.keys[key].arn.known());
         let model = &mut self.model;

@@ -81,6 +81,22 @@ pub(super) enum Act {
     CreateKey {
         scope: usize,
     },
+    /// Makes the custom key store of an account and Region, in a cluster of its own.
+    CreateStore {
+        scope: usize,
+    },
+    ConnectStore {
+        scope: usize,
+    },
+    DisconnectStore {
+        scope: usize,
+    },
+    DeleteStore {
+        scope: usize,
+    },
+    CreateKeyInStore {
+        scope: usize,
+    },
     DescribeKey {
         key: usize,
         by: Who,
@@ -213,6 +229,17 @@ fn steps(random: &mut Random, at: u64) -> Vec<Step> {
         // Close to an automatic rotation there is none on demand.
         steps.extend((0..3).map(|key| Step::from(Act::RotateKeyOnDemand { key, by: Who::Owner })));
     }
+    match step.act {
+        Act::CreateStore { scope } => {
+            steps.extend([Act::ConnectStore { scope }, Act::CreateKeyInStore { scope }].map(Step::from));
+        }
+        // Whatever is in it cannot be used.
+        Act::DisconnectStore { .. } => {
+            let encrypt = |key| Step::from(Act::Encrypt { key, by: Who::Owner, token: None });
+            steps.extend((0..6).map(encrypt));
+        }
+        _ => {}
+    }
     steps
 }
 
@@ -239,7 +266,7 @@ fn act(random: &mut Random) -> Act {
     let user = if random.once_in(2) { Who::User(random.index()) } else { by };
     let token = random.once_in(3).then(|| random.index());
     let name = u8::try_from(random.below(4)).unwrap();
-    match random.below(100) {
+    match random.below(112) {
         0..4 => Act::CreateKey { scope },
         4..6 => Act::DescribeKey { key, by: user, token },
         6..12 => Act::EnableKey { key, by },
@@ -276,7 +303,12 @@ fn act(random: &mut Random) -> Act {
         90..95 => Act::AdvanceToNext {
             before: random.pick(&[0, 0, 0, 1, 20 * MINUTE - 1, 20 * MINUTE, 20 * MINUTE + 1]),
         },
-        _ => Act::Restart { in_order: random.once_in(2) },
+        95..100 => Act::Restart { in_order: random.once_in(2) },
+        100..104 => Act::CreateStore { scope },
+        104 | 105 => Act::ConnectStore { scope },
+        106..109 => Act::DisconnectStore { scope },
+        109 => Act::DeleteStore { scope },
+        _ => Act::CreateKeyInStore { scope },
     }
 }
 

@@ -19,10 +19,18 @@ use kms_server::store::{
     Batch, Change, Kind, MemoryStore, Options, Refusal, RootKeySource, Row, SqliteStore, Store, StoreError,
 };
 use lifecycle::crypto::{Entropy, Secret, SeededEntropy};
+use lifecycle::custom_store::{Cluster, ClusterState};
 use lifecycle::iam::{AccessKey, Entry};
 use serde_json::Value;
 
 use super::script::{Fault, FaultKind, Script, USERS};
+
+/// A cluster for each of [`super::script::SCOPES`].
+pub(super) const CLUSTERS: [&str; 3] = ["cluster-aaaaaaaaaa2", "cluster-aaaaaaaaaa3", "cluster-aaaaaaaaaa4"];
+
+/// The certificate of each, and the password of its `kmsuser`.
+pub(super) const ANCHOR: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
+pub(super) const PASSWORD: &str = "kmsPswd";
 
 /// An answer: the HTTP status and the body as it came.
 pub(super) struct Answer {
@@ -158,6 +166,7 @@ impl Server {
             .unknown_access_key(Some(UnknownAccessKey::Root))
             .signatures(Signatures::Ignore)
             .limits(limits)
+            .clusters(CLUSTERS.map(cluster).to_vec())
             .batching(batching)
             .audit(LogOptions { folder: self.audit.clone(), ..LogOptions::default() })
             .build();
@@ -228,6 +237,18 @@ impl Server {
             self.exchanges.extend([asked.as_bytes(), head.as_bytes(), &body, b"\n"].concat());
         }
         Answer { status: parts.status, body }
+    }
+}
+
+fn cluster(id: &str) -> Cluster {
+    Cluster {
+        id: id.into(),
+        state: ClusterState::Active,
+        active_hsms: 2,
+        trust_anchor: ANCHOR.into(),
+        backup_of: id.into(),
+        failure: None,
+        password: Some(Secret::new(PASSWORD.into())),
     }
 }
 

@@ -104,7 +104,7 @@ fn faults_in_the_file_name_line_column_and_remedy() {
         ),
         (
             "[auth]\naccess_keys = [{ id = \"A\", secret = \"s\", principal = \"1\" }]\n",
-            "k.toml:2:54: auth.access_keys: expected an account of 12 digits or the ARN of a user or role session such as arn:aws:iam::111122223333:user/app, found `1`",
+            "k.toml:2:54: auth.access_keys: expected an account of 12 digits, the ARN of a user or role session such as arn:aws:iam::111122223333:user/app, or a service such as dynamodb.amazonaws.com, found `1`",
         ),
         (
             "[[auth.access_keys]]\nid = \"A\"\nsecert = \"s\"\n",

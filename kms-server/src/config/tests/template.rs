@@ -110,7 +110,10 @@ const OTHERS: &[(&str, &str)] = &[
     ("auth.mode", "log"),
     ("auth.policy_steps_max", "1000"),
     ("auth.service_headers", "ignore"),
-    ("auth.access_keys", "A:s/+=:111122223333 B:t:arn:aws:iam::111122223333:user/a,b"),
+    (
+        "auth.access_keys",
+        "A:s/+=:111122223333 B:t:arn:aws:iam::111122223333:user/a,b C:u:dynamodb.amazonaws.com",
+    ),
     ("sts.web_identity", "https://id.example.com/a|sts.amazonaws.com,b|keys.json http://id|a|k"),
     ("attestation.root", "/nitro/root.pem"),
     ("attestation.age_max", "10m"),

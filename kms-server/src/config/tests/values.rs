@@ -96,13 +96,16 @@ fn owners_of_access_keys() {
         "arn:aws-cn:iam::111122223333:user/path/to/app,1",
         "arn:aws:sts::111122223333:assumed-role/app/session@x",
         "arn:aws-us-gov:sts::111122223333:federated-user/bob",
+        "dynamodb.amazonaws.com",
     ] {
         assert_eq!(owner(arn).unwrap().arn(), arn);
     }
     for wrong in [
         "",
         "alice",
-        "kms.amazonaws.com",
+        "dynamodb",
+        "dynamodb.example",
+        "dynamodb.us-east-1.amazonaws.com",
         "arn:aws:iam::111122223333:",
         "arn:aws:iam::111122223333:user/",
         "arn:aws:iam::111122223333:user//a",

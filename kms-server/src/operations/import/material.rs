@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::token::ImportToken;
-use super::{check_origin, unsupported};
+use super::{check_importable, unsupported};
 use crate::api::blob::PublicBlob;
 use crate::api::error::{ErrorCode, KmsError};
 use crate::limits::Limits;
@@ -88,7 +88,7 @@ impl Operation for ImportKeyMaterial {
 
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
         resolved.keys.iter().try_for_each(|found| {
-            check_origin(&found.key)?;
+            check_importable(&found.key)?;
             check_symmetric_members(input, &found.key)?;
             check_new(input, &found.key)
         })

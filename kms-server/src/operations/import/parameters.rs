@@ -4,7 +4,7 @@ use lifecycle::ids::{KeyArn, Region};
 use lifecycle::key::{WrappingAlgorithm, WrappingKey, WrappingKeySpec};
 use serde::{Deserialize, Serialize};
 
-use super::{check_origins, unsupported};
+use super::{check_importable, unsupported};
 use crate::api::blob::PublicBlob;
 use crate::api::error::KmsError;
 use crate::operations::material::is_in_china;
@@ -57,8 +57,8 @@ impl Operation for GetParametersForImport {
     type Output = GetParametersForImportResponse;
 
     fn compatible(input: &Self::Input, resolved: &Resolved) -> Result<(), KmsError> {
-        check_origins(resolved)?;
         resolved.keys.iter().try_for_each(|found| {
+            check_importable(&found.key)?;
             check_wrapping(input, found.key.arn.scope.region)?;
             let (algorithm, wrapping) = (input.wrapping_algorithm, input.wrapping_key_spec);
             if algorithm.carries(found.key.spec, wrapping) {

@@ -2,7 +2,7 @@
 //! would take to keep a rule about keys is refused, never left out in silence.
 
 use http::StatusCode;
-use lifecycle::at_rest::Feature;
+use lifecycle::at_rest::{DIRECT, Exemption, Feature};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,14 +36,20 @@ pub(super) fn of_feature(feature: Feature) -> &'static str {
     }
 }
 
-/// `GET /_kms/tables/capabilities`: each, whether the store has it, and what follows if it has not.
+/// `GET /_kms/tables/capabilities`: each, whether the store has it, and what follows if it has not; and the rules about keys that
+/// are not in force, here and for a store whose own engine calls this server in the store's name.
 pub(super) async fn show(service: &Service) -> Result<Value, Fault> {
     let lacking = lacks(service).await?;
     let shown = ALL.iter().map(|(name, consequence)| {
         let has = !lacking.iter().any(|lacking| lacking == name);
         json!({ "capability": name, "has": has, "without": consequence })
     });
-    Ok(json!({ "capabilities": shown.collect::<Vec<_>>() }))
+    let direct = DIRECT
+        .iter()
+        .map(|Exemption { rule, consequence }| json!({ "rule": rule, "consequence": consequence }));
+    // The engine of this server calls as whom it must; one elsewhere may have nobody's name but its own.
+    let exempted = json!({ "here": [], "direct": direct.collect::<Vec<_>>() });
+    Ok(json!({ "capabilities": shown.collect::<Vec<_>>(), "rules_not_in_force": exempted }))
 }
 
 #[derive(Deserialize)]

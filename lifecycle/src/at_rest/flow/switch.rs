@@ -256,14 +256,14 @@ pub(super) fn advance(cx: &Cx<'_>, table: &Table) -> Result<Outcome, Stop> {
     };
     let old: Secret = match old {
         Verdict::Open(secret) => secret,
-        Verdict::Refused(_) => return Ok(stuck(cx, table, switch)),
+        Verdict::Refused(_) => return Ok(stuck(cx, table, switch, Old::Lost)),
         Verdict::Silent(_) => return Ok(later(cx, table, switch)),
     };
     let generation = table.generation().saturating_add(1);
     let (secret, key) = match cx.generate(&table.name, &switch.to, generation, Reason::Switch)? {
         Ok(made) => made,
         Err(Verdict::Silent(_)) => return Ok(later(cx, table, switch)),
-        Err(_) => return Ok(stuck(cx, table, switch)),
+        Err(_) => return Ok(stuck(cx, table, switch, Old::Opens)),
     };
     let Some(data_keys) = rewrap(cx, &table.data_keys, &old, &secret) else {
         return Ok(Outcome::refused(Refusal::internal("a data key does not open")));
@@ -292,15 +292,24 @@ pub(super) fn advance(cx: &Cx<'_>, table: &Table) -> Result<Outcome, Stop> {
     Ok(Outcome::done().put(table).effect(effects))
 }
 
-/// A key was refused: the old one stays, and the change waits.
-fn stuck(cx: &Cx<'_>, table: &Table, switch: &Switch) -> Outcome {
+/// What there is of the old key when a change gets stuck.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Old {
+    Opens,
+    Lost,
+}
+
+/// A key was refused: the old one stays, and the change waits. If only the new one is refused, the table can go on without.
+fn stuck(cx: &Cx<'_>, table: &Table, switch: &Switch, old: Old) -> Outcome {
     let lost_at = match table.status {
         Status::Active => table.health.lost_at.or(table.health.changed_at).or(Some(cx.now)),
         _ => table.health.lost_at,
     };
+    let since = table.health.usable_at.or(table.health.changed_at).unwrap_or(cx.now).min(cx.now);
+    let recovers = old == Old::Opens && matches!(table.status, Status::Inaccessible { .. });
     let health = Health {
         lost_at,
-        usable_at: None,
+        usable_at: recovers.then_some(since),
         probe_at: table.next_probe(cx.settings, cx.now),
         changed_at: None,
         retry_at: None,

@@ -1,5 +1,7 @@
 //! A KMS with just enough of one: states, grants, and who is denied what.
 
+mod kinds;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, ready};
@@ -30,8 +32,6 @@ pub enum KeyState {
     PendingDeletion(Timestamp),
     /// Without imported material.
     PendingImport,
-    /// In a key store that is not connected.
-    Unavailable,
 }
 
 struct Grant {
@@ -46,6 +46,10 @@ struct SampleKey {
     /// Whether its policy lets DynamoDB's callers make grants; that of another service's managed key does not.
     grantable: bool,
     state: KeyState,
+    /// When its imported material expires.
+    expires_at: Option<Timestamp>,
+    /// The custom key store that it is in.
+    store: Option<String>,
     materials: Vec<(MaterialId, Secret)>,
     grants: BTreeMap<GrantId, Grant>,
     /// The same by what they cover: a key of many tables has many.
@@ -63,6 +67,7 @@ pub type Seen = (Timestamp, KmsCall, Option<String>);
 struct Inner {
     keys: BTreeMap<KeyArn, SampleKey>,
     aliases: BTreeMap<(Scope, String), KeyArn>,
+    stores: BTreeMap<String, kinds::Store>,
     entropy: SeededEntropy,
     calls: Vec<Seen>,
     unreachable: bool,
@@ -91,6 +96,7 @@ impl SampleKms {
         SampleKms(RefCell::new(Inner {
             keys: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            stores: BTreeMap::new(),
             entropy: SeededEntropy::new(seed),
             calls: Vec::new(),
             unreachable: false,
@@ -146,8 +152,9 @@ impl SampleKms {
     pub fn rotate(&self, key: KeyArn, at: Timestamp) {
         let mut inner = self.0.borrow_mut();
         let material = inner.material(key.id);
-        if let Some(key) = inner.keys.get_mut(&key) {
-            key.materials.push(material);
+        // Related keys have their material in common.
+        for (_, key) in inner.keys.iter_mut().filter(|(arn, _)| arn.id == key.id) {
+            key.materials.push(material.clone());
             key.changed_at = at;
         }
     }
@@ -287,12 +294,17 @@ impl Inner {
     }
 
     fn create(&mut self, scope: Scope, manager: Manager, at: Timestamp) -> KeyArn {
-        let arn = KeyArn { scope, id: KeyId::single_region(self.random()) };
+        self.insert(KeyArn { scope, id: KeyId::single_region(self.random()) }, manager, at)
+    }
+
+    fn insert(&mut self, arn: KeyArn, manager: Manager, at: Timestamp) -> KeyArn {
         let key = SampleKey {
             manager,
             symmetric: true,
             grantable: true,
             state: KeyState::Enabled,
+            expires_at: None,
+            store: None,
             materials: vec![self.material(arn.id)],
             grants: BTreeMap::new(),
             covered: BTreeMap::new(),
@@ -353,6 +365,7 @@ impl Inner {
                 let key = self.keys.get(arn).ok_or_else(|| not_found(*arn))?;
                 let (id, material) =
                     key.materials.last().ok_or_else(|| fault("KMSInternalException", "no material"))?;
+                self.served(*arn)?;
                 let blob = envelope::seal(material, *id, context, plaintext.expose(), &self.entropy);
                 let blob = blob.map_err(|_| fault("KMSInternalException", "no random bytes"))?;
                 Ok(KmsOutput::DataKey { plaintext, blob: Blob(blob) })
@@ -361,6 +374,7 @@ impl Inner {
                 self.authorize(call, *arn, at)?;
                 self.usable(*arn, at)?;
                 let key = self.keys.get(arn).ok_or_else(|| not_found(*arn))?;
+                self.served(*arn)?;
                 let named = envelope::material_named_by(&blob.0, blob.0.len());
                 let material = key.materials.iter().find(|(id, _)| Some(*id) == named);
                 let opened =
@@ -488,8 +502,14 @@ impl Inner {
             KeyState::Disabled => Err(fault("DisabledException", format!("{arn} is disabled."))),
             KeyState::PendingDeletion(_) => state("pending deletion"),
             KeyState::PendingImport => state("pending import"),
-            KeyState::Unavailable => state("unavailable"),
         }
+    }
+
+    /// What stands behind the key's custom key store serves it; a grant needs no such thing.
+    fn served(&self, arn: KeyArn) -> Result<(), KmsFault> {
+        let store =
+            self.keys.get(&arn).and_then(|key| key.store.as_ref()).and_then(|name| self.stores.get(name));
+        store.map_or(Ok(()), |store| store.serves(arn))
     }
 }
 

@@ -27,8 +27,8 @@
 //!
 //! # Commands
 //!
-//! A table is named `books`, or `eu-west-1:books` in another Region. `KEY` is a name that a scenario gave to a key, or any
-//! identifier that KMS takes. Tables are used by the root user, or by a user of the account after `as`, over a connection of
+//! A table is named `books`, or `eu-west-1:books` in another Region. `KEY` is a name that a scenario gave to a key, `id/NAME`
+//! for its bare id, or any identifier that KMS takes. Tables are used by the root user, or by a user of the account after `as`, over a connection of
 //! its own, or over one with a number after `on` (`on new` for one that was never used).
 //!
 //! | Command | What it does, and answers |
@@ -40,7 +40,15 @@
 //! | `alias ALIAS KEY` | points an alias to a key |
 //! | `disable KEY`, `enable KEY` | DisableKey, EnableKey |
 //! | `schedule-deletion KEY DAYS`, `cancel-deletion KEY` | ScheduleKeyDeletion; CancelKeyDeletion, which leaves the key disabled |
+//! | `imported-key NAME [until INSTANT]`, `import KEY [until INSTANT]` | makes a key with imported material; imports it again |
 //! | `delete-material KEY`, `rotate KEY` | DeleteImportedKeyMaterial, RotateKeyOnDemand |
+//! | `multi-region-key NAME`, `replicate-key KEY REGION NAME` | makes a multi-Region primary; ReplicateKey |
+//! | `primary KEY REGION` | UpdatePrimaryRegion |
+//! | `store NAME`, `external-store NAME` | makes a connected custom key store in a cluster, or behind a proxy |
+//! | `key-in STORE NAME` | makes a key in a custom key store |
+//! | `connect STORE`, `disconnect STORE` | ConnectCustomKeyStore, DisconnectCustomKeyStore |
+//! | `backing STORE fails`, `backing STORE works` | the cluster or the proxy fails, or works again |
+//! | `key-state KEY` | `KeyState` |
 //! | `revoke-grants KEY` | RevokeGrant, for every grant of the key |
 //! | `deny KEY WHO ACTION`, `allow KEY` | PutKeyPolicy: with a denial of a KMS action to a user, `root` or `service`; without denials |
 //! | `direct KEY ACTION` | a management request of the root user to KMS: `ok` or the error |
@@ -81,6 +89,10 @@ pub const ALL: &[(&str, &str)] = &[
     ("08-one-caller", include_str!("scenarios/08-one-caller.txt")),
     ("09-bad-keys", include_str!("scenarios/09-bad-keys.txt")),
     ("10-grants-revoked", include_str!("scenarios/10-grants-revoked.txt")),
+    ("11-imported-material", include_str!("scenarios/11-imported-material.txt")),
+    ("12-multi-region", include_str!("scenarios/12-multi-region.txt")),
+    ("13-custom-store", include_str!("scenarios/13-custom-store.txt")),
+    ("14-external-store", include_str!("scenarios/14-external-store.txt")),
 ];
 
 /// How long before its start a scenario may begin: a world's first instant lies this far before what it counts from.

@@ -5,28 +5,30 @@ mod commands;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::keeper::ScenarioKms;
 use super::kms::SampleKms;
 use super::scenario::LEAD;
 use super::store::{SampleStore, StreamRecord};
 use crate::at_rest::backup::{Consistency, GlobalTableVersion};
 use crate::at_rest::change::{Change, Fact};
-use crate::at_rest::drive::{KmsPort, Tables};
+use crate::at_rest::drive::Tables;
 use crate::at_rest::engine::Engine;
 use crate::at_rest::error::Refusal;
 use crate::at_rest::input::{Access, Answer, Feature, Input, ReplicaKey, Source};
 use crate::at_rest::name::{Caller, Connection, Incarnation, Structure, TableName};
 use crate::at_rest::operation::Operation;
 use crate::at_rest::seal::RecordKeys;
-use crate::at_rest::settings::{Settings, Span};
+use crate::at_rest::settings::{Observation, Settings, Span};
 use crate::at_rest::sse::SseSpecification;
 use crate::clock::Timestamp;
 use crate::crypto::{Entropy, Secret, SeededEntropy};
 use crate::ids::{AccountId, KeyArn, Region, Scope, Uuid};
 
-/// Everything that a store, its clients and its KMS are, at one instant.
-pub struct SampleWorld {
+/// Everything that a store, its clients and its KMS are, at one instant. The KMS lives in memory, or is whatever else carries
+/// out what scenarios do to keys.
+pub struct SampleWorld<K = SampleKms> {
     /// The KMS.
-    pub kms: SampleKms,
+    pub kms: K,
     /// The engine.
     pub tables: Tables<Vec<Change>>,
     /// The store.
@@ -51,13 +53,21 @@ const OWNED_KEY: [u8; 32] = [9; 32];
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
 impl SampleWorld {
-    /// An empty world.
+    /// An empty world around a KMS that lives in memory.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        SampleWorld::around(SampleKms::new(2), settings)
+    }
+}
+
+impl<K: ScenarioKms> SampleWorld<K> {
+    /// An empty world around a KMS.
+    #[must_use]
+    pub fn around(kms: K, settings: Settings) -> Self {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
         let engine = Engine::new(settings.clone(), &Secret::new(OWNED_KEY.to_vec()), entropy.clone());
         SampleWorld {
-            kms: SampleKms::new(2),
+            kms,
             tables: Tables::new(engine, Vec::new()),
             store: SampleStore::default(),
             now: START,
@@ -115,14 +125,13 @@ impl SampleWorld {
     /// # Errors
     /// The engine's refusal.
     pub fn input(&mut self, input: Input) -> Result<Answer, Refusal> {
-        let answer = self.tables.run(input, self.now, |call, at| self.kms.answer(call, at));
+        let answer = self.kms.run(&self.tables, input, self.now);
         self.settle();
         answer
     }
 
     fn settle(&mut self) {
-        let SampleWorld { tables, store, now, kms, .. } = self;
-        let _ = tables.settle(store, *now, |call, at| kms.answer(call, at));
+        self.kms.settle(&self.tables, &mut self.store, self.now);
     }
 
     /// Lets time pass.
@@ -130,14 +139,22 @@ impl SampleWorld {
         self.until(span.after(self.now));
     }
 
-    /// Lets time pass until an instant. What the KMS changed at the present instant is seen first.
+    /// Lets time pass until an instant. What the KMS changed at the present instant is seen first, and what expires there on
+    /// the way at its own.
     pub fn until(&mut self, to: Timestamp) {
-        let SampleWorld { tables, kms, now, .. } = self;
-        // Only ports that are told of changes report them.
-        if self.settings.observation == crate::at_rest::settings::Observation::Reported {
-            tables.observe(|key| kms.changed_at(key), Span(1).before(*now), *now);
+        while let Some(at) = self.kms.next_expiry(to) {
+            self.step(at);
+            self.kms.expire(at);
         }
-        tables.advance(to.max(*now), |call, at| kms.answer(call, at));
+        self.step(to);
+    }
+
+    fn step(&mut self, to: Timestamp) {
+        // Only ports that are told of changes report them.
+        if self.settings.observation == Observation::Reported {
+            self.tables.observe(|key| self.kms.last_change(key), Span(1).before(self.now), self.now);
+        }
+        self.kms.advance(&self.tables, to.max(self.now));
         self.now = to.max(self.now);
         self.settle();
     }

@@ -54,7 +54,7 @@ fn life(first: KeyArn, second: KeyArn) -> Vec<(Span, Input)> {
 }
 
 /// Runs a future that is always ready to go on.
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -99,6 +99,62 @@ fn no_lock_is_held_while_kms_is_called() {
         kms.answer(call, at)
     };
     tables.run(create(key), START, looking).unwrap();
+}
+
+/// A store with a table in the clear, which its task has to seal.
+struct Clear(Vec<Result<RecordKeys, Refusal>>);
+
+impl TableStore for Clear {
+    fn perform(&mut self, task: &Task, keys: &mut TaskKeys<'_>) -> Result<(), TaskError> {
+        let Work::Encrypt = task.work else { return Err(TaskError::Unsupported) };
+        let asked = keys(Structure::Base);
+        let done = asked.as_ref().map(|_| ()).map_err(|_| TaskError::Later);
+        self.0.push(asked);
+        done
+    }
+}
+
+#[test]
+fn a_task_whose_key_kms_has_to_open_begins_again_when_it_is_open() {
+    // A table from before encryption was there, whose key was changed before the store got to its task.
+    let run = |asynchronous: bool, lost: bool| {
+        let kms = SampleKms::new(3);
+        let key = kms.create_key(scope(), START);
+        let tables = Tables::new(engine(), Vec::new());
+        let table = TableName::new(scope(), "books");
+        let ask =
+            |input, at: Span| tables.run(input, at.after(START), |call, at| kms.answer(call, at)).unwrap();
+        ask(Input::Attach { table: table.clone(), incarnation: Uuid::v4([1; 16]) }, Span::ZERO);
+        let (caller, sse) = (Caller::root(scope().account), under(key));
+        let switch = Input::Switch { table, caller, sse, replicas: Vec::new(), with_other_changes: false };
+        ask(switch, Span::ZERO);
+        let now = Span::hours(1).after(START);
+        tables.advance(now, |call, at| kms.answer(call, at));
+        if lost {
+            kms.disable(key, now);
+        }
+        let _ = kms.take_calls();
+        let mut store = Clear(Vec::new());
+        let unsupported = match asynchronous {
+            true => wait(tables.settle_async(&mut store, now, &kms)),
+            false => tables.settle(&mut store, now, |call, at| kms.answer(call, at)),
+        };
+        assert!(unsupported.is_empty());
+        let left = tables.read(|engine, _| engine.tasks().count());
+        (store.0, left, kms.take_calls().len())
+    };
+    let sealed = |answers: &[Result<RecordKeys, Refusal>]| answers.last().unwrap().is_ok();
+    for lost in [false, true] {
+        let (waiting, left, calls) = run(false, lost);
+        let (futures, left_too, calls_too) = run(true, lost);
+        assert_eq!((waiting.len(), futures.len()), (1, 2), "the store is refused once, and begins again");
+        assert_eq!((left, calls), (left_too, calls_too), "lost: {lost}");
+        assert_eq!((left, calls), (usize::from(lost), 1));
+        assert_eq!((sealed(&waiting), sealed(&futures)), (!lost, !lost));
+        if lost {
+            assert_eq!(waiting[0].as_ref().err().unwrap().code, futures[1].as_ref().err().unwrap().code);
+        }
+    }
 }
 
 /// A KMS that answers nothing after so many calls.

@@ -282,7 +282,14 @@ fn e_18_without_the_key_nothing_is_read() {
         (|world, key| world.kms.schedule_deletion(key, 7, world.now), "KMS validation error"),
         (|world, key| world.kms.schedule_deletion(key, 0, world.now), "KMS validation error"),
         (|world, key| world.kms.set_state(key, KeyState::PendingImport, world.now), "KMS validation error"),
-        (|world, key| world.kms.set_state(key, KeyState::Unavailable, world.now), "KMS validation error"),
+        (
+            |world, key| {
+                world.kms.create_store("store", false);
+                world.kms.put_in_store(key, "store", world.now);
+                world.kms.set_connected("store", false, world.now);
+            },
+            "KMS validation error",
+        ),
         (
             |world, key| world.kms.deny(key, &world.root().arn, "Decrypt", world.now),
             "KMS key access denied error",

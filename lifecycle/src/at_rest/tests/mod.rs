@@ -1,5 +1,6 @@
 //! Every rule of DynamoDB's encryption at rest has a test whose name carries its number; `rules.rs` makes a table of them.
 
+mod answers;
 mod cache;
 mod calls;
 mod drive;
@@ -14,6 +15,7 @@ mod sealing;
 mod simulation;
 mod stores;
 mod switching;
+mod variants;
 
 use super::sample::SampleWorld;
 use super::settings::{Settings, Span};

@@ -1,13 +1,85 @@
-//! The scenarios against the engine, by the driver that waits and after restarts; their language.
+//! The scenarios against the engine, by both drivers and after restarts; their language.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::drive::wait;
 use super::*;
 use crate::at_rest::sample::scenario::{ALL, Scenario, World, read_span};
+use crate::at_rest::sample::{NamedKeys, SampleKms, SampleStore, ScenarioKms, Scene, WorldTables};
 
 #[test]
 fn every_scenario_comes_out_as_it_says() {
     for (name, text) in ALL {
         let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut world = SampleWorld::new(scenario.settings().unwrap());
+        scenario.run(&mut world).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(!world.store.contains(b"value"), "{name}: something lies in the clear");
+    }
+}
+
+/// The sample KMS by the driver of futures; each of its answers comes a while after it was asked for.
+struct Later(SampleKms);
+
+impl KmsPort for Later {
+    async fn call(&self, call: &KmsCall, at: Timestamp) -> KmsReply {
+        Pause(false).await;
+        self.0.answer(call, at)
+    }
+}
+
+/// Is ready when it is asked again.
+struct Pause(bool);
+
+impl Future for Pause {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl ScenarioKms for Later {
+    fn run(&self, tables: &WorldTables, input: Input, now: Timestamp) -> Result<Answer, Refusal> {
+        wait(tables.run_async(input, now, self))
+    }
+
+    fn advance(&self, tables: &WorldTables, to: Timestamp) {
+        wait(tables.advance_async(to, self));
+    }
+
+    fn settle(&self, tables: &WorldTables, store: &mut SampleStore, now: Timestamp) {
+        let _ = wait(tables.settle_async(store, now, self));
+    }
+
+    fn last_change(&self, key: KeyArn) -> Option<Timestamp> {
+        self.0.last_change(key)
+    }
+
+    fn next_expiry(&self, until: Timestamp) -> Option<Timestamp> {
+        self.0.next_expiry(until)
+    }
+
+    fn expire(&mut self, at: Timestamp) {
+        self.0.expire(at);
+    }
+
+    fn command(
+        &mut self,
+        words: &[&str],
+        keys: &mut NamedKeys,
+        scene: Scene,
+    ) -> Option<Result<String, String>> {
+        self.0.command(words, keys, scene)
+    }
+}
+
+#[test]
+fn every_scenario_comes_out_the_same_with_futures() {
+    for (name, text) in ALL {
+        let scenario = Scenario::parse(text).unwrap();
+        let mut world = SampleWorld::around(Later(SampleKms::new(2)), scenario.settings().unwrap());
         scenario.run(&mut world).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(!world.store.contains(b"value"), "{name}: something lies in the clear");
     }

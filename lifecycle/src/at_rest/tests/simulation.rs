@@ -21,6 +21,9 @@ enum Event {
     Disable(usize),
     Enable(usize),
     ScheduleDeletion(usize, i64),
+    DeleteMaterial(usize),
+    Connect(bool),
+    Backing(bool),
     RevokeGrants(usize),
     Rotate(usize),
     Deny(usize, usize),
@@ -30,7 +33,9 @@ enum Event {
     Restart,
 }
 
+/// The first of them in a custom key store.
 const KEYS: usize = 2;
+const STORE: &str = "store";
 const TABLES: usize = 2;
 const USERS: usize = 2;
 
@@ -55,6 +60,9 @@ fn event() -> impl Strategy<Value = Event> {
         5 => key.clone().prop_map(Event::Disable),
         6 => key.clone().prop_map(Event::Enable),
         1 => (key.clone(), 7_i64..30).prop_map(|(key, days)| Event::ScheduleDeletion(key, days)),
+        1 => key.clone().prop_map(Event::DeleteMaterial),
+        2 => any::<bool>().prop_map(Event::Connect),
+        1 => any::<bool>().prop_map(Event::Backing),
         1 => key.clone().prop_map(Event::RevokeGrants),
         1 => key.clone().prop_map(Event::Rotate),
         2 => (key.clone(), user).prop_map(|(key, user)| Event::Deny(key, user)),
@@ -90,7 +98,9 @@ fn table_name(table: usize) -> String {
 impl Model {
     fn new() -> Self {
         let world = world();
-        let keys = (0..KEYS).map(|_| key(&world)).collect();
+        let keys: Vec<KeyArn> = (0..KEYS).map(|_| key(&world)).collect();
+        world.kms.create_store(STORE, true);
+        world.kms.put_in_store(keys[0], STORE, world.now);
         let (items, asked, unusable_since, served_since) = Default::default();
         Model {
             world,
@@ -257,6 +267,9 @@ impl Model {
             Event::ScheduleDeletion(key, days) => {
                 self.set_state(*key, KeyState::PendingDeletion(Span::days(*days).after(now)));
             }
+            Event::DeleteMaterial(key) => self.set_state(*key, KeyState::PendingImport),
+            Event::Connect(connected) => self.world.kms.set_connected(STORE, *connected, now),
+            Event::Backing(works) => self.world.kms.set_works(STORE, *works, now),
             Event::RevokeGrants(key) => self.world.kms.revoke_grants(self.keys[*key], now),
             Event::Rotate(key) => self.world.kms.rotate(self.keys[*key], now),
             Event::Deny(key, user) => {
@@ -294,6 +307,8 @@ impl Model {
         self.unreachable = false;
         self.world.kms.set_unreachable(false);
         let now = self.world.now;
+        self.world.kms.set_connected(STORE, true, now);
+        self.world.kms.set_works(STORE, true, now);
         for key in self.keys.clone().into_iter().filter(|key| !self.is_deleted(*key)) {
             self.world.kms.allow_all(key, now);
             self.world.kms.enable(key, now);

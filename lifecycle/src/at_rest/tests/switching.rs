@@ -279,3 +279,26 @@ fn a_change_that_waits_goes_on_with_the_same_request_again() {
     assert_eq!(world.kms.grants(b).len(), 2);
     assert_eq!(read(&mut world, "books").unwrap(), SECRET);
 }
+
+#[test]
+fn a_change_that_waits_for_the_new_key_alone_does_not_keep_the_table_from_its_old_one() {
+    let (mut world, a, b, _) = switching();
+    world.kms.disable(b, world.now);
+    world.kms.disable(a, world.now);
+    world.pass(Span::days(1));
+    assert_eq!(status(&world, "books"), "INACCESSIBLE_ENCRYPTION_CREDENTIALS");
+    world.kms.enable(a, world.now);
+    world.pass(DETECTED);
+    assert_eq!((status(&world, "books").as_str(), shown(&world)), ("ACTIVE", (SseStatus::Updating, Some(a))));
+    world.pass(Span::days(20));
+    assert_eq!(read(&mut world, "books").unwrap(), SECRET, "nothing is archived");
+    // Lost once more, it has seven days once more.
+    world.kms.disable(a, world.now);
+    world.pass(Span::days(7));
+    assert_eq!(status(&world, "books"), "INACCESSIBLE_ENCRYPTION_CREDENTIALS");
+    world.kms.enable(a, world.now);
+    world.kms.enable(b, world.now);
+    world.pass(DETECTED);
+    assert_eq!((status(&world, "books").as_str(), shown(&world)), ("ACTIVE", (SseStatus::Enabled, Some(b))));
+    assert_eq!(read(&mut world, "books").unwrap(), SECRET);
+}

@@ -5,7 +5,8 @@ use fixtures::TestKms;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::wire::control;
+use super::super::import;
+use super::super::wire::{control, encoded};
 
 /// What an advance tells: event, instant since the start of 2026, and the resource's last part.
 async fn advance(kms: &TestKms, by: &str) -> Vec<(String, String)> {
@@ -139,4 +140,33 @@ async fn a_key_store_that_is_disconnected_takes_its_tables_along() {
     let advanced = kms.clock().advance("1h").await.unwrap();
     assert_eq!(advanced["events"]["TableRecovered"], 1, "{advanced}");
     table.seal(1, "Moby Dick").await.ok();
+}
+
+/// AWS: KMS developer guide, "Importing key material": a key is Enabled only while all that it ever used is there.
+#[tokio::test]
+async fn a_table_needs_every_material_of_its_key() {
+    let kms = TestKms::new();
+    let key = import::symmetric(&kms).await;
+    let first = import::id_of(&import::import(&kms, &key, &[1; 32], json!({})).await);
+    let table = Table::active(&kms, "books", under(&key)).await;
+    let sealed = table.seal(1, "Moby Dick").await.ok()["records"][0].clone();
+    let second = json!({ "ImportType": "NEW_KEY_MATERIAL" });
+    import::import(&kms, &key, &[2; 32], second).await.ok();
+    call(&kms, "RotateKeyOnDemand", json!({ "KeyId": key })).await.ok();
+    // The table's key is under the old material, and is made for nothing anew.
+    assert_eq!(kms.clock().advance("1h").await.unwrap()["events"], json!({}));
+    table.open(2, &sealed).await.ok();
+    // A table made now is under the new one, and needs the old one all the same.
+    let other = Table::active(&kms, "films", under(&key)).await;
+    let film = other.seal(1, "Jaws").await.ok()["records"][0].clone();
+    call(&kms, "DeleteImportedKeyMaterial", json!({ "KeyId": key, "KeyMaterialId": first })).await.ok();
+    assert_eq!(kms.clock().advance("1h").await.unwrap()["events"], json!({ "TableKeyInaccessible": 2 }));
+    for (table, sealed) in [(&table, &sealed), (&other, &film)] {
+        let refused = table.open(3, sealed).await.message();
+        assert!(refused.contains(&format!("{key} is pending import.")), "{refused}");
+    }
+    import::import(&kms, &key, &[1; 32], json!({})).await.ok();
+    assert_eq!(kms.clock().advance("1h").await.unwrap()["events"], json!({ "TableRecovered": 2 }));
+    assert_eq!(table.open(4, &sealed).await.ok()["records"], json!([encoded(b"Moby Dick")]));
+    assert_eq!(other.open(4, &film).await.ok()["records"], json!([encoded(b"Jaws")]));
 }

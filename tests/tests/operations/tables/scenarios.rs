@@ -1,11 +1,13 @@
 //! The scenarios of `lifecycle::at_rest::sample` over HTTP: the real KMS, its clock, and a store that does its tasks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fixtures::{ACCOUNT, START, TestKms};
 use http::Method;
 use kms_server::auth::UnknownAccessKey;
 use kms_server::tables::Options;
+use kms_tests::xks_proxy::Proxy;
 use lifecycle::at_rest::sample::SampleStore;
 use lifecycle::at_rest::sample::scenario::{ALL, Scenario, World, read_span};
 use lifecycle::at_rest::{Incarnation, Span, Structure, TableStore, Task};
@@ -15,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::super::wire::{Answer, call_of, control, decoded, encoded};
 
-const HOME: &str = "us-east-1";
+pub(super) const HOME: &str = "us-east-1";
 const FOREIGN: &str = "999988887777";
 
 #[test]
@@ -23,20 +25,25 @@ fn every_scenario_comes_out_as_it_says() {
     for (name, text) in ALL {
         let scenario = Scenario::parse(text).unwrap();
         let settings = scenario.settings().unwrap();
-        let mut world = HttpWorld::new(Options { settings, ..Options::default() });
+        let proxy = text.contains("external-store").then(Proxy::start);
+        let mut world = HttpWorld::new(Options { settings, ..Options::default() }, proxy);
         scenario.run(&mut world).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(!world.store.contains(b"value"), "{name}: something lies in the clear");
     }
 }
 
 /// A table store that knows no keys, and its clients.
-struct HttpWorld {
+pub(super) struct HttpWorld {
     runtime: Runtime,
     kms: TestKms,
     store: SampleStore,
-    started_at: Timestamp,
+    pub(super) started_at: Timestamp,
     /// Key ARNs by their names in the scenario.
-    keys: BTreeMap<String, String>,
+    pub(super) keys: BTreeMap<String, String>,
+    /// Ids of custom key stores by theirs.
+    pub(super) stores: BTreeMap<String, String>,
+    /// What stands behind an external key store.
+    pub(super) proxy: Option<Proxy>,
     /// What `deny` has added to the policy of each key.
     denials: BTreeMap<String, Vec<Value>>,
     backups: BTreeMap<String, String>,
@@ -46,19 +53,25 @@ struct HttpWorld {
     calls_seen: BTreeMap<String, u64>,
 }
 
-type Said = Result<String, String>;
+pub(super) type Said = Result<String, String>;
 
 impl HttpWorld {
-    fn new(options: Options) -> Self {
+    fn new(options: Options, proxy: Option<Proxy>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let kms =
-            TestKms::with(|builder| builder.tables(options).unknown_access_key(Some(UnknownAccessKey::Root)));
+        let routes = proxy.iter().map(Proxy::route).collect();
+        let kms = TestKms::with(|builder| {
+            let builder = builder.tables(options).unknown_access_key(Some(UnknownAccessKey::Root));
+            // Generous: the machine may be busy.
+            builder.proxies(routes, Duration::from_secs(20))
+        });
         let world = HttpWorld {
             runtime,
             kms,
             store: SampleStore::default(),
             started_at: Timestamp(START.0 + 3_600_000),
             keys: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            proxy,
             denials: BTreeMap::new(),
             backups: BTreeMap::new(),
             expiries: BTreeMap::new(),
@@ -73,17 +86,17 @@ impl HttpWorld {
         world
     }
 
-    fn control(&self, method: Method, path: &str, body: &Value) -> Answer {
+    pub(super) fn control(&self, method: Method, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.runtime.block_on(control(&self.kms, method, path, body))
     }
 
-    fn kms_of(&self, account: &str, region: &str, operation: &str, input: Value) -> Answer {
+    pub(super) fn kms_of(&self, account: &str, region: &str, operation: &str, input: Value) -> Answer {
         self.runtime.block_on(call_of(&self.kms, (account, region), operation, input))
     }
 
     /// A call about a key, by its owner in its Region.
-    fn kms_call(&self, operation: &str, key: &str, more: Value) -> Answer {
+    pub(super) fn kms_call(&self, operation: &str, key: &str, more: Value) -> Answer {
         let mut parts = key.split(':').skip(3);
         let (region, account) = (parts.next().unwrap(), parts.next().unwrap());
         let mut input = json!({ "KeyId": key });
@@ -130,7 +143,12 @@ impl HttpWorld {
         }
     }
 
-    fn key_id(&self, name: &str) -> String {
+    /// The ARN behind a name of a scenario, or with `id/` before it the bare id; anything else stands for itself.
+    pub(super) fn key_id(&self, name: &str) -> String {
+        let key = name.strip_prefix("id/").and_then(|name| self.keys.get(name));
+        if let Some((_, id)) = key.and_then(|arn| arn.rsplit_once('/')) {
+            return id.to_owned();
+        }
         self.keys.get(name).cloned().unwrap_or_else(|| name.to_owned())
     }
 
@@ -255,7 +273,7 @@ impl HttpWorld {
         self.kms.service().parts().engine.snapshot().now()
     }
 
-    fn new_key(&mut self, name: &str, account: &str, region: &str, input: Value) -> Said {
+    pub(super) fn new_key(&mut self, name: &str, account: &str, region: &str, input: Value) -> Said {
         let made = self.kms_of(account, region, "CreateKey", input).ok();
         let arn = made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
         self.keys.insert(name.to_owned(), arn);
@@ -488,7 +506,7 @@ fn refusal(answer: &Answer) -> String {
     format!("{}: {}", code.rsplit('#').next().unwrap(), answer.message())
 }
 
-fn done(answer: &Answer) -> Said {
+pub(super) fn done(answer: &Answer) -> Said {
     Ok(if answer.status == 200 { "ok".to_owned() } else { refusal(answer) })
 }
 
@@ -502,7 +520,7 @@ impl World for HttpWorld {
     }
 
     fn run(&mut self, words: &[&str]) -> Said {
-        if let Some(answer) = self.key_command(words) {
+        if let Some(answer) = self.key_command(words).or_else(|| self.kind_command(words)) {
             return answer;
         }
         if let Some(answer) = self.look(words) {

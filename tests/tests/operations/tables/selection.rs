@@ -93,3 +93,34 @@ async fn a_key_that_cannot_be_used_is_refused_in_dynamodbs_words() {
     let again = Table::named(&kms, "books").create(under(&key)).await;
     assert_eq!(again.code(), "com.amazonaws.dynamodb.v20120810#ResourceInUseException");
 }
+
+#[tokio::test]
+async fn only_symmetric_keys_with_material_can_be_chosen() {
+    let kms = TestKms::new();
+    let specs = [
+        ("RSA_2048", "ENCRYPT_DECRYPT"),
+        ("ECC_NIST_P256", "SIGN_VERIFY"),
+        ("ECC_NIST_P256", "KEY_AGREEMENT"),
+        ("HMAC_256", "GENERATE_VERIFY_MAC"),
+        ("ML_DSA_44", "SIGN_VERIFY"),
+        ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE"),
+    ];
+    let table = Table::named(&kms, "books");
+    for (spec, usage) in specs {
+        let made = call(&kms, "CreateKey", json!({ "KeySpec": spec, "KeyUsage": usage })).await.ok();
+        let refused = table.create(under(made["KeyMetadata"]["Arn"].as_str().unwrap())).await;
+        assert_eq!(refused.status.as_u16(), 500, "{spec} {usage}");
+        let text = "KMS internal error: com.amazonaws.services.kms.model.AWSKMSException: EncryptionContext is \
+                    supported only when creating a grant for a symmetric encryption KMS key.";
+        assert!(refused.message().starts_with(text), "{spec} {usage}: {}", refused.message());
+    }
+    let waiting = call(&kms, "CreateKey", json!({ "Origin": "EXTERNAL" })).await.ok();
+    let waiting = waiting["KeyMetadata"]["Arn"].as_str().unwrap();
+    let refused = table.create(under(waiting)).await;
+    assert_eq!(refused.code(), "com.amazonaws.dynamodb.v20120810#ValidationException");
+    let text = format!(
+        "KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {waiting} is pending import."
+    );
+    assert!(refused.message().starts_with(&text), "{}", refused.message());
+    assert_eq!(call(&kms, "ListGrants", json!({ "KeyId": waiting })).await.ok()["Grants"], json!([]));
+}

@@ -67,7 +67,7 @@ impl Model {
         match act {
             Act::CreateGrant { key, grantee, retiring, operations, name } => {
                 let key = self.reached(key, Who::Owner)?;
-                self.keys[key].usable()?;
+                self.keys[key].usable_or_unavailable()?;
                 let grant = Grant {
                     key,
                     id: Learned::default(),

@@ -6,14 +6,13 @@ use crate::at_rest::error::Refusal;
 use crate::at_rest::input::{Feature, Input, ReplicaKey, Source};
 use crate::at_rest::name::{Caller, Structure};
 use crate::at_rest::operation::Operation;
-use crate::at_rest::port::SERVICE;
-use crate::at_rest::sample::kms::{KeyState, Seen};
+use crate::at_rest::sample::keeper::{ScenarioKms, Scene};
 use crate::at_rest::sample::scenario::{World, read_span};
 use crate::at_rest::settings::Span;
 use crate::at_rest::sse::SseSpecification;
-use crate::ids::{KeyArn, Scope};
+use crate::ids::KeyArn;
 
-impl SampleWorld {
+impl<K: ScenarioKms> SampleWorld<K> {
     /// `under A`, `under owned`, `under managed`, or nothing.
     fn sse(&self, words: &[&str]) -> Result<Option<SseSpecification>, String> {
         Ok(match words {
@@ -25,13 +24,12 @@ impl SampleWorld {
         })
     }
 
-    /// The ARN behind a name of a scenario; anything else stands for itself.
+    /// The ARN behind a name of a scenario, or with `id/` before it the bare id; anything else stands for itself.
     fn key_id(&self, name: &str) -> String {
+        if let Some(key) = name.strip_prefix("id/").and_then(|name| self.keys.get(name)) {
+            return key.id.to_string();
+        }
         self.keys.get(name).map_or_else(|| name.to_owned(), ToString::to_string)
-    }
-
-    fn named(&self, name: &str) -> Result<KeyArn, String> {
-        self.keys.get(name).copied().ok_or_else(|| format!("no key {name}"))
     }
 
     /// `as user`, `on connection`; `on new` for a connection that nobody used.
@@ -49,83 +47,6 @@ impl SampleWorld {
             Some(number) => number.parse().unwrap_or_default(),
         };
         (caller, Some(connection))
-    }
-
-    fn key_command(&mut self, words: &[&str]) -> Option<Result<String, String>> {
-        let now = self.now;
-        let done = |done: Result<(), String>| Some(done.map(|()| "ok".to_owned()));
-        match words {
-            ["key", name, region @ ..] => {
-                let region =
-                    region.first().and_then(|region| region.parse().ok()).unwrap_or(self.scope.region);
-                let key = self.kms.create_key(Scope { region, ..self.scope }, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["signing-key", name] => {
-                let key = self.kms.create_signing_key(self.scope, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["foreign-key", name] => {
-                let account = "999988887777".parse().unwrap_or(self.scope.account);
-                let key = self.kms.create_key(Scope { account, ..self.scope }, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["foreign-managed-key", name, alias] => {
-                let key = self.kms.create_foreign_managed_key(self.scope, alias, now);
-                self.keys.insert((*name).to_owned(), key);
-                done(Ok(()))
-            }
-            ["name-managed-key", name] => done(match self.kms.alias(self.scope, "alias/aws/dynamodb") {
-                Some(key) => {
-                    self.keys.insert((*name).to_owned(), key);
-                    Ok(())
-                }
-                None => Err("there is no managed key".to_owned()),
-            }),
-            ["alias", alias, name] => {
-                done(self.named(name).map(|key| self.kms.set_alias(self.scope, alias, key)))
-            }
-            ["disable", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
-            ["enable", name] => done(self.named(name).map(|key| self.kms.enable(key, now))),
-            ["schedule-deletion", name, days] => {
-                let days = days.parse().unwrap_or(30);
-                done(self.named(name).map(|key| self.kms.schedule_deletion(key, days, now)))
-            }
-            ["cancel-deletion", name] => done(self.named(name).map(|key| self.kms.disable(key, now))),
-            ["delete-material", name] => {
-                done(self.named(name).map(|key| self.kms.set_state(key, KeyState::PendingImport, now)))
-            }
-            ["revoke-grants", name] => done(self.named(name).map(|key| self.kms.revoke_grants(key, now))),
-            ["rotate", name] => done(self.named(name).map(|key| self.kms.rotate(key, now))),
-            ["deny", name, who, action] => {
-                let who = match *who {
-                    "service" => SERVICE.to_owned(),
-                    "root" => self.root().arn,
-                    user => self.user(user).arn,
-                };
-                done(self.named(name).map(|key| self.kms.deny(key, &who, action, now)))
-            }
-            ["allow", name] => done(self.named(name).map(|key| self.kms.allow_all(key, now))),
-            ["direct", name, action] => {
-                let key = self.named(name);
-                Some(key.map(|key| match self.kms.direct(&self.root(), action, key) {
-                    Ok(()) => "ok".to_owned(),
-                    Err(fault) => format!("{}: {}", fault.code, fault.message),
-                }))
-            }
-            ["grants", name] => Some(self.named(name).map(|key| self.kms.grants(key).len().to_string())),
-            ["rotations", name] => Some(self.named(name).map(|key| self.kms.rotations(key, now).to_string())),
-            ["keys"] => Some(Ok(self.kms.keys(self.scope).len().to_string())),
-            ["calls", operation] => {
-                let calls = self.kms.take_calls();
-                let same = |call: &&Seen| call.1.request.operation() == *operation;
-                Some(Ok(calls.iter().filter(same).count().to_string()))
-            }
-            _ => None,
-        }
     }
 
     fn look(&mut self, words: &[&str]) -> Option<String> {
@@ -281,13 +202,14 @@ impl SampleWorld {
     }
 }
 
-impl World for SampleWorld {
+impl<K: ScenarioKms> World for SampleWorld<K> {
     fn advance(&mut self, to: Span) {
         self.until(to.after(self.started_at));
     }
 
     fn run(&mut self, words: &[&str]) -> Result<String, String> {
-        if let Some(answer) = self.key_command(words) {
+        let scene = Scene { scope: self.scope, started_at: self.started_at, now: self.now };
+        if let Some(answer) = self.kms.command(words, &mut self.keys, scene) {
             return answer;
         }
         if let Some(answer) = self.look(words) {
