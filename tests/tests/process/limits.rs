@@ -9,7 +9,7 @@ use kms_server::config::Setting;
 use serde_json::{Value, json};
 
 use super::support::*;
-use super::{custom_stores, data_directory, events, http, lifetime, recipients, tables};
+use super::{custom_stores, data_directory, events, http, lifetime, mail, recipients, tables};
 
 /// Each setting that is a limit, and the test that hits it.
 const HIT: &[(&str, fn())] = &[
@@ -53,6 +53,7 @@ const HIT: &[(&str, fn())] = &[
     ("audit.queue_records_max", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
     ("audit.queue_wait_ms", a_full_audit_queue_fails_a_request_rather_than_lose_its_record),
     ("events.webhook_attempts_max", events::an_event_is_posted_as_often_as_the_settings_say),
+    ("events.mail_attempts_max", mail::a_mail_is_sent_as_often_as_the_settings_say),
 ];
 
 /// The settings that bound nothing.
@@ -116,6 +117,11 @@ const NO_LIMITS: &[&str] = &[
     "clock.frozen",
     "clock.cron",
     "events.webhook",
+    "events.mail_server",
+    "events.mail_ca",
+    "events.mail_credentials",
+    "events.mail_from",
+    "events.mail_to",
     "log.format",
     "log.filter",
 ];

@@ -14,6 +14,7 @@ mod http;
 mod http2;
 mod lifetime;
 mod limits;
+mod mail;
 mod managed;
 mod principals;
 mod recipients;

@@ -17,12 +17,12 @@ fn path(name: &str, rest: &str) -> String {
     format!("/_kms/tables/{ACCOUNT}/us-east-1/{name}{rest}")
 }
 
-fn made(server: &ServerProcess, name: &str, sse: Value) {
+pub(crate) fn made(server: &ServerProcess, name: &str, sse: Value) {
     let reply = control(server, "PUT", &path(name, ""), &json!({ "SSESpecification": sse }).to_string());
     assert_eq!(reply.status, 200, "{}", reply.text);
 }
 
-fn under(key: &str) -> Value {
+pub(crate) fn under(key: &str) -> Value {
     json!({ "Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": key })
 }
 
