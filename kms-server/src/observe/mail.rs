@@ -12,6 +12,8 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::{Message, SmtpTransport, Transport};
 use lifecycle::at_rest::What;
 use lifecycle::event::{Fact, ServiceEvent};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::sender::{Attempt, Channel, PATIENCE};
 
@@ -77,6 +79,15 @@ impl Mail {
     /// The trusted certificates are none, or the host cannot have a certificate.
     pub fn new(relay: Relay, from: Mailbox, to: Vec<Mailbox>, attempts_max: u32) -> Result<Self, MailError> {
         let Relay { host, port, protection, trusted, credentials } = relay;
+        // The library takes a text without any certificate for trust in nobody.
+        let is_certificate = |pem: &String| {
+            CertificateDer::pem_slice_iter(pem.as_bytes())
+                .next()
+                .is_some_and(|certificate| certificate.is_ok())
+        };
+        if !trusted.as_ref().is_none_or(is_certificate) {
+            return Err(MailError("there is no certificate to trust".to_owned()));
+        }
         let parameters = || {
             let mut parameters = TlsParameters::builder(host.clone());
             if let Some(pem) = &trusted {
