@@ -64,11 +64,9 @@ impl Value for MailServer {
             Protection::StartTls => 587,
             Protection::None => 25,
         };
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().ok().filter(|port| *port > 0)?,
-            // A colon without a number.
-            None if authority.as_str().ends_with(':') => return None,
-            None => standard,
+        let port = match authority.as_str().strip_prefix(authority.host())? {
+            "" => standard,
+            port => port.strip_prefix(':')?.parse().ok().filter(|port| *port > 0)?,
         };
         Some(Self(Some(MailHost { text: text.to_owned(), host, port, protection })))
     }

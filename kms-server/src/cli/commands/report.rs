@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::{ExitCode, Output, ReportArguments};
 use super::client::Client;
+use super::tables::reported;
 use super::{Failed, print, print_line};
 
 pub(super) fn run(arguments: &ReportArguments, client: &Client, output: Output) -> Result<ExitCode, Failed> {
@@ -52,7 +53,7 @@ pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     rows.iter().map(line).collect()
 }
 
-/// Who asked for what, what it would have cost, and how near the quotas are.
+/// Who asked for what, what it would have cost, how near the quotas are, and what tables ask of KMS.
 fn told(answer: &Value) -> String {
     let mut told = match cell(answer, "/counted_since").as_str() {
         "-" => "No requests yet.\n".to_owned(),
@@ -111,6 +112,9 @@ fn told(answer: &Value) -> String {
             let _ = writeln!(told, "Request quotas are enforced at {share} of AWS's.");
         }
     }
+    if let Some(tables) = answer.get("tables").filter(|tables| !rows(tables, "/tables").is_empty()) {
+        let _ = write!(told, "\nTables:\n{}", reported(tables));
+    }
     told
 }
 
@@ -158,6 +162,22 @@ ACCOUNT  REGION  QUOTA      USED              LIMIT
 Request quotas are enforced at 0.5 of AWS's.
 ";
         assert_eq!(told(&answer), expected);
+        let tables = json!([{
+            "table": "t", "requests": 9, "kms_requests": {"total": 4, "usd": 0.0},
+            "connections": [{"connection": 7, "requests": 5, "kms_requests": 2}],
+            "reuse": {"with_one_connection": 3, "without_reuse": 11, "without_reuse_usd": 0.0, "avoidable": 1},
+        }]);
+        let with_tables = told(&json!({"requests_not_listed": 0, "tables": {"tables": tables}}));
+        assert!(
+            with_tables.ends_with(
+                "\
+            \nTables:\n\
+            TABLE  REQUESTS  KMS CALLS  USD     ONE CONNECTION  NO REUSE  USD WITHOUT  AVOIDABLE\n\
+            t      9         4          0.0000  3               11        0.0000       1\n\
+            \nt\nCONNECTION  REQUESTS  KMS CALLS\n7           5         2\n"
+            ),
+            "{with_tables}"
+        );
         let empty = told(&json!({"requests_not_listed": 0}));
         assert!(empty.starts_with("No requests yet.\n") && empty.contains("are not enforced"), "{empty}");
     }

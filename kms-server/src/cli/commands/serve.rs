@@ -183,19 +183,18 @@ fn attestation_roots(config: &Config) -> Result<Roots, Failed> {
 
 /// How mails are sent, if they are.
 fn mail(config: &Config) -> Result<Option<Mail>, Failed> {
-    let events = &config.events;
-    let Some(server) = events.mail_server.host() else { return Ok(None) };
+    let Some(server) = config.events.mail_server.host() else { return Ok(None) };
     let read = |path: &PathBuf| {
         let cannot = |error| Failed::usage(format!("{} cannot be read: {error}", path.display()));
         config::read_text(path, MAIL_BYTES_MAX).map_err(cannot)
     };
-    let [from] = events.mail_from.as_slice() else {
+    let [from] = config.events.mail_from.as_slice() else {
         return Err(Failed::usage("mails need one address that they are from: set --events-mail-from"));
     };
-    if events.mail_to.as_slice().is_empty() {
+    if config.events.mail_to.as_slice().is_empty() {
         return Err(Failed::usage("mails need somebody who gets them: set --events-mail-to"));
     }
-    let credentials = match &events.mail_credentials {
+    let credentials = match &config.events.mail_credentials {
         None => None,
         Some(path) => {
             let text = read(path)?;
@@ -212,10 +211,15 @@ fn mail(config: &Config) -> Result<Option<Mail>, Failed> {
         host: server.host.clone(),
         port: server.port,
         protection: server.protection,
-        trusted: events.mail_ca.as_ref().map(read).transpose()?,
+        trusted: config.events.mail_ca.as_ref().map(read).transpose()?,
         credentials,
     };
-    let mail = Mail::new(relay, from.clone(), events.mail_to.as_slice().to_vec(), events.mail_attempts_max);
+    let mail = Mail::new(
+        relay,
+        from.clone(),
+        config.events.mail_to.as_slice().to_vec(),
+        config.events.mail_attempts_max,
+    );
     mail.map(Some).map_err(|error| Failed::usage(format!("the mail server cannot be used: {error}")))
 }
 

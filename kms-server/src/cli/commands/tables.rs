@@ -97,7 +97,8 @@ fn switched(answer: &Value) -> String {
     format!("{}: encryption {status}, key {key}\n", cell(answer, "/Table/TableName"))
 }
 
-fn reported(answer: &Value) -> String {
+/// What the calls of tables to KMS cost, and would have with fewer or more connections.
+pub(super) fn reported(answer: &Value) -> String {
     let lines = rows(answer, "/tables").iter().map(|row| {
         vec![
             cell(row, "/table"),
